@@ -1,0 +1,1 @@
+//! Histories of exactly-once systems.
