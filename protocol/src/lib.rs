@@ -9,6 +9,7 @@
 
 pub mod batch;
 pub mod config;
+pub mod connections;
 pub mod coordinator;
 pub mod error;
 pub mod group;
