@@ -39,14 +39,12 @@ impl Controller {
                 return Err(ErrorCode::DuplicateBrokerRegistration);
             }
         }
-        // The first appearance of a broker that the topics were created with is not a restart.
-        let awaited = existing.is_none() && session.awaited;
-        session.awaited = awaited;
-        session.deadline = if awaited { deadline } else { Instant::NEVER };
+        session.awaited &= existing.is_none();
+        session.deadline = if session.awaited { deadline } else { Instant::NEVER };
         session.metadata_version = 0;
         session.shutdown_version = None;
-        if !awaited {
-            let clean = existing.is_some_and(|e| e.epoch == request.previous_broker_epoch);
+        if let Some(existing) = existing {
+            let clean = existing.epoch == request.previous_broker_epoch;
             self.remove_from_in_sync(broker, if clean { Departure::Clean } else { Departure::Unclean });
         }
         // As in KRaft, the epoch is the version at which the registration takes effect.

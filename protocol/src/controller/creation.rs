@@ -100,10 +100,7 @@ fn internal_topics(config: &BrokerConfig) -> [(NewTopic, &'static str); 2] {
         settings: settings(config.min_insync_replicas, config.unclean_leader_election),
         assignment: None,
     };
-    [
-        (transactions, "transaction.state.log.replication.factor"),
-        (offsets, "offsets.topic.replication.factor"),
-    ]
+    [(transactions, "transaction.state.log.replication.factor"), (offsets, "offsets.topic.replication.factor")]
 }
 
 /// The internal topics and then `topics`, each with all replicas in sync and led by the first one.

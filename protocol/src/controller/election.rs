@@ -49,7 +49,8 @@ pub(super) fn amend(
     let last_known_leader = match (terms.elr, leader) {
         (false, _) => old.last_known_leader,
         (true, Some(_)) => None,
-        // The last leader is remembered when the set becomes empty; later amendments find no leader to remember.
+        // The last leader is remembered when the set becomes empty. Where there was none (ELR was enabled while the
+        // partition had no leader), Kafka remembers just that, and only an unclean election can help.
         (true, None) if isr.is_empty() && !old.isr.is_empty() => old.leader,
         (true, None) => old.last_known_leader,
     };

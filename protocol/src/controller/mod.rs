@@ -3,7 +3,7 @@
 //!
 //! The topics exist from the beginning, as if they had been created while all brokers were alive: every replica is in
 //! sync and the first one leads, at leader epoch 0. A broker that has not appeared within a session timeout is treated
-//! as one whose session ended.
+//! as one whose session ended. Its first registration is no restart, whenever it comes: it cannot have lost anything.
 
 mod brokers;
 mod creation;
@@ -58,11 +58,13 @@ impl Controller {
         now: Now,
     ) -> Result<Controller, ControllerError> {
         let session_timeout = Span::from_millis(i64::from(config.session_timeout_ms));
-        let topics = create_image(&config, features, topics, &brokers)?;
+        let topics = creation::create_topics(&config, topics, &brokers)?;
+        // The features and each topic are one change.
+        let version = 1 + topics.len() as u64;
         let deadline = now.mono + session_timeout;
         let mut controller = Controller {
-            journal: Journal::starting_after(topics.version),
-            image: topics,
+            image: ClusterImage { version, brokers: BTreeMap::new(), topics, features },
+            journal: Journal::starting_after(version),
             sessions: brokers.into_iter().map(|b| (b, Session::awaited(deadline))).collect(),
             deadline,
             session_timeout,
@@ -106,6 +108,12 @@ impl Controller {
         self.image.brokers.get(&broker).is_some_and(|b| !b.fenced && !b.in_controlled_shutdown)
     }
 
+    /// Whether the broker may be elected: it is active, or it was there when the topics were created and its session
+    /// has not ended since.
+    fn may_lead(&self, broker: NodeId) -> bool {
+        self.is_active(broker) || self.sessions.get(&broker).is_some_and(|s| s.awaited)
+    }
+
     /// STALE_BROKER_EPOCH unless the broker's registration has that epoch.
     fn check_broker_epoch(&self, broker: NodeId, epoch: i64) -> Result<(), ErrorCode> {
         let current = self.image.brokers.get(&broker).is_some_and(|b| b.epoch == epoch);
@@ -124,18 +132,6 @@ impl Controller {
     fn update_deadline(&mut self) {
         self.deadline = self.sessions.values().map(|s| s.deadline).min().unwrap_or(Instant::NEVER);
     }
-}
-
-fn create_image(
-    config: &BrokerConfig,
-    features: Features,
-    topics: Vec<NewTopic>,
-    brokers: &[NodeId],
-) -> Result<ClusterImage, ControllerError> {
-    let topics = creation::create_topics(config, topics, brokers)?;
-    // The features and each topic are one change.
-    let version = 1 + topics.len() as u64;
-    Ok(ClusterImage { version, brokers: BTreeMap::new(), topics, features })
 }
 
 impl Machine for Controller {

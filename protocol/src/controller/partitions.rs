@@ -41,7 +41,7 @@ impl Controller {
         // A leader that was elected uncleanly has recovered when it asks for its first change.
         let terms = Terms { recovering: false, ..self.terms(&topic.settings, old) };
         let isr = old.replicas.iter().copied().filter(|r| entry.isr.iter().any(|(id, _)| id == r)).collect();
-        if let Some(new) = amend(old, isr, terms, |r| self.is_active(r)) {
+        if let Some(new) = amend(old, isr, terms, |r| self.may_lead(r)) {
             self.commit_partition(tp, new);
         }
         let partition = self.image.partition(tp).expect("it was there a moment ago");
@@ -119,7 +119,7 @@ impl Controller {
                 }
                 let terms = Terms { unclean_shutdown, ..self.terms(&topic.settings, old) };
                 let isr = old.isr.iter().copied().filter(|r| Some(*r) != removed).collect();
-                if let Some(new) = amend(old, isr, terms, |r| Some(r) != removed && self.is_active(r)) {
+                if let Some(new) = amend(old, isr, terms, |r| Some(r) != removed && self.may_lead(r)) {
                     self.commit_partition(TopicPartition::new(TopicId(t as u32), p as u32), new);
                 }
             }

@@ -15,8 +15,8 @@ pub(super) struct Session {
     pub shutdown_version: Option<u64>,
     /// Partitions that it leads.
     pub leaderships: u32,
-    /// The topics were created with this broker in sync, and it has not been unfenced or fenced since: it must appear
-    /// within a session timeout.
+    /// The topics were created with this broker in sync, and it has been neither unfenced nor fenced since: it counts
+    /// as alive, and must appear within a session timeout.
     pub awaited: bool,
 }
 
