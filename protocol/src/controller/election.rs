@@ -97,10 +97,6 @@ fn elect(
             return (Some(leader), true);
         }
     }
-    if terms.unclean_election {
-        if let Some(leader) = old.replicas.iter().copied().find(|r| acceptable(*r)) {
-            return (Some(leader), true);
-        }
-    }
-    (None, false)
+    let anyone = old.replicas.iter().copied().find(|r| terms.unclean_election && acceptable(*r));
+    (anyone, anyone.is_some())
 }

@@ -542,6 +542,30 @@ fn a_broker_that_is_neither_in_sync_nor_eligible_is_not_elected() {
 }
 
 #[test]
+fn an_eligible_replica_is_not_elected_while_the_isr_has_members() {
+    // §7.5: the ELR counts only when the ISR is empty; the live member 2 lacks nothing below the high watermark, but the
+    // dead member 1 is still in sync.
+    let old = PartitionImage {
+        isr: vec![B1],
+        elr: vec![B2],
+        leader: None,
+        leader_epoch: 1,
+        partition_epoch: 3,
+        ..Cluster::alive(1, 2).partition().clone()
+    };
+    let terms = election::Terms {
+        elr: true,
+        unclean_election: false,
+        min_insync_replicas: 2,
+        unclean_shutdown: None,
+        recovering: false,
+    };
+    assert_eq!(election::amend(&old, old.isr.clone(), terms, |r| r != B1), None);
+    let elected = election::amend(&old, old.isr.clone(), terms, |_| true).expect("the in-sync member leads");
+    assert_eq!((elected.leader, elected.leader_epoch, elected.partition_epoch), (Some(B1), 2, 4));
+}
+
+#[test]
 fn the_last_known_leader_is_elected_uncleanly_when_nobody_is_eligible() {
     // §7.5: regardless of unclean.leader.election.enable.
     let mut cluster = Cluster::alive(1, 2);
