@@ -118,12 +118,12 @@ impl Life {
                 let incarnation = self.cluster.incarnations;
                 let request = BrokerRegistrationRequest { broker, incarnation, previous_broker_epoch };
                 self.cluster.controller.request(now, ConnId(0), request.into(), &mut out);
-                if let Some(Output::Respond(_, Response::BrokerRegistration(r))) = out.first() {
-                    if let Ok(epoch) = r.broker_epoch {
-                        let highest = self.cluster.epochs.values().copied().max();
-                        assert!(highest.is_none_or(|h| h < epoch), "broker epochs increase");
-                        self.cluster.epochs.insert(broker, epoch);
-                    }
+                if let Some(Output::Respond(_, Response::BrokerRegistration(r))) = out.first()
+                    && let Ok(epoch) = r.broker_epoch
+                {
+                    let highest = self.cluster.epochs.values().copied().max();
+                    assert!(highest.is_none_or(|h| h < epoch), "broker epochs increase");
+                    self.cluster.epochs.insert(broker, epoch);
                 }
             }
             Step::Heartbeat { broker, want_fence, want_shutdown } => {
