@@ -150,7 +150,9 @@ impl PartitionLog {
             let mut producers = ProducerState::with_snapshots(snapshots, self.producers.expired_at_ms);
             rebuild(batches, &mut producers, self.checkpoints.log_start, base, wall_ms, settings);
             for batch in batches.from_offset(base).take_while(|batch| batch.base_offset < end) {
-                self.epochs.assign(batch.leader_epoch, batch.base_offset);
+                if self.epochs.latest().is_none_or(|latest| latest < batch.leader_epoch) {
+                    self.epochs.assign(batch.leader_epoch, batch.base_offset);
+                }
                 if let Some(aborted) = producers.apply(batch, &settings.domains) {
                     self.aborted.push(aborted);
                 }
