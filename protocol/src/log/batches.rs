@@ -70,7 +70,7 @@ impl Batches {
     }
 
     /// Batches from the one that contains `offset` on.
-    pub fn from_offset(&self, offset: Offset) -> impl Iterator<Item = &Arc<RecordBatch>> {
+    pub fn starting_at(&self, offset: Offset) -> impl Iterator<Item = &Arc<RecordBatch>> {
         self.batches.range(self.index_of(offset)..)
     }
 
@@ -82,7 +82,7 @@ impl Batches {
     /// Whole batches in `[from, upper)`: at least one if there is one, then as many as fit `max_bytes`.
     pub fn read(&self, from: Offset, upper: Offset, max_bytes: u32) -> LogRead {
         let mut read = LogRead::default();
-        for batch in self.from_offset(from) {
+        for batch in self.starting_at(from) {
             let bytes = read.bytes + u64::from(batch.size);
             if batch.next_offset() > upper || (bytes > u64::from(max_bytes) && !read.batches.is_empty()) {
                 break;
@@ -96,7 +96,7 @@ impl Batches {
     /// Size of the whole batches in `[from, upper)`; stops counting at `limit`.
     pub fn bytes_between(&self, from: Offset, upper: Offset, limit: u64) -> u64 {
         let mut bytes = 0;
-        for batch in self.from_offset(from) {
+        for batch in self.starting_at(from) {
             if bytes >= limit || batch.next_offset() > upper {
                 break;
             }

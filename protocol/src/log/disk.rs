@@ -149,7 +149,7 @@ impl PartitionLog {
             let snapshots = core::mem::take(&mut self.producers.snapshots);
             let mut producers = ProducerState::with_snapshots(snapshots, self.producers.expired_at_ms);
             rebuild(batches, &mut producers, self.checkpoints.log_start, base, wall_ms, settings);
-            for batch in batches.from_offset(base).take_while(|batch| batch.base_offset < end) {
+            for batch in batches.starting_at(base).take_while(|batch| batch.base_offset < end) {
                 if self.epochs.latest().is_none_or(|latest| latest < batch.leader_epoch) {
                     self.epochs.assign(batch.leader_epoch, batch.base_offset);
                 }

@@ -246,7 +246,7 @@ impl PartitionLog {
 
     /// All batches from the log start on, in offset order.
     pub fn batches(&self) -> impl Iterator<Item = &Arc<RecordBatch>> {
-        self.batches.from_offset(self.log_start)
+        self.batches.starting_at(self.log_start)
     }
 
     /// How many batches [`Self::batches`] gives.

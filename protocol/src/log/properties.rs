@@ -80,6 +80,9 @@ struct Verifying {
     tv2: bool,
 }
 
+/// Producer, first offset, and once it ended the marker's offset and whether it aborts.
+type Txn = (ProducerId, Offset, Option<(Offset, bool)>);
+
 /// Knows the batches and nothing else that could be derived from them.
 struct Oracle {
     domains: Domains,
@@ -238,9 +241,9 @@ impl Oracle {
         self.batches.push(batch);
     }
 
-    /// Transactions: (pid, first offset, marker offset and whether it aborts).
-    fn transactions(&self) -> Vec<(ProducerId, Offset, Option<(Offset, bool)>)> {
-        let mut all: Vec<(ProducerId, Offset, Option<(Offset, bool)>)> = Vec::new();
+    /// All transactions, in the order of their first offsets.
+    fn transactions(&self) -> Vec<Txn> {
+        let mut all: Vec<Txn> = Vec::new();
         for batch in self.batches.iter().filter(|b| b.transactional && b.producer_id != NO_PRODUCER_ID) {
             let open = all.iter_mut().find(|(pid, _, marker)| *pid == batch.producer_id && marker.is_none());
             match (&batch.payload, open) {
@@ -271,7 +274,7 @@ impl Oracle {
         let mut aborted = Vec::new();
         for &(producer_id, first_offset, marker) in &all {
             let Some((marker_offset, true)) = marker else { continue };
-            let open_then = |&(pid, first, end): &(ProducerId, Offset, Option<(Offset, bool)>)| {
+            let open_then = |&(pid, first, end): &Txn| {
                 pid != producer_id && first < marker_offset && end.is_none_or(|(end, _)| end > marker_offset)
             };
             let others = all.iter().filter(|txn| open_then(txn)).map(|(_, first, _)| *first);

@@ -556,6 +556,21 @@ fn a_restart_skips_expired_producers() {
     assert_eq!(log.replay_difference(), None);
 }
 
+/// §2.4: snapshots do not hold ended transactions: after a restart one whose marker is above the high watermark no longer
+/// holds the LSO back. (Its outcome is decided, and an abort is in the index.)
+#[test]
+fn a_restart_forgets_unreplicated_transactions() {
+    let mut leader = Leader::new();
+    leader.append(txn(7, 0, 0, 2)).unwrap();
+    leader.append(txn(8, 0, 0, 1)).unwrap();
+    leader.0.set_high_watermark(3, false);
+    leader.marker(7, 0, Abort, 0, 0).unwrap();
+    assert_eq!(leader.0.last_stable_offset(), 0);
+    let leader = leader.restarted(Ending::Clean);
+    assert_eq!((leader.0.high_watermark(), leader.0.last_stable_offset()), (3, 2));
+    assert_eq!(leader.0.aborted_transactions(0, 2).len(), 1);
+}
+
 /// §2.4, §7.7 restart, unclean: nothing of the page cache is lost; the high watermark is the checkpointed one, and the
 /// recovery scan ends with a snapshot at the log end.
 #[test]

@@ -89,7 +89,7 @@ pub(super) fn rebuild(
     // A replica that knew of no producer replays nothing: Kafka's optimisation for logs without idempotent writers.
     if producers.map_end_offset < end && !nothing_known {
         let snapshot_at = batches.last_two_bases();
-        for batch in batches.from_offset(producers.map_end_offset) {
+        for batch in batches.starting_at(producers.map_end_offset) {
             if batch.base_offset >= end {
                 break;
             }
