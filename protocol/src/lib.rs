@@ -8,6 +8,7 @@
 //! The specification that the machines implement is `docs/reference/kafka-eos.md`; comments cite it as "§2.3".
 
 pub mod batch;
+pub mod broker;
 pub mod config;
 pub mod connections;
 pub mod coordinator;
