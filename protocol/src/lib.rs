@@ -12,6 +12,7 @@ pub mod batch;
 pub mod broker;
 pub mod config;
 pub mod connections;
+pub mod consumer;
 pub mod controller;
 pub mod coordinator;
 pub mod error;

@@ -217,7 +217,8 @@ impl Consumer {
 
     pub(super) fn on_coordinator(&mut self, now: Now, answer: Result<NodeId, ErrorCode>, out: &mut Outputs) {
         let session = Span::from_millis(i64::from(self.config.session_timeout_ms));
-        let pause = self.pause_after(now, self.group_mut().find_failures);
+        let failures = self.group_mut().find_failures;
+        let pause = self.pause_after(now, failures);
         let group = self.group_mut();
         group.finding = false;
         match answer {
@@ -506,7 +507,8 @@ impl Consumer {
     }
 
     pub(super) fn on_join_lost(&mut self, now: Now) {
-        let pause = self.pause_after(now, self.group_mut().join_failures);
+        let failures = self.group_mut().join_failures;
+        let pause = self.pause_after(now, failures);
         let group = self.group_mut();
         group.join_failures += 1;
         group.join_again(now.mono + pause);
@@ -595,7 +597,8 @@ impl Consumer {
 
     /// JoinGroup or SyncGroup was answered with an error.
     fn on_join_error(&mut self, now: Now, error: ErrorCode, member_id: Option<Name>, out: &mut Outputs) {
-        let pause = self.pause_after(now, self.group_mut().join_failures);
+        let failures = self.group_mut().join_failures;
+        let pause = self.pause_after(now, failures);
         let group = self.group_mut();
         match error {
             ErrorCode::MemberIdRequired => {

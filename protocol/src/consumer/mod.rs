@@ -36,9 +36,9 @@ use crate::time::{Instant, Now, Span};
 
 use commit::{Commit, OffsetFetch};
 use fetch::CompletedFetch;
-use group::{Group, Step};
+use group::Group;
 use metadata::Metadata;
-use partition::{Broker, Partition, State};
+use partition::{Broker, Partition};
 
 /// Requests that Kafka's consumer lets be in flight on one connection.
 const MAX_IN_FLIGHT: usize = 100;
