@@ -1,5 +1,6 @@
 //! Scripts of inputs and expected outputs. The rig stands for the broker: it keeps the log and performs writes.
 
+mod clients;
 mod fencing;
 mod membership;
 mod offsets;

@@ -402,6 +402,7 @@ fn a_group_with_nothing_but_pending_offsets_is_kept() {
     let mut rig = forgetful();
     rig.txn(7, nobody(), P0, 10);
     rig.at(200_000);
+    assert_eq!(rig.end(), 1, "no tombstone of the group is written");
     rig.marker(7, Commit);
     assert_eq!(rig.committed(P0), Some(10));
     rig.fail_over();

@@ -270,6 +270,25 @@ fn a_join_during_the_write_of_an_assignment_voids_it() {
 }
 
 #[test]
+fn the_record_of_an_older_generation_hands_nothing_out() {
+    // §4.6: the next generation already waits for its own assignment.
+    let mut rig = Rig::new();
+    let (member, _) = rig.join_new();
+    rig.at(3_000);
+    rig.replicated = false;
+    rig.sync(&member, 1, &[(&member, P0)]);
+    let (other, second) = rig.join_new();
+    let conn = rig.join(&member);
+    assert_eq!((rig.joined(conn).generation, rig.joined(second).generation), (2, 2));
+    let waits = rig.sync(&other, 2, &[]);
+    rig.replicate();
+    assert_eq!(rig.answer(waits), None);
+    rig.replicated = true;
+    let conn = rig.sync(&member, 2, &[(&other, P0)]);
+    assert_eq!((rig.synced(conn), rig.synced(waits)), (Some(Ok(vec![])), Some(Ok(vec![P0]))));
+}
+
+#[test]
 fn a_member_that_leaves_makes_the_others_rebalance() {
     let mut rig = Rig::new();
     let (leader, follower) = rig.two_members();

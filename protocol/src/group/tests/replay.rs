@@ -54,6 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 type Key = (Name, TopicPartition);
+/// Committed, and pending by producer.
+type Offsets = (Vec<(Key, Offset)>, Vec<(ProducerId, Key, Offset)>);
 
 /// Every offset record of the log: where it stands, its key, its value (`None`: tombstone), its transaction.
 fn records(log: &[RecordBatch]) -> Vec<(Offset, Key, Option<Offset>, Option<ProducerId>)> {
@@ -81,7 +83,7 @@ fn decision(log: &[RecordBatch], pid: ProducerId, offset: Offset) -> Option<Tran
 
 /// Says of every key what is committed and what is pending, from the definition rather than step by step: records before
 /// the last tombstone are gone; of the others the committed one with the greatest offset wins.
-fn naive(log: &[RecordBatch]) -> (Vec<(Key, Offset)>, Vec<(ProducerId, Key, Offset)>) {
+fn naive(log: &[RecordBatch]) -> Offsets {
     let records = records(log);
     let mut keys: Vec<Key> = records.iter().map(|r| r.1.clone()).collect();
     keys.sort();
