@@ -188,7 +188,8 @@ impl World {
         self.caught.retain(|c| c.from != id);
         self.queue.retain(|e| !matches!(e, Event::Net(to, _) | Event::Request(to, ..) if *to == id));
         self.open.retain(|_, (from, ..)| *from != id);
-        let broken: Vec<_> = self.open.iter().filter(|(_, (_, c, _))| c.to == id).map(|(k, v)| (*k, v.0, v.1)).collect();
+        let broken: Vec<_> =
+            self.open.iter().filter(|(_, (_, c, _))| c.to == id).map(|(k, v)| (*k, v.0, v.1)).collect();
         for (conn, from, channel) in broken {
             self.open.remove(&conn);
             self.queue.push_back(Event::Net(from, NetInput::Disconnected(channel)));
@@ -262,12 +263,8 @@ impl World {
                     Ok(controller.next_epoch)
                 };
                 if let Ok(epoch) = broker_epoch {
-                    let image = BrokerImage {
-                        epoch,
-                        incarnation: r.incarnation,
-                        fenced: true,
-                        in_controlled_shutdown: false,
-                    };
+                    let image =
+                        BrokerImage { epoch, incarnation: r.incarnation, fenced: true, in_controlled_shutdown: false };
                     self.change(MetadataChange::Broker(from, image));
                 }
                 BrokerRegistrationResponse { broker_epoch }.into()
@@ -456,7 +453,8 @@ impl World {
                     let Some(pb) = b.log(tp) else { continue };
                     let xs: Vec<_> = pa.log().batches().collect();
                     let ys: Vec<_> = pb.batches().collect();
-                    let same = |i: usize| (xs[i].base_offset, xs[i].leader_epoch) == (ys[i].base_offset, ys[i].leader_epoch);
+                    let same =
+                        |i: usize| (xs[i].base_offset, xs[i].leader_epoch) == (ys[i].base_offset, ys[i].leader_epoch);
                     if let Some(last) = (0..xs.len().min(ys.len())).rev().find(|i| same(*i)) {
                         assert_eq!(xs[..=last], ys[..=last], "{tp:?} of {} and {}", a.id(), b.id());
                     }
