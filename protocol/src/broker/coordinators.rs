@@ -53,12 +53,7 @@ impl Broker {
     pub(super) fn with_transactions(
         &mut self,
         out: &mut Outputs,
-        call: impl FnOnce(
-            &mut TransactionCoordinator,
-            Context<'_>,
-            &PartitionMap<Partition>,
-            &mut CoordinatorOutputs,
-        ),
+        call: impl FnOnce(&mut TransactionCoordinator, Context<'_>, &PartitionMap<Partition>, &mut CoordinatorOutputs),
     ) {
         let mut buffer = core::mem::take(&mut self.scratch.0);
         core::mem::swap(&mut buffer.net, out);
@@ -145,8 +140,12 @@ impl Broker {
         out: &mut Outputs,
     ) {
         match which {
-            Coordinator::Transaction => self.with_transactions(out, |c, ctx, _, o| c.committed(ctx, ticket, outcome, o)),
-            Coordinator::Group => self.with_groups(out, |c, ctx, _, o, done| c.committed(ctx, ticket, outcome, o, done)),
+            Coordinator::Transaction => {
+                self.with_transactions(out, |c, ctx, _, o| c.committed(ctx, ticket, outcome, o))
+            }
+            Coordinator::Group => {
+                self.with_groups(out, |c, ctx, _, o, done| c.committed(ctx, ticket, outcome, o, done))
+            }
         }
     }
 
@@ -161,7 +160,12 @@ impl Broker {
             Coordinator::Group => self.with_groups(out, |c, ctx, _, o, done| c.written(ctx, ticket, written, o, done)),
         }
         if let Ok((_, required)) = outcome {
-            self.wait(tp, required, append.timeout, Waiter::Coordinator { which, ticket, min_isr: append.check_min_isr });
+            self.wait(
+                tp,
+                required,
+                append.timeout,
+                Waiter::Coordinator { which, ticket, min_isr: append.check_min_isr },
+            );
             self.appended(tp, out);
             self.complete_waits(tp, out);
         }
@@ -180,21 +184,17 @@ impl Broker {
         let epoch = partition.leader_epoch;
         self.before_append(append.tp);
         let partition = self.partitions.get_mut(append.tp).expect("a partition led here");
-        let done = match &append.entry {
-            Entry::Batch(batch, guard) => {
-                let verification = guard.is_some() || self.config.transaction_verification;
-                let origin = AppendOrigin::Coordinator;
-                partition.log.append_as_leader(batch, epoch, origin, *guard, verification, wall_ms)?
-            }
-            Entry::Marker { producer, result, coordinator_epoch, transaction_version } => partition.log.append_marker(
-                *producer,
-                *result,
-                *coordinator_epoch,
-                *transaction_version,
-                epoch,
-                wall_ms,
-            )?,
-        };
+        let done =
+            match &append.entry {
+                Entry::Batch(batch, guard) => {
+                    let verification = guard.is_some() || self.config.transaction_verification;
+                    let origin = AppendOrigin::Coordinator;
+                    partition.log.append_as_leader(batch, epoch, origin, *guard, verification, wall_ms)?
+                }
+                Entry::Marker { producer, result, coordinator_epoch, transaction_version } => partition
+                    .log
+                    .append_marker(*producer, *result, *coordinator_epoch, *transaction_version, epoch, wall_ms)?,
+            };
         Ok((done.base_offset, done.last_offset + 1))
     }
 

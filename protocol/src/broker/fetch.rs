@@ -306,12 +306,14 @@ impl Broker {
                     }
                 }
             }
-            if stays_dirty {
-                session.dirty.push_back(tp);
-            } else {
+            if !stays_dirty {
                 entry.dirty = false;
+            } else if answers.last().is_none_or(|a: &FetchPartitionResponse| a.tp != tp || a.batches.is_empty()) {
+                session.dirty.push_back(tp);
             }
         }
+        // Those that were served go to the end of the queue, so that a full answer starves nobody.
+        session.dirty.extend(answers.iter().filter(|a| !a.batches.is_empty()).map(|a| a.tp));
         session.full = false;
         let lasting = session.lasting;
         let session_id = if lasting { id } else { 0 };

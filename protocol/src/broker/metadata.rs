@@ -192,8 +192,7 @@ impl Broker {
 
     fn become_follower(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let registration = self.image.partition(tp).expect("a partition in the image");
-        let (epoch, version, leader) =
-            (registration.leader_epoch, registration.partition_epoch, registration.leader);
+        let (epoch, version, leader) = (registration.leader_epoch, registration.partition_epoch, registration.leader);
         let partition = self.partitions.get_mut(tp).expect("a partition with a replica here");
         partition.partition_epoch = version;
         let same = matches!(&partition.role, Role::Follower(f) if f.leader == leader);

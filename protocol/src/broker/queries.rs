@@ -81,8 +81,7 @@ impl Broker {
                 },
             }
         };
-        let partitions =
-            request.partitions.iter().map(|(tp, epoch, spec)| (*tp, answer(*tp, *epoch, *spec))).collect();
+        let partitions = request.partitions.iter().map(|(tp, epoch, spec)| (*tp, answer(*tp, *epoch, *spec))).collect();
         ListOffsetsResponse { partitions }
     }
 
