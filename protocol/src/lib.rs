@@ -21,5 +21,6 @@ pub mod image;
 pub mod io;
 pub mod log;
 pub mod message;
+pub mod producer;
 pub mod time;
 pub mod transaction;
