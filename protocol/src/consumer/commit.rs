@@ -132,7 +132,7 @@ impl Consumer {
             if give_up <= now.mono {
                 let commit = self.commits.pop_front().expect("there is a front");
                 let unknown = commit.unknown;
-                self.finish_commit(now, commit, Err(CommitFailure { error: ErrorCode::RequestTimedOut, unknown }));
+                self.finish_commit(now, &commit, Err(CommitFailure { error: ErrorCode::RequestTimedOut, unknown }));
                 continue;
             }
             if commit.not_before > now.mono {
@@ -160,7 +160,7 @@ impl Consumer {
             let joining = group.is_joining();
             let error = if joining { ErrorCode::RebalanceInProgress } else { ErrorCode::UnknownMemberId };
             let unknown = commit.unknown;
-            return self.finish_commit(now, commit, Err(CommitFailure { error, unknown }));
+            return self.finish_commit(now, &commit, Err(CommitFailure { error, unknown }));
         };
         let version = group.identity;
         let request = OffsetCommitRequest { group: identity, offsets: commit.offsets.clone() };
@@ -178,7 +178,7 @@ impl Consumer {
     ) {
         let Some(error) = response.partitions.iter().find_map(|(_, error)| *error) else {
             self.commits_in_flight -= 1;
-            return self.finish_commit(now, commit, Ok(()));
+            return self.finish_commit(now, &commit, Ok(()));
         };
         let current = self.group.as_ref().expect("a commit is made by a group").identity == identity;
         // 15, 7: the record may be in the log already and may yet be committed (§4.2); 16 may mean the same, where the
@@ -212,11 +212,11 @@ impl Consumer {
             self.commits.push_front(commit);
         } else {
             let unknown = commit.unknown;
-            self.finish_commit(now, commit, Err(CommitFailure { error, unknown }));
+            self.finish_commit(now, &commit, Err(CommitFailure { error, unknown }));
         }
     }
 
-    fn finish_commit(&mut self, now: Now, commit: Box<Commit>, result: Result<(), CommitFailure>) {
+    fn finish_commit(&mut self, now: Now, commit: &Commit, result: Result<(), CommitFailure>) {
         if let (CommitCause::Auto, Err(failure)) = (commit.cause, result)
             && failure.error.is_retriable()
         {

@@ -35,7 +35,10 @@ pub(super) enum Step {
     /// The assignment waits for the next poll.
     Synced(Vec<TopicPartition>),
     /// The application finishes with these, which the new assignment takes away.
-    RevokingAfterSync { revoked: Vec<TopicPartition>, assignment: Vec<TopicPartition> },
+    RevokingAfterSync {
+        revoked: Vec<TopicPartition>,
+        assignment: Vec<TopicPartition>,
+    },
 }
 
 impl Step {
@@ -198,7 +201,8 @@ impl Consumer {
 
     fn find_coordinator(&mut self, now: Now, out: &mut Outputs) {
         let joins = !self.subscription.is_empty() && self.closing.is_none();
-        let wanted = joins || !self.commits.is_empty() || !self.initializing.is_empty() || !self.offset_fetches.is_empty();
+        let wanted =
+            joins || !self.commits.is_empty() || !self.initializing.is_empty() || !self.offset_fetches.is_empty();
         let group = self.group_mut();
         if group.coordinator.is_some() || group.finding || !wanted {
             return;
@@ -273,7 +277,8 @@ impl Consumer {
             let group = self.group_mut();
             group.heartbeat_in_flight = true;
             group.heartbeat_at = now.mono + interval;
-            let (request, cookie) = (HeartbeatRequest { group: group.wire_identity() }, Cookie::Heartbeat(group.identity));
+            let (request, cookie) =
+                (HeartbeatRequest { group: group.wire_identity() }, Cookie::Heartbeat(group.identity));
             self.connections.send(now, channel, request, cookie, out);
         }
     }

@@ -126,7 +126,8 @@ impl Metadata {
             self.brokers = response.brokers;
         }
         for answer in response.topics {
-            if answer.error.is_some_and(ErrorCode::is_retriable) || answer.partitions.iter().any(|p| p.leader.is_none()) {
+            if answer.error.is_some_and(ErrorCode::is_retriable) || answer.partitions.iter().any(|p| p.leader.is_none())
+            {
                 self.needed = true;
             }
             if answer.error.is_some() {

@@ -215,6 +215,18 @@ impl Consumer {
         delivered
     }
 
+    /// The application's poll, which waited, returns without records (its time-out passed): the application is busy
+    /// with something else until it polls again.
+    pub fn leave_poll(&mut self, now: Now) {
+        if self.in_poll {
+            self.in_poll = false;
+            if !self.subscription.is_empty() {
+                self.poll_deadline = now.mono + Span::from_millis(i64::from(self.config.max_poll_interval_ms));
+                self.until(self.poll_deadline);
+            }
+        }
+    }
+
     /// A callback of the application runs inside its poll and is limited like processing.
     fn callback_deadline(&self, now: Now) -> Instant {
         let waits = self.group.as_ref().is_some_and(|group| group.step.awaits_application());

@@ -98,9 +98,7 @@ impl Partition {
 
     /// Whether the session on `node` has the partition at its position.
     pub fn is_listed_as_is(&self, node: NodeId) -> bool {
-        self.listed_on == Some(node)
-            && self.listed_offset == self.position
-            && self.listed_epoch == self.leader_epoch
+        self.listed_on == Some(node) && self.listed_offset == self.position && self.listed_epoch == self.leader_epoch
     }
 
     /// The entry of a fetch request to `node`.

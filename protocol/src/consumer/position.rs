@@ -238,12 +238,7 @@ impl Consumer {
         }
     }
 
-    pub(super) fn on_offsets(
-        &mut self,
-        now: Now,
-        asked: Vec<(TopicPartition, u32)>,
-        response: ListOffsetsResponse,
-    ) {
+    pub(super) fn on_offsets(&mut self, now: Now, asked: Vec<(TopicPartition, u32)>, response: ListOffsetsResponse) {
         for (tp, token, answer) in paired(asked, response.partitions) {
             let Some(p) = self.partitions.get(tp).filter(|p| p.token == token) else { continue };
             let State::AwaitReset(to) = p.state else { continue };
