@@ -4,4 +4,9 @@
 //! unknown, what each reader was given, and the final read of every topic. [`Checker`](checker::Checker) judges it
 //! without knowing how it was made. Nothing here depends on the protocol or on the simulator.
 
+pub mod checker;
 pub mod history;
+pub mod report;
+
+pub use checker::Checker;
+pub use report::{Kind, Report, Verdict};

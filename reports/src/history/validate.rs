@@ -67,6 +67,9 @@ impl Validator {
             Event::Decided(e) => self.client(e.c, 0),
             Event::Divergence(_) | Event::Stuck(_) => Ok(()),
             Event::Replica(e) => self.offset(e.at, e.offset),
+            Event::Appended(e) if e.count > LARGEST_NUMBER => {
+                Err(format!("a batch of {} records: expected at most {LARGEST_NUMBER}", e.count))
+            }
             Event::Appended(e) => self.offset(e.at, e.base),
             Event::End(e) => self.end(e),
             Event::Final(e) => {
