@@ -5,6 +5,9 @@ use ErrorCode::*;
 
 const SHORT: [(&str, &str); 2] = [("delivery.timeout.ms", "5000"), ("request.timeout.ms", "4000")];
 
+/// A batch expires before any of its requests times out.
+const EQUAL: [(&str, &str); 2] = [("delivery.timeout.ms", "5000"), ("request.timeout.ms", "5000")];
+
 #[test]
 fn a_batch_that_expires_before_it_is_drained_consumes_no_sequence() {
     // §5.7
@@ -54,7 +57,7 @@ fn expired_after_a_retry(b: &mut Bench) -> (Asked, Asked) {
 #[test]
 fn nothing_new_is_drained_while_a_sequence_is_unresolved_and_a_harmless_gap_closes() {
     // §5.7, P5: lastAcked + 1 == nextSeq
-    let mut b = Bench::idempotent(&SHORT);
+    let mut b = Bench::idempotent(&EQUAL);
     let (_, second) = expired_after_a_retry(&mut b);
     b.send(3, 0).unwrap();
     assert!(b.asked.is_empty());
@@ -78,7 +81,7 @@ fn an_unresolved_gap_bumps_an_idempotent_producer() {
 #[test]
 fn right_after_the_gap_45_bumps_and_elsewhere_it_is_a_plain_retry() {
     // §5.4, 45 while the partition is unresolved
-    let mut b = Bench::idempotent(&SHORT);
+    let mut b = Bench::idempotent(&EQUAL);
     b.send(1, 0).unwrap();
     let (first, _) = b.take_batch();
     b.refused(&first, RequestTimedOut);
@@ -129,7 +132,7 @@ fn a_transactional_producer_that_loses_track_must_abort() {
 #[test]
 fn a_batch_that_was_never_retried_is_not_marked() {
     // §5.7: only batches already retried at least once
-    let mut b = Bench::idempotent(&[("delivery.timeout.ms", "5000"), ("request.timeout.ms", "5000")]);
+    let mut b = Bench::idempotent(&EQUAL);
     b.send(1, 0).unwrap();
     let (first, _) = b.take_batch();
     b.advance(4999);
@@ -143,7 +146,7 @@ fn a_batch_that_was_never_retried_is_not_marked() {
 #[test]
 fn a_late_answer_only_updates_bookkeeping() {
     // §5.7
-    let mut b = Bench::idempotent(&SHORT);
+    let mut b = Bench::idempotent(&EQUAL);
     let (first, second) = expired_after_a_retry(&mut b);
     b.acked(&first, 10);
     assert!(b.events().is_empty(), "the record stays failed");
