@@ -22,7 +22,10 @@ pub use config::*;
 pub use event::*;
 
 use crate::batch::Record;
-use crate::consumer::{ConsumerError, CommitFailure, CommitId, CommittedPosition, Consumer, ConsumerEvent, PositionReason, QueryId, Records};
+use crate::consumer::{
+    CommitFailure, CommitId, CommittedPosition, Consumer, ConsumerError, ConsumerEvent, PositionReason, QueryId,
+    Records,
+};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::{Channel, Client, Machine, NetInput, Output, Outputs, Purpose};
@@ -313,7 +316,9 @@ impl Pipeline {
                 if !self.transactional() {
                     let again = match result {
                         Ok(_) => false,
-                        Err(error) => error.certainty == Certainty::Definite || self.config.on_unknown == OnUnknown::Resend,
+                        Err(error) => {
+                            error.certainty == Certainty::Definite || self.config.on_unknown == OnUnknown::Resend
+                        }
                     };
                     self.settle(op, again && self.config.guarantee == Guarantee::AtLeastOnce);
                 }

@@ -204,10 +204,7 @@ impl Rig {
     }
 
     /// Answers the OffsetFetch.
-    pub fn committed(
-        &mut self,
-        partitions: Vec<Committed>,
-    ) -> OffsetFetchRequest {
+    pub fn committed(&mut self, partitions: Vec<Committed>) -> OffsetFetchRequest {
         let Request::OffsetFetch(request) = self.answer(OffsetFetchResponse { error: None, partitions }) else {
             unreachable!()
         };
