@@ -177,10 +177,11 @@ impl Machine for Producer {
         if self.closed {
             return;
         }
+        // In this order, as in Kafka's loop: a request that times out together with its batch finds it expired.
+        self.expire_batches(now);
         while let Some((channel, requests)) = self.connections.expire(now, out) {
             self.lost(now, channel, requests, ErrorCode::RequestTimedOut);
         }
-        self.expire_batches(now);
         self.expire_waiting(now);
         self.expire_calls(now);
         self.run(now, out);
