@@ -1,6 +1,6 @@
 //! The producer client: idempotent, transactional or neither (§5).
 //!
-//! The machine is Java's `KafkaProducer` with its sender thread folded into one: every input ends in [`Producer::run`],
+//! The machine is Java's `KafkaProducer` with its sender thread folded into one: every input ends in `Producer::run`,
 //! which does what the sender's loop would do until it has nothing left to do at this instant.
 
 mod accumulator;
