@@ -161,9 +161,10 @@ fn markers_that_wait_are_dropped_at_the_next_election() {
     h.load();
     h.elect(EPOCH + 1);
     h.load();
-    h.connects = true;
-    h.advance(10_000);
-    h.advance(100);
+    for node in [1, 2] {
+        let channel = Channel { to: NodeId(node), purpose: Purpose::TxnMarkers };
+        h.run(|c, ctx, out| c.net(ctx, NetInput::Connected(channel), out));
+    }
     let epochs: Vec<_> = h.sent.iter().flat_map(|s| &s.markers).map(|m| m.coordinator_epoch).collect();
     assert_eq!(epochs, [EPOCH + 1, EPOCH + 1]);
 }
