@@ -7,9 +7,11 @@
 //!
 //! The specification that the machines implement is `docs/reference/kafka-eos.md`; comments cite it as "§2.3".
 
+pub mod assignor;
 pub mod batch;
 pub mod config;
 pub mod connections;
+pub mod controller;
 pub mod coordinator;
 pub mod error;
 pub mod group;

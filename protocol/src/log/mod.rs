@@ -1,10 +1,33 @@
 //! The log of one partition replica: batches, watermarks, producer state, aborted transactions (§2).
 
+mod aborted_index;
+mod append;
+mod batches;
+mod disk;
+mod epoch_cache;
+mod producer_state;
+mod self_check;
+mod snapshot;
+mod transactions;
+mod truncation;
+mod verification;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use crate::batch::{RecordBatch, TransactionResult};
+use self::aborted_index::AbortedIndex;
+pub use self::aborted_index::AbortedIndexEntry;
+use self::batches::Batches;
+use self::disk::Checkpoints;
+pub use self::disk::LogOnDisk;
+use self::epoch_cache::EpochCache;
+use self::producer_state::ProducerState;
+use crate::batch::RecordBatch;
 use crate::config::Domains;
-use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::message::{AbortedTransaction, ActiveProducer, EpochEndOffset, ProducerIdAndEpoch};
 
@@ -75,161 +98,193 @@ pub struct LogRead {
     pub bytes: u64,
 }
 
-/// The log of one replica. (Contract for those who call it; the fields are private.)
-#[derive(Clone, Debug)]
-pub struct PartitionLog;
+/// The log of one replica.
+///
+/// Offsets are those of whole batches everywhere: a log end, a high watermark or a last stable offset lies on a batch
+/// boundary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionLog {
+    settings: LogSettings,
+    batches: Batches,
+    epochs: EpochCache,
+    aborted: AbortedIndex,
+    producers: ProducerState,
+    log_start: Offset,
+    high_watermark: Offset,
+    /// First offset not yet written back.
+    flushed: Offset,
+    /// First offset that Kafka itself has not flushed: moves when a segment is rolled and at a clean shutdown.
+    recovery_point: Offset,
+    checkpoints: Checkpoints,
+    /// Offset from which on producer state reflects every batch; for the self-check only.
+    state_complete_from: Offset,
+}
 
-/// What remains of a log on disk when its process is gone.
-#[derive(Clone, Debug)]
-pub struct LogOnDisk;
-
-#[expect(unused_variables, missing_docs, reason = "contract")]
 impl PartitionLog {
+    /// An empty log that begins at offset 0.
     pub fn new(settings: LogSettings) -> PartitionLog {
-        todo!()
-    }
-    /// Loads a log as Kafka does at start (§2.4 restart rows): after `Ending::Clean` the newest snapshot is at the end;
-    /// otherwise re-scan from the recovery point. High watermark = checkpointed one.
-    pub fn open(disk: LogOnDisk, settings: LogSettings, wall_ms: i64) -> PartitionLog {
-        todo!()
-    }
-    /// Ends the process.
-    pub fn close(self, ending: Ending) -> LogOnDisk {
-        todo!()
+        PartitionLog {
+            settings,
+            batches: Batches::new(0),
+            epochs: EpochCache::default(),
+            aborted: AbortedIndex::default(),
+            producers: ProducerState::default(),
+            log_start: 0,
+            high_watermark: 0,
+            flushed: 0,
+            recovery_point: 0,
+            checkpoints: Checkpoints::default(),
+            state_complete_from: 0,
+        }
     }
 
+    // ---- Offsets ---------------------------------------------------------------------------------------------------
+
+    /// First offset that may be read (LSTART).
     pub fn log_start_offset(&self) -> Offset {
-        todo!()
+        self.log_start
     }
+
+    /// Offset of the next record (LEO).
     pub fn log_end_offset(&self) -> Offset {
-        todo!()
+        self.batches.end_offset()
     }
+
+    /// Everything below is replicated (HW).
     pub fn high_watermark(&self) -> Offset {
-        todo!()
+        self.high_watermark
     }
+
+    /// Everything below is replicated and decided (LSO, §2.8): min(HW, first unstable offset).
     pub fn last_stable_offset(&self) -> Offset {
-        todo!()
+        self.first_unstable_offset().map_or(self.high_watermark, |first| first.min(self.high_watermark))
     }
+
+    /// First offset of the oldest transaction that is open, or whose marker is not below the high watermark (§2.8).
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        self.producers.transactions.first_unstable().map(|first| first.max(self.log_start))
+    }
+
     /// First offset not yet written back.
     pub fn flushed_offset(&self) -> Offset {
-        todo!()
+        self.flushed
     }
-    /// Epoch of the last record, if any.
+
+    /// The latest leader epoch of the epoch cache: that of the last record, or that of this replica's own leadership
+    /// while it has written nothing in it. A follower fetches with it as its last fetched epoch (§7.3).
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        todo!()
+        self.epochs.latest()
     }
+
+    /// Raises the high watermark, never beyond the log end; a follower's (`follower`) may also go down (§7.3). Returns
+    /// whether the high watermark or the last stable offset moved.
+    pub fn set_high_watermark(&mut self, offset: Offset, follower: bool) -> bool {
+        let lowest = if follower { self.log_start } else { self.high_watermark };
+        let offset = offset.min(self.log_end_offset()).max(lowest);
+        let before = (self.high_watermark, self.last_stable_offset());
+        self.high_watermark = offset;
+        self.producers.transactions.replicated_below(offset);
+        before != (offset, self.last_stable_offset())
+    }
+
+    // ---- Disk ------------------------------------------------------------------------------------------------------
 
     /// Write-back reached `offset` (page cache to disk); never moves back.
     pub fn flush(&mut self, offset: Offset) {
-        todo!()
+        self.flushed = self.flushed.max(offset.min(self.log_end_offset()));
     }
+
     /// `replica.high.watermark.checkpoint.interval.ms` passed.
     pub fn checkpoint_high_watermark(&mut self) {
-        todo!()
+        self.checkpoints.high_watermark = self.high_watermark;
     }
-    /// `log.flush.offset.checkpoint.interval.ms` passed.
+
+    /// `log.flush.offset.checkpoint.interval.ms` passed. The log start, whose interval has the same default, is written
+    /// with it.
     pub fn checkpoint_recovery_point(&mut self) {
-        todo!()
+        self.checkpoints.recovery_point = self.recovery_point;
+        self.checkpoints.log_start = self.log_start;
     }
+
+    // ---- Leader epochs ---------------------------------------------------------------------------------------------
 
     /// This replica becomes leader: (epoch -> LEO) enters the epoch cache (§7.2).
     pub fn begin_leader_epoch(&mut self, epoch: LeaderEpoch) {
-        todo!()
-    }
-    /// §2.3 steps 2 to 7. `guard` is what the verification gave; `verification` whether a guard is demanded at all
-    /// (`transactional id given and (enabled or TV2)`); `None` as guard when the txn was already open.
-    pub fn append_as_leader(
-        &mut self,
-        batch: &Arc<RecordBatch>,
-        epoch: LeaderEpoch,
-        origin: AppendOrigin,
-        guard: Option<VerificationGuard>,
-        verification: bool,
-        wall_ms: i64,
-    ) -> Result<LeaderAppend, ErrorCode> {
-        todo!()
-    }
-    /// §2.7.
-    pub fn append_marker(
-        &mut self,
-        producer: ProducerIdAndEpoch,
-        result: TransactionResult,
-        coordinator_epoch: CoordinatorEpoch,
-        transaction_version: u8,
-        epoch: LeaderEpoch,
-        wall_ms: i64,
-    ) -> Result<LeaderAppend, ErrorCode> {
-        todo!()
-    }
-    /// Appends what the leader sent; offsets are the leader's and must continue this log.
-    pub fn append_as_follower(&mut self, batch: &Arc<RecordBatch>) {
-        todo!()
-    }
-    /// Removes the last batch appended by append_as_leader/append_marker if it is still the log end (rolled-back group write). Optional.
-
-    /// §2.5: create or reuse the verification entry. 47 if the stored epoch is higher.
-    pub fn start_verification(
-        &mut self,
-        producer: ProducerIdAndEpoch,
-        sequence: Sequence,
-        tv2: bool,
-        wall_ms: i64,
-    ) -> Result<Verification, ErrorCode> {
-        todo!()
+        self.epochs.assign(epoch, self.log_end_offset());
     }
 
-    /// Raises the high watermark (never lowers it unless `follower`, and never beyond LEO). Returns whether HW or LSO moved.
-    pub fn set_high_watermark(&mut self, offset: Offset, follower: bool) -> bool {
-        todo!()
-    }
-
-    /// Batches from the one that contains `from` up to (excluding) `upper`; at least one batch if any is below `upper`, then as many as fit `max_bytes`.
-    pub fn read(&self, from: Offset, upper: Offset, max_bytes: u32) -> LogRead {
-        todo!()
-    }
-    /// Bytes between two offsets (whole batches), for min_bytes; may stop counting at `limit`.
-    pub fn bytes_between(&self, from: Offset, upper: Offset, limit: u64) -> u64 {
-        todo!()
-    }
-    /// §2.9 for a read that starts at `from` and returned batches ending before `upper`.
-    pub fn aborted_transactions(&self, from: Offset, upper: Offset) -> Vec<AbortedTransaction> {
-        todo!()
-    }
-    /// First offset whose record timestamp is >= `timestamp_ms`, with its epoch.
-    pub fn offset_for_timestamp(&self, timestamp_ms: i64) -> Option<(Offset, LeaderEpoch)> {
-        todo!()
-    }
-    /// §7.4 (`epoch` latest or older).
+    /// Where `epoch`, or the largest known one below it, ends (§7.4).
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> EpochEndOffset {
-        todo!()
+        self.epochs.end_offset(epoch, self.log_end_offset())
     }
 
-    /// §2.4 follower truncation.
-    pub fn truncate_to(&mut self, offset: Offset, wall_ms: i64) {
-        todo!()
-    }
-    pub fn truncate_fully_and_start_at(&mut self, offset: Offset) {
-        todo!()
-    }
-    /// DeleteRecords / retention.
-    pub fn advance_log_start(&mut self, offset: Offset) {
-        todo!()
-    }
-    /// `producer.id.expiration.check.interval.ms` passed.
-    pub fn expire_producers(&mut self, wall_ms: i64) {
-        todo!()
+    // ---- Reading ---------------------------------------------------------------------------------------------------
+
+    /// Batches from the one that contains `from` up to (excluding) `upper`; at least one if any lies below `upper`, then
+    /// as many as fit `max_bytes`.
+    pub fn read(&self, from: Offset, upper: Offset, max_bytes: u32) -> LogRead {
+        self.batches.read(from, upper, max_bytes)
     }
 
-    /// All batches (final read, tests, white-box checks).
+    /// Bytes of whole batches between two offsets; counting stops once `limit` is reached.
+    pub fn bytes_between(&self, from: Offset, upper: Offset, limit: u64) -> u64 {
+        self.batches.bytes_between(from, upper, limit)
+    }
+
+    /// The aborted transactions that a read_committed reader must know of who starts at `from` and was given batches
+    /// that end at or before `upper`, in marker order (§2.9).
+    pub fn aborted_transactions(&self, from: Offset, upper: Offset) -> Vec<AbortedTransaction> {
+        self.aborted.collect(from, upper)
+    }
+
+    /// First offset whose record timestamp is at or after `timestamp_ms`, with its leader epoch. Searches the log.
+    pub fn offset_for_timestamp(&self, timestamp_ms: i64) -> Option<(Offset, LeaderEpoch)> {
+        let batch = self.batches().find(|batch| batch.max_timestamp_ms >= timestamp_ms)?;
+        let index = batch.records().iter().position(|record| record.timestamp_ms >= timestamp_ms).unwrap_or(0);
+        Some((batch.base_offset + index as i64, batch.leader_epoch))
+    }
+
+    /// All batches from the log start on, in offset order.
     pub fn batches(&self) -> impl Iterator<Item = &Arc<RecordBatch>> {
-        core::iter::empty()
+        self.batches.starting_at(self.log_start)
     }
-    /// §2.11.
+
+    /// How many batches [`Self::batches`] gives.
+    pub fn batch_count(&self) -> usize {
+        self.batches.count_from(self.log_start)
+    }
+
+    /// Whether there is no batch to read.
+    pub fn is_empty(&self) -> bool {
+        self.log_start >= self.log_end_offset()
+    }
+
+    /// Size of all segments in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.batches.bytes()
+    }
+
+    // ---- Tooling ---------------------------------------------------------------------------------------------------
+
+    /// Open transactions: producer and first offset, oldest first.
+    pub fn open_transactions(&self) -> impl Iterator<Item = (ProducerId, Offset)> {
+        self.producers.transactions.ongoing()
+    }
+
+    /// The index of aborted transactions, in marker order (L8).
+    pub fn aborted_index(&self) -> impl Iterator<Item = &AbortedIndexEntry> {
+        self.aborted.iter()
+    }
+
+    /// DescribeProducers (§2.11), by producer id.
     pub fn active_producers(&self) -> Vec<ActiveProducer> {
-        todo!()
-    }
-    /// L10: rebuilds producer state from scratch and compares with the live one; a text names the first difference.
-    pub fn replay_difference(&self) -> Option<String> {
-        todo!()
+        let describe = |(id, entry): (&ProducerId, &producer_state::ProducerEntry)| ActiveProducer {
+            producer: ProducerIdAndEpoch::new(*id, entry.epoch),
+            last_sequence: entry.last_sequence(),
+            last_timestamp_ms: entry.last_timestamp_ms,
+            coordinator_epoch: entry.coordinator_epoch,
+            current_txn_start_offset: entry.current_txn_first_offset.unwrap_or(-1),
+        };
+        self.producers.entries.iter().map(describe).collect()
     }
 }
