@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_protocol::batch::{Origin, Payload, RecordBatch, TransactionResult};
-use fencepost_protocol::ids::{Name, ProducerId, TopicPartition};
-use fencepost_protocol::message::{GroupLogRecord, IsolationLevel};
+use fencepost_protocol::batch::Origin;
+use fencepost_protocol::ids::TopicPartition;
+use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Instant;
 use fencepost_reports::history::event as h;
 
+use crate::observer::OffsetMove;
 use crate::plan::{Plan, Promise};
 use crate::world::{Body, Node};
 
@@ -20,7 +21,8 @@ pub struct History<'a> {
     clients: Vec<String>,
     transactional: Vec<(String, u32)>,
     topics: Vec<String>,
-    last_committed: BTreeMap<(u32, h::Partition), i64>,
+    /// Who committed what, outside transactions.
+    invokers: BTreeMap<(u32, h::Partition, i64), (u32, u32)>,
 }
 
 /// An identity header as the history writes it.
@@ -51,7 +53,7 @@ impl<'a> History<'a> {
             clients: Vec::new(),
             transactional: Vec::new(),
             topics,
-            last_committed: BTreeMap::new(),
+            invokers: BTreeMap::new(),
         };
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];
         let partitions = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));
@@ -123,85 +125,25 @@ impl<'a> History<'a> {
         format!("{}-{}", self.topics[tp.topic.0 as usize], tp.partition)
     }
 
-    /// The event for a change of a committed offset.
-    pub fn offset_moved(&mut self, t: u64, m: &OffsetMove) -> Option<h::Event<'static>> {
-        let group = self.groups.iter().position(|g| *g == *m.group)? as u32;
-        let at = partition(m.tp);
+    /// A client has invoked a plain commit: the log will not say who it was.
+    pub fn commit_invoked(&mut self, c: u32, i: u32, group: u32, at: h::Partition, next: i64) {
+        self.invokers.insert((group, at, next), (c, i));
+    }
+
+    /// A committed offset has changed, durably.
+    pub fn offset_moved(&mut self, t: u64, m: &OffsetMove) {
+        let Some(group) = self.groups.iter().position(|g| *g == *m.group) else { return };
+        let (group, at) = (group as u32, partition(m.tp));
         let cause = match m.marker {
             Some((pid, epoch)) => h::MoveCause::Marker { pid, epoch },
             None if m.offset < 0 => h::MoveCause::Tombstone,
-            None => return self.plain_commit(group, at, m.offset),
+            None => match self.invokers.remove(&(group, at, m.offset)) {
+                Some((c, i)) => h::MoveCause::Commit { c, i, generation: None },
+                // The same value once more (a repeated request), or one that nobody asked for: the checker knows.
+                None => h::MoveCause::Commit { c: 0, i: 0, generation: None },
+            },
         };
-        self.last_committed.insert((group, at), m.offset);
-        Some(h::Event::OffsetMoved(h::OffsetMoved { t, group, at, offset: m.offset, cause }))
-    }
-
-    /// The log does not say which client committed: plain commits are judged by what clients invoked.
-    fn plain_commit(&mut self, group: u32, at: h::Partition, offset: i64) -> Option<h::Event<'static>> {
-        self.last_committed.insert((group, at), offset);
-        None
-    }
-}
-
-/// A change of a committed offset, as the log of `__consumer_offsets` tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OffsetMove {
-    /// Group.
-    pub group: Name,
-    /// Input partition.
-    pub tp: TopicPartition,
-    /// The new value; -1 for deleted.
-    pub offset: i64,
-    /// The commit marker that brought it about.
-    pub marker: Option<(ProducerId, i16)>,
-}
-
-/// Reads the changes of committed offsets off a log: transactional ones take effect at their commit marker, and only
-/// where no later record was committed before (§4.2).
-pub fn offset_moves<'b>(log: impl Iterator<Item = &'b RecordBatch>, moves: &mut Vec<OffsetMove>) {
-    let mut pending: BTreeMap<ProducerId, BTreeMap<(Name, TopicPartition), (i64, i64)>> = BTreeMap::new();
-    let mut committed: BTreeMap<(Name, TopicPartition), i64> = BTreeMap::new();
-    for batch in log {
-        match &batch.payload {
-            Payload::GroupLog(records) => {
-                for (index, record) in records.iter().enumerate() {
-                    let record_offset = batch.base_offset + index as i64;
-                    let GroupLogRecord::Offset { group_id, tp, value } = record else { continue };
-                    let key = (group_id.clone(), *tp);
-                    match value {
-                        Some(v) if batch.transactional => {
-                            pending.entry(batch.producer_id).or_default().insert(key, (v.offset, record_offset));
-                        }
-                        Some(v) => {
-                            committed.insert(key, record_offset);
-                            moves.push(OffsetMove { group: group_id.clone(), tp: *tp, offset: v.offset, marker: None });
-                        }
-                        None => {
-                            committed.remove(&key);
-                            pending.values_mut().for_each(|p| {
-                                p.remove(&key);
-                            });
-                            moves.push(OffsetMove { group: group_id.clone(), tp: *tp, offset: -1, marker: None });
-                        }
-                    }
-                }
-            }
-            Payload::Marker { result, .. } => {
-                let ended = pending.remove(&batch.producer_id).unwrap_or_default();
-                if *result == TransactionResult::Abort {
-                    continue;
-                }
-                for (key, (offset, record_offset)) in ended {
-                    if committed.get(&key).is_some_and(|c| *c >= record_offset) {
-                        continue;
-                    }
-                    committed.insert(key.clone(), record_offset);
-                    let marker = Some((batch.producer_id, batch.producer_epoch));
-                    moves.push(OffsetMove { group: key.0, tp: key.1, offset, marker });
-                }
-            }
-            _ => {}
-        }
+        self.write(&h::Event::OffsetMoved(h::OffsetMoved { t, group, at, offset: m.offset, cause }));
     }
 }
 

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod draw;
 pub mod explorer;
 pub mod history;
+mod observer;
 pub mod plan;
 pub mod queue;
 pub mod run;

@@ -14,6 +14,7 @@ mod fetch;
 mod fetcher;
 mod isr;
 mod jobs;
+mod journal;
 mod lifecycle;
 mod link;
 mod markers;
@@ -46,6 +47,7 @@ use crate::transaction::TransactionCoordinator;
 use coordinators::{Coordinator, Scratch};
 pub use disk::BrokerDisk;
 pub use jobs::Job;
+pub use journal::JournalEntry;
 pub use partition::Partition;
 use timer::{Timer, Timers};
 
@@ -84,6 +86,7 @@ pub struct Broker {
     appends: VecDeque<(Coordinator, CoordinatorAppend)>,
     scratch: Scratch,
     done_scratch: Vec<MarkerDone>,
+    journal: journal::Journal,
 }
 
 impl Broker {
@@ -132,6 +135,7 @@ impl Broker {
             appends: VecDeque::new(),
             scratch: Scratch::default(),
             done_scratch: Vec::new(),
+            journal: journal::Journal::default(),
             config,
             domains,
         };

@@ -59,6 +59,7 @@ impl Reading {
                 let Some(group) = self.group else { return };
                 self.pending_commits.push(id);
                 for o in offsets {
+                    history.commit_invoked(c, i, group, partition(o.tp), o.offset);
                     let commit = h::Commit { t, c, i, op: id, group, at: partition(o.tp), next: o.offset };
                     history.write(&h::Event::Commit(commit));
                 }

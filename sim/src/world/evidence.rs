@@ -43,8 +43,7 @@ impl World<'_> {
         }
         let t = self.now.0;
         self.write_divergences(t);
-        self.write_coordinator_log(t);
-        self.write_offsets_log(t);
+        self.observer.write_undecided(t, &mut self.history);
         self.write_final_reads(t);
         match ending {
             Ending::OverBudget { busiest } => {
@@ -132,54 +131,10 @@ impl World<'_> {
         }
     }
 
-    /// Decisions of transactions, from the logs of `__transaction_state`.
-    fn write_coordinator_log(&mut self, t: u64) {
-        let mut decided = Vec::new();
-        for tp in self.partitions_of(TopicId::TRANSACTION_STATE) {
-            let Some((_, log)) = self.leader_log(tp) else { continue };
-            let mut last = std::collections::BTreeMap::new();
-            for batch in log.batches() {
-                let Payload::TransactionLog(records) = &batch.payload else { continue };
-                for record in records.iter() {
-                    let Some(value) = &record.value else { continue };
-                    let commit = match value.state {
-                        TransactionState::PrepareCommit => true,
-                        TransactionState::PrepareAbort => false,
-                        _ => continue,
-                    };
-                    let key = (value.producer, commit);
-                    if last.insert(record.transactional_id.clone(), key) != Some(key) {
-                        decided.push((record.transactional_id.clone(), value.producer, commit));
-                    }
-                }
-            }
-        }
-        for (id, producer, commit) in decided {
-            let Some(c) = self.history.client_of_transactional_id(&id) else { continue };
-            let (pid, epoch) = (producer.id, producer.epoch);
-            let cause = h::DecisionCause::Request;
-            self.history.write(&h::Event::Decided(h::Decided { t, c, pid, epoch, commit, cause }));
-        }
-    }
-
     fn partitions_of(&self, topic: TopicId) -> Vec<TopicPartition> {
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return Vec::new() };
         let count = controller.image().topic(topic).map_or(0, |t| t.partitions.len() as u32);
         (0..count).map(|p| TopicPartition::new(topic, p)).collect()
-    }
-
-    /// The course of committed offsets, from the logs of `__consumer_offsets` and the transactions in them.
-    fn write_offsets_log(&mut self, t: u64) {
-        let mut moves = Vec::new();
-        for tp in self.partitions_of(TopicId::CONSUMER_OFFSETS) {
-            let Some((_, log)) = self.leader_log(tp) else { continue };
-            crate::history::offset_moves(log.batches().map(Arc::as_ref), &mut moves);
-        }
-        for m in moves {
-            if let Some(event) = self.history.offset_moved(t, &m) {
-                self.history.write(&event);
-            }
-        }
     }
 
     fn write_final_reads(&mut self, t: u64) {
@@ -191,9 +146,6 @@ impl World<'_> {
                     (log.log_start_offset(), log.last_stable_offset(), log.high_watermark(), log.log_end_offset());
                 let batches: Vec<Arc<RecordBatch>> = log.batches().cloned().collect();
                 let aborted = log.aborted_transactions(start, leo);
-                for batch in &batches {
-                    self.history.write(&appended(t, tp, batch));
-                }
                 self.write_replicas(t, tp, actor, &batches);
                 self.history.write(&h::Event::End(h::End { t, at: partition(tp), start, lso, hw, leo }));
                 let mut pending: std::collections::VecDeque<_> = {
@@ -287,7 +239,7 @@ fn replica(t: u64, tp: TopicPartition, replica: i32, batch: &RecordBatch) -> h::
     h::Event::Replica(h::Replica { t, at: partition(tp), offset, replica, leader_epoch, fingerprint })
 }
 
-fn appended(t: u64, tp: TopicPartition, batch: &RecordBatch) -> h::Event<'static> {
+pub(super) fn appended(t: u64, tp: TopicPartition, batch: &RecordBatch) -> h::Event<'static> {
     let kind = match &batch.payload {
         Payload::Marker { result: TransactionResult::Commit, .. } => h::BatchKind::CommitMarker,
         Payload::Marker { result: TransactionResult::Abort, .. } => h::BatchKind::AbortMarker,

@@ -12,6 +12,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use fencepost_protocol::broker::JournalEntry;
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::io::Outputs;
 use fencepost_protocol::time::{Instant, Now, Span};
@@ -21,6 +22,7 @@ use crate::client::Client;
 use crate::digest::Digest;
 use crate::explorer::Explorer;
 use crate::history::History;
+use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::queue::{Class, Queue, Rank};
 use crate::schedule::{Actor, Attempts, Deviation};
@@ -114,6 +116,7 @@ pub struct World<'a> {
     deliveries: u64,
     deliveries_at_this_time: u32,
     settle: settle::Settle,
+    observer: Observer,
     latencies: Vec<Span>,
 }
 
@@ -154,6 +157,7 @@ impl<'a> World<'a> {
             deliveries: 0,
             deliveries_at_this_time: 0,
             settle: settle::Settle::new(&plan),
+            observer: Observer::default(),
             latencies,
             plan,
         };
@@ -257,6 +261,23 @@ impl<'a> World<'a> {
     fn record(&mut self, deviation: impl FnOnce() -> Deviation) {
         if let Some(recorded) = &mut self.recorded {
             recorded.push(deviation());
+        }
+    }
+
+    /// Writes into the history what a broker's journal tells.
+    fn observe(&mut self, actor: Actor) {
+        let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
+        let Some(broker) = slot.broker.as_mut().filter(|b| b.has_journal()) else { return };
+        let t = self.now.0;
+        for entry in broker.take_journal() {
+            match entry {
+                JournalEntry::Appended(tp, batch) => self.history.write(&evidence::appended(t, tp, &batch)),
+                JournalEntry::Committed(tp) => {
+                    if let Some(log) = broker.log(tp) {
+                        self.observer.committed(t, tp, log, &mut self.history);
+                    }
+                }
+            }
         }
     }
 

@@ -196,7 +196,7 @@ impl World<'_> {
             Body::Controller(_) => {}
             Body::Broker(slot) => {
                 let disk = slot.disk.take().expect("a broker that does not run has a disk");
-                let broker = Broker::start(
+                let mut broker = Broker::start(
                     slot.id,
                     self.plan.cluster.config.clone(),
                     self.plan.cluster.domains,
@@ -205,6 +205,7 @@ impl World<'_> {
                     now,
                     &mut self.out,
                 );
+                broker.keep_journal();
                 slot.broker = Some(Box::new(broker));
                 self.after(self.plan.cluster.write_back, actor, Step::WriteBack(actor, incarnation));
             }

@@ -61,6 +61,7 @@ impl World<'_> {
 
     /// Sends what a machine pushed.
     pub(super) fn flush(&mut self, actor: Actor) {
+        self.observe(actor);
         if self.out.is_empty() {
             self.rearm(actor);
             return;
