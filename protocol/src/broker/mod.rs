@@ -154,6 +154,11 @@ impl Broker {
         self.partitions.get(tp).map(Partition::log)
     }
 
+    /// Its replica of a partition.
+    pub fn partition(&self, tp: TopicPartition) -> Option<&Partition> {
+        self.partitions.get(tp)
+    }
+
     /// Its replicas.
     pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &Partition)> {
         self.partitions.iter()
