@@ -119,7 +119,7 @@ impl Broker {
             feed: metadata::Feed::new(),
             partitions,
             purgatory: purgatory::Purgatory::default(),
-            sessions: session::Sessions::default(),
+            sessions: session::Sessions::new(incarnation),
             follower_fetches: BTreeMap::new(),
             outsiders: BTreeMap::new(),
             fetchers: BTreeMap::new(),
