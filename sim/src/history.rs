@@ -6,7 +6,7 @@ use fencepost_protocol::batch::{Origin, Payload, RecordBatch, TransactionResult}
 use fencepost_protocol::ids::{Name, ProducerId, TopicPartition};
 use fencepost_protocol::message::{GroupLogRecord, IsolationLevel};
 use fencepost_protocol::time::Instant;
-use fencepost_reports::history as h;
+use fencepost_reports::history::event as h;
 
 use crate::plan::{Plan, Promise};
 use crate::world::{Body, Node};

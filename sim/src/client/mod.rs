@@ -7,7 +7,7 @@ mod reader;
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
-use fencepost_reports::history as h;
+use fencepost_reports::history::event as h;
 
 use crate::history::History;
 use crate::plan::{Plan, ProducerPlan};

@@ -9,7 +9,7 @@ use fencepost_protocol::ids::{NodeId, TopicId};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
 use fencepost_protocol::producer::{Certainty, DeliveryErrorKind, Producer, ProducerError, ProducerEvent};
 use fencepost_protocol::time::{Instant, Now, Span};
-use fencepost_reports::history as h;
+use fencepost_reports::history::event as h;
 
 use crate::history::{History, identity, partition};
 use crate::plan::{OnUnknown, Plan, ProducerPlan, Source};
@@ -72,7 +72,6 @@ pub struct ProducerClient {
     /// Records of the current transaction, to be sent again if it fails.
     in_transaction: Vec<u64>,
     commit_invoked: bool,
-    awaiting: bool,
 }
 
 impl ProducerClient {
@@ -98,7 +97,6 @@ impl ProducerClient {
             transaction: 0,
             in_transaction: Vec::new(),
             commit_invoked: false,
-            awaiting: false,
             plan: plan.clone(),
         }
     }

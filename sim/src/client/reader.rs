@@ -5,7 +5,7 @@ use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::{Instant, Now, Span};
-use fencepost_reports::history as h;
+use fencepost_reports::history::event as h;
 
 use crate::history::{History, identity, isolation, partition};
 use crate::plan::{Plan, ReaderPlan};

@@ -6,7 +6,7 @@ use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::log::PartitionLog;
 use fencepost_protocol::message::TransactionState;
-use fencepost_reports::history as h;
+use fencepost_reports::history::event as h;
 
 use super::node::Body;
 use super::settle::{Ending, Unfinished};
@@ -103,7 +103,8 @@ impl World<'_> {
             let Body::Broker(slot) = &node.body else { continue };
             let Some(broker) = &slot.broker else { continue };
             let mut found = Vec::new();
-            for (tp, log) in broker.logs() {
+            for (tp, replica) in broker.partitions() {
+                let log = replica.log();
                 if let Some(difference) = log.replay_difference() {
                     let name = self.history.partition_name(tp);
                     found.push((format!("producer state of {name} on {}", node.name), difference));

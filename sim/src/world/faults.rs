@@ -22,6 +22,15 @@ pub(super) struct LostAnswers {
     number: u32,
 }
 
+/// Where a fault comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From the scenario or from a written schedule: it is done as it says.
+    Written,
+    /// From the seed: it is left out where it would exceed what the cluster's configuration promises to survive.
+    Drawn,
+}
+
 /// What is broken at the moment.
 #[derive(Debug)]
 pub(super) struct FaultState {
@@ -30,7 +39,9 @@ pub(super) struct FaultState {
     pub slow: Vec<Span>,
     held: Vec<(Actor, Actor, Rank, Event)>,
     pub lost_answers: Vec<LostAnswers>,
-    list: Vec<Fault>,
+    list: Vec<(Fault, Origin)>,
+    /// Brokers that lost power in this run.
+    powerless: Vec<Actor>,
     pub executed: u32,
     ordinal: u32,
     restart_down: Vec<Span>,
@@ -48,6 +59,7 @@ impl FaultState {
             held: Vec::new(),
             lost_answers: Vec::new(),
             list: Vec::new(),
+            powerless: Vec::new(),
             executed: 0,
             ordinal: 0,
             restart_down: vec![Span::ZERO; nodes],
@@ -99,15 +111,15 @@ impl Event {
 }
 
 impl World<'_> {
-    pub(super) fn schedule_faults(&mut self, faults: Vec<Fault>) {
-        for fault in faults {
+    pub(super) fn schedule_faults(&mut self, faults: Vec<(Fault, Origin)>) {
+        for (fault, origin) in faults {
             match &fault.when {
                 When::At(at) => {
                     let index = self.faults.list.len() as u32;
                     let rank = Rank::new(Class::Fault, 0, 0, 0, index);
                     self.queue.push(*at, rank, Event::Fault(index));
                     self.faults.last_end = self.faults.last_end.max(*at);
-                    self.faults.list.push(fault);
+                    self.faults.list.push((fault, origin));
                 }
                 When::After(trigger, pause) => self.triggers.add(trigger.clone(), *pause, fault.action),
             }
@@ -115,7 +127,10 @@ impl World<'_> {
     }
 
     pub(super) fn fault(&mut self, index: u32) {
-        let fault = self.faults.list[index as usize].clone();
+        let (fault, origin) = self.faults.list[index as usize].clone();
+        if origin == Origin::Drawn && !self.is_legal(&fault.action) {
+            return;
+        }
         if self.act(&fault.action) {
             self.record(|| Deviation::Fault(fault));
         }
@@ -149,6 +164,9 @@ impl World<'_> {
                 self.come_back(*node, *down)
             }
             Action::PowerLoss { node, down, keep_ppm } => {
+                if !self.faults.powerless.contains(node) {
+                    self.faults.powerless.push(*node);
+                }
                 self.end_process(*node, Ended::PowerLoss { keep_ppm: *keep_ppm });
                 self.come_back(*node, *down)
             }
@@ -239,6 +257,27 @@ impl World<'_> {
         };
         self.faults.last_end = self.faults.last_end.max(self.now + lasts);
         true
+    }
+
+    /// Whether the cluster can be expected to survive it: no further power loss touches a partition until the previous
+    /// victim is back in its in-sync set.
+    fn is_legal(&self, action: &Action) -> bool {
+        let Action::PowerLoss { node, .. } = action else { return true };
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
+        let Body::Broker(slot) = &self.nodes[*node as usize].body else { return true };
+        let victims: Vec<_> = self
+            .faults
+            .powerless
+            .iter()
+            .filter_map(|a| match &self.nodes[*a as usize].body {
+                Body::Broker(slot) => Some(slot.id),
+                _ => None,
+            })
+            .collect();
+        let partitions = controller.image().topics.iter().flat_map(|t| &t.partitions);
+        partitions.filter(|p| p.replicas.contains(&slot.id)).all(|p| {
+            p.replicas.len() > 1 && victims.iter().all(|v| !p.replicas.contains(v) || p.isr.contains(v))
+        })
     }
 
     fn come_back(&mut self, node: Actor, down: Option<Span>) -> Span {

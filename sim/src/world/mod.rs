@@ -27,6 +27,7 @@ use crate::schedule::{Actor, Attempts, Deviation};
 use event::{Event, Step};
 use faults::FaultState;
 use line::Line;
+pub use faults::Origin;
 pub use node::{Body, Node, broker_name, names};
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;
@@ -121,7 +122,7 @@ impl<'a> World<'a> {
     pub fn new(
         plan: Arc<Plan>,
         root_seed: u64,
-        faults: Vec<crate::schedule::Fault>,
+        faults: Vec<(crate::schedule::Fault, Origin)>,
         explorer: Explorer,
         keep: Keep,
         sink: &'a mut dyn Sink,
@@ -183,10 +184,10 @@ impl<'a> World<'a> {
             }
         };
         self.write_evidence(&ending);
-        let unused = match &self.explorer {
-            Explorer::Replay(replay) => replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)).collect(),
-            _ => Vec::new(),
-        };
+        let mut unused: Vec<Deviation> = self.triggers.still_waiting().map(Deviation::Fault).collect();
+        if let Explorer::Replay(replay) = &self.explorer {
+            unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
+        }
         Outcome {
             ending,
             deliveries: self.deliveries,
