@@ -181,7 +181,7 @@ fn cluster(fields: &Fields) -> Result<ClusterPlan> {
     let brokers = fields.integer("brokers", 1u32, 1_000)?.unwrap_or(3);
     let mut config = BrokerConfig::default();
     configure(fields, "", BrokerConfig::KEYS, |key, text| config.set(key, text))?;
-    let mut factor = |key: &'static str, value: &mut u32| {
+    let factor = |key: &'static str, value: &mut u32| {
         if *value > brokers && config.is_explicit(key) {
             return Err(fields.complain(
                 key,

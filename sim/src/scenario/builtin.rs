@@ -19,7 +19,7 @@ scenarios! {
     "lessons/zombie",
     "lessons/open-transaction",
     "lessons/coordinator-failover",
-    "lessons/order-file",
+    "examples/order-file",
     "chaos/rolling-restart",
     "chaos/crashes",
     "chaos/partitions",
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn files_are_found_relative_to_the_scenario() {
-        assert!(read_file("lessons/order-file", "../data/orders.jsonl").is_ok());
-        assert!(read_file("lessons/order-file", "orders.jsonl").is_err());
+        assert!(read_file("examples/order-file", "../data/orders.jsonl").is_ok());
+        assert!(read_file("examples/order-file", "orders.jsonl").is_err());
     }
 }

@@ -489,7 +489,7 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_says_where_it_stands() {
-        let fields = Fields::from_toml("x = 1\nünï = 'a'\n  records = \"many\"\n").unwrap();
+        let fields = Fields::from_toml("x = 1\n\"ünï\" = 'a'\n  records = \"many\"\n").unwrap();
         let complaint = fields.integer("records", 0u64, 10).unwrap_err();
         assert_eq!(complaint.place, Place::Text { line: 3, column: 13 });
         assert!(complaint.message.contains("whole number") && complaint.message.contains("many"));

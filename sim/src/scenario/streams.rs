@@ -13,12 +13,10 @@ pub fn commit_interval_ms(exactly_once: bool) -> i64 {
 
 /// The consumer; its group is the pipeline's name.
 pub fn consumer(name: &str, exactly_once: bool) -> ConsumerConfig {
-    let mut config = ConsumerConfig {
-        group_id: Some(name.into()),
-        enable_auto_commit: false,
-        auto_offset_reset: AutoOffsetReset::Earliest,
-        ..ConsumerConfig::default()
-    };
+    let mut config = ConsumerConfig::default();
+    config.group_id = Some(name.into());
+    config.enable_auto_commit = false;
+    config.auto_offset_reset = AutoOffsetReset::Earliest;
     config.max_poll_records = 1_000;
     if exactly_once {
         config.isolation_level = IsolationLevel::ReadCommitted;
@@ -28,7 +26,8 @@ pub fn consumer(name: &str, exactly_once: bool) -> ConsumerConfig {
 
 /// The producer; the member's number is added to its transactional id.
 pub fn producer(name: &str, exactly_once: bool) -> ProducerConfig {
-    let mut config = ProducerConfig { linger_ms: 100, ..ProducerConfig::default() };
+    let mut config = ProducerConfig::default();
+    config.linger_ms = 100;
     if exactly_once {
         config.transactional_id = Some(name.into());
         config.transaction_timeout_ms = 10_000;
