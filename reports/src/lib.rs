@@ -6,6 +6,7 @@
 
 pub mod checker;
 pub mod history;
+pub mod render;
 pub mod report;
 
 pub use checker::Checker;

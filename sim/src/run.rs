@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use fencepost_reports::history::Sink as _S;
+use fencepost_reports::checker::Checker;
 use fencepost_reports::history::Sink;
-type Report = ();
+use fencepost_reports::report::Report;
 
 use crate::draw::draw_faults;
 use crate::explorer::{Draw, Explorer, Replay};
@@ -53,11 +53,11 @@ pub fn run(plan: &Arc<Plan>, course: Course<'_>, keep: Keep, extra: Option<&mut 
             (seed, faults, Explorer::Replay(Replay::new(messages)))
         }
     };
-    let mut sink = ((), extra);
+    let mut sink = (Checker::new(), extra);
     let tracer = match tracer {
         Some(tracer) => Some(tracer as Tracer<'_>),
         None => None,
     };
     let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
-    Run { outcome, report: () }
+    Run { outcome, report: sink.0.finish() }
 }

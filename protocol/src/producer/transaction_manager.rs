@@ -140,6 +140,8 @@ pub(super) struct TransactionManager {
     pub next_offsets_call: u64,
     /// Batches that never got a sequence are to be failed: the transaction has failed, or is being aborted.
     pub abort_undrained: bool,
+    /// InitProducerId was refused for lack of a right: everything fails and the application may try again.
+    pub refused: bool,
 }
 
 impl TransactionManager {
@@ -170,6 +172,7 @@ impl TransactionManager {
             offsets_call: None,
             next_offsets_call: 0,
             abort_undrained: false,
+            refused: false,
         }
     }
 

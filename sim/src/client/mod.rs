@@ -3,6 +3,7 @@
 mod pipeline;
 mod producer;
 mod reader;
+mod reading;
 
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
