@@ -301,14 +301,7 @@ impl ProducerClient {
             stage: 0,
             index: 0,
         };
-        let (key, value) = match &self.plan.source {
-            Source::Generated { keys, value_bytes, .. } => {
-                let id = mix(mix(self.root_seed ^ u64::from(self.workload) << 48) ^ index);
-                let key = (*keys > 0).then(|| Blob::Generated { id: id % keys.max(&1), len: 8 });
-                (key, Some(Blob::Generated { id, len: *value_bytes }))
-            }
-            Source::Lines { records, .. } => records[index as usize].clone(),
-        };
+        let (key, value) = self.plan.source.record(self.root_seed, self.workload, index);
         Record { origin, timestamp_ms: wall_ms, key, value }
     }
 
