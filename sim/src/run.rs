@@ -31,7 +31,13 @@ pub struct Run {
 }
 
 /// Runs a plan. `extra` takes the history beside the checker; `tracer` sees every delivery.
-pub fn run(plan: &Arc<Plan>, course: Course<'_>, keep: Keep, extra: Option<&mut dyn Sink>, tracer: Option<Tracer<'_>>) -> Run {
+pub fn run(
+    plan: &Arc<Plan>,
+    course: Course<'_>,
+    keep: Keep,
+    extra: Option<&mut dyn Sink>,
+    tracer: Option<Tracer<'_>>,
+) -> Run {
     let (seed, faults, explorer) = match course {
         Course::Seed(seed) => {
             let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));

@@ -204,7 +204,11 @@ impl Broker {
             }
             Purpose::ReplicaFetcher => self.fetcher_connected(channel.to),
             Purpose::AddPartitions => self.verifier_connected(channel.to, out),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => {}
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => {}
         }
     }
 
@@ -215,7 +219,11 @@ impl Broker {
             Purpose::ControllerAlterPartition => self.isr_link_lost(out),
             Purpose::ReplicaFetcher => self.fetcher_lost(channel.to),
             Purpose::AddPartitions => self.verifier_lost(channel.to, out),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => {}
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => {}
         }
     }
 
@@ -226,7 +234,11 @@ impl Broker {
             Purpose::ControllerAlterPartition => Some(&mut self.isr.link),
             Purpose::ReplicaFetcher => self.fetchers.get_mut(&channel.to).map(|f| &mut f.link),
             Purpose::AddPartitions => self.verifier.link_mut(channel.to),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => None,
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => None,
         }
     }
 

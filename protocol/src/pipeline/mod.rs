@@ -268,10 +268,8 @@ impl Pipeline {
                 }
                 return;
             }
-            ConsumerEvent::CommitDone { id, result } => {
-                if self.waits_for == Some(*id) {
-                    self.inbox.offsets_committed = Some(*result);
-                }
+            ConsumerEvent::CommitDone { id, result } if self.waits_for == Some(*id) => {
+                self.inbox.offsets_committed = Some(*result);
             }
             ConsumerEvent::Fatal(ConsumerError::Group(error)) => self.inbox.dead = Some(*error),
             ConsumerEvent::Lost { partitions } => {

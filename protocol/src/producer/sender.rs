@@ -329,6 +329,7 @@ impl Producer {
                 partition.sequences.assign(&self.domains, slot, batch);
             }
             partition.muted = self.config.max_in_flight == 1;
+            partition.usual_records = batch.tokens.len();
             partitions.push(ProducePartition { tp, batch: batch.wire() });
             slots.push(slot);
             self.nodes[index].cursor = Some(tp);

@@ -200,17 +200,17 @@ impl TransactionManager {
     /// Whether the state may change so (§5.1).
     pub fn may_become(&self, next: ProducerState) -> bool {
         use ProducerState::*;
-        match (self.state, next) {
-            (_, FatalError) => true,
-            (Uninitialized, Initializing) => true,
-            (Initializing, Ready | AbortableError) => true,
-            (Ready, InTransaction | Uninitialized) => true,
-            (InTransaction, CommittingTransaction | AbortingTransaction | AbortableError) => true,
-            (CommittingTransaction, Ready | Initializing | AbortableError) => true,
-            (AbortingTransaction, Ready | Initializing) => true,
-            (AbortableError, AbortingTransaction | AbortableError | Uninitialized) => true,
-            _ => false,
-        }
+        matches!(
+            (self.state, next),
+            (_, FatalError)
+                | (Uninitialized, Initializing)
+                | (Initializing, Ready | AbortableError)
+                | (Ready, InTransaction | Uninitialized)
+                | (InTransaction, CommittingTransaction | AbortingTransaction | AbortableError)
+                | (CommittingTransaction, Ready | Initializing | AbortableError)
+                | (AbortingTransaction, Ready | Initializing)
+                | (AbortableError, AbortingTransaction | AbortableError | Uninitialized)
+        )
     }
 
     /// The client's own side of a change of state: an illegal one poisons the producer.

@@ -438,6 +438,18 @@ fn acknowledged_records_stand_in_the_order_in_which_they_were_sent() {
 }
 
 #[test]
+fn order_is_that_of_sends_across_answers() {
+    let one = |op: usize, offset: i64| {
+        let send = sends(0, 3).lines().nth(op).expect("three").to_owned() + "\n";
+        send + &ack(0, op as i64, offset)
+    };
+    let end = log(&[(0, 0, true), (1, 1, true), (2, 2, true)]);
+    clean(&(one(0, 0) + &one(1, 1) + &one(2, 2) + &end));
+    let end = log(&[(0, 0, true), (1, 2, true), (2, 1, true)]);
+    finds(&(one(0, 0) + &one(1, 2) + &one(2, 1) + &end), &[(Kind::OrderViolated, 1)]);
+}
+
+#[test]
 fn order_is_promised_within_an_incarnation_only() {
     let second = "{\"send\":{\"t\":1,\"c\":0,\"i\":1,\"op\":1,\"topic\":0,\"id\":".to_owned() + &w(1) + "}}\n";
     let acks = ack(0, 0, 1) + "{\"ack\":{\"t\":2,\"c\":0,\"i\":1,\"op\":1,\"at\":[0,0],\"offset\":0}}\n";
@@ -709,6 +721,20 @@ fn a_late_request_below_transaction_version_2_is_named_and_can_be_allowed() {
     finds(&second_commit(3), &[(Kind::LateRequest, 1)]);
     let promise = "{\"promise\":{\"allow\":[\"late-request\"]}}\n";
     assert_eq!(clean(&(promise.to_owned() + &second_commit(3))).allowed[0].kind, Kind::LateRequest);
+}
+
+#[test]
+fn a_record_that_is_sent_again_after_a_late_commit_is_put_down_to_the_late_request() {
+    let again = |c| {
+        let text = second_commit(c);
+        let (run, read) = text.split_once("{\"end\"").expect("it is read in the end");
+        let third = txn_sends(c, 2, 1..2).replace("\"op\":1", "\"op\":2") + &ack(c, 2, 4);
+        let third = third + &ending(c, 2, true) + &ended(c, 2, true, "ok");
+        assert!(read.contains("\"visible\":true"));
+        run.to_owned() + &third + &log(&[(0, 0, true), (2, 1, true), (4, 1, true)])
+    };
+    finds(&again(3), &[(Kind::LateRequest, 2)]);
+    finds(&again(2), &[(Kind::Duplicate, 1), (Kind::AbortedVisible, 1)]);
 }
 
 #[test]

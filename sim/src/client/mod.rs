@@ -165,11 +165,8 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
 /// Names of the clients of a plan.
 pub fn names(plan: &Plan) -> Vec<String> {
     let mut names: Vec<String> = plan.producers.iter().map(|p| p.name.clone()).collect();
-    for (name, members) in plan
-        .pipelines
-        .iter()
-        .map(|p| (&p.name, p.members))
-        .chain(plan.readers.iter().map(|r| (&r.name, r.members)))
+    for (name, members) in
+        plan.pipelines.iter().map(|p| (&p.name, p.members)).chain(plan.readers.iter().map(|r| (&r.name, r.members)))
     {
         names.extend((1..=members).map(|m| member_name(name, m, members)));
     }

@@ -78,7 +78,7 @@ fn sequences_wrap() {
     let mut b = Bench::with(config(&[]), domains, 2);
     b.wake();
     b.answer_init(pid(7, 0));
-    for token in 0..20 {
+    for token in 0..21 {
         b.send(token, 0).unwrap();
         b.send(token, 0).unwrap();
         let (first, batch) = b.take_batch();
@@ -92,6 +92,10 @@ fn sequences_wrap() {
         b.acked(&second, 0);
     }
     assert_eq!(b.p.producer_id_and_epoch(), pid(7, 0));
+    b.send(99, 0).unwrap();
+    let (next, _) = b.take_batch();
+    b.refused(&next, OutOfOrderSequenceNumber);
+    assert_eq!(b.p.producer_id_and_epoch(), pid(7, 1), "it was the next one after all: a real gap");
 }
 
 #[test]

@@ -150,3 +150,37 @@ fn a_load_for_an_earlier_epoch_is_ignored() {
     h.run(|c, ctx, out| c.loaded(ctx, 0, EPOCH, core::iter::empty(), out));
     assert_eq!(h.init(ProducerIdAndEpoch::NONE), Err(CoordinatorLoadInProgress));
 }
+
+#[test]
+fn markers_that_wait_are_dropped_at_the_next_election() {
+    // §3.10: drop old queues for the partition.
+    let mut h = Harness::empty(2, Domains::default());
+    h.connects = false;
+    h.log = Harness::loaded(2, value(PrepareCommit, 8)).log;
+    h.elect(EPOCH);
+    h.load();
+    h.elect(EPOCH + 1);
+    h.load();
+    for node in [1, 2] {
+        let channel = Channel { to: NodeId(node), purpose: Purpose::TxnMarkers };
+        h.run(|c, ctx, out| c.net(ctx, NetInput::Connected(channel), out));
+    }
+    let epochs: Vec<_> = h.sent.iter().flat_map(|s| &s.markers).map(|m| m.coordinator_epoch).collect();
+    assert_eq!(epochs, [EPOCH + 1, EPOCH + 1]);
+}
+
+#[test]
+fn markers_in_flight_at_the_next_election_are_not_sent_again() {
+    // §3.9: after a disconnect, too, coordinator epochs are compared first.
+    let mut h = Harness::loaded(2, value(PrepareCommit, 8));
+    h.elect(EPOCH + 1);
+    h.load();
+    h.sent.clear();
+    for node in [1, 2] {
+        let channel = Channel { to: NodeId(node), purpose: Purpose::TxnMarkers };
+        h.run(|c, ctx, out| c.net(ctx, NetInput::Disconnected(channel), out));
+    }
+    h.advance(100);
+    let epochs: Vec<_> = h.sent.iter().flat_map(|s| &s.markers).map(|m| m.coordinator_epoch).collect();
+    assert_eq!(epochs, [EPOCH + 1, EPOCH + 1]);
+}

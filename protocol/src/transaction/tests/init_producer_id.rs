@@ -306,3 +306,14 @@ fn format_version_0_does_not_store_what_it_has_no_field_for() {
         assert_eq!((record.previous_producer_id, record.client_transaction_version), (previous, client));
     }
 }
+
+#[test]
+fn a_fence_below_version_2_forgets_the_last_epoch() {
+    // §3.4, "lastEpoch after Prepare: TV1 fence -1": the producer that was fenced may not repeat an older call.
+    let mut h = Harness::loaded(1, value(TransactionState::Empty, 5));
+    assert_eq!(h.init(pair(PID, 5)), Ok(pair(PID, 6)));
+    assert_eq!(h.add(3, pair(PID, 6), data(0)), None);
+    assert_eq!(h.init(NONE), Err(ConcurrentTransactions));
+    h.finish();
+    assert_eq!(h.init(pair(PID, 5)), Err(ProducerFenced));
+}

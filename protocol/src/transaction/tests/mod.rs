@@ -263,8 +263,13 @@ impl Harness {
     /// Answers the oldest WriteTxnMarkers, the same for all partitions.
     fn answer_markers(&mut self, error: Option<ErrorCode>) -> SentMarkers {
         let sent = self.sent.pop_front().expect("markers were sent");
-        let answer = |m: &TxnMarkerEntry| (m.producer.id, m.partitions.iter().map(|tp| (*tp, error)).collect());
-        let response = WriteTxnMarkersResponse { markers: sent.markers.iter().map(answer).collect() };
+        // Entries of one producer id are merged (§1.9).
+        let mut merged: BTreeMap<ProducerId, Vec<_>> = BTreeMap::new();
+        for marker in &sent.markers {
+            let answers = marker.partitions.iter().map(|tp| (*tp, error));
+            merged.entry(marker.producer.id).or_default().extend(answers);
+        }
+        let response = WriteTxnMarkersResponse { markers: merged.into_iter().collect() };
         self.respond(&sent, response);
         sent
     }
