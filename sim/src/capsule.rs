@@ -219,9 +219,9 @@ mod tests {
             Action::MoveLeader { partition: tp(1, 0), to: None },
             Action::StepClock { node: 4, by_ms: -1_500 },
             Action::DriftClock { node: 4, ppm: -20 },
-            Action::HoldMetadata { node: 3, span: ms },
+            Action::HoldMetadata { node: 2, span: ms },
             Action::SlowNode { node: 3, by: Span(5), span: ms },
-            Action::PostponeJob { node: 3, job: Job::CoordinatorLoad, by: ms },
+            Action::PostponeJob { node: 2, job: Job::CoordinatorLoad, by: ms },
             Action::SetTransactionVersion(1),
         ];
         let mut all: Vec<Deviation> =

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fencepost_protocol::batch::{Blob, Origin, Record};
+use fencepost_protocol::batch::{Origin, Record};
 use fencepost_protocol::config::{Domains, ProtocolGeneration};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicId};
@@ -12,8 +12,7 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
 use crate::history::{History, identity, partition};
-use crate::plan::{OnUnknown, Plan, ProducerPlan, Source};
-use crate::stream::mix;
+use crate::plan::{OnUnknown, Plan, ProducerPlan};
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
