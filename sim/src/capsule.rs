@@ -246,7 +246,8 @@ mod tests {
             let when = When::After(trigger.clone(), Span::ZERO);
             all.push(Deviation::Fault(Fault { when, action: Action::Message(effect) }));
         }
-        let when = When::After(Trigger { from: None, to: None, partition: None, phase: Phase::Answered, ..trigger }, ms);
+        let when =
+            When::After(Trigger { from: None, to: None, partition: None, phase: Phase::Answered, ..trigger }, ms);
         all.push(Deviation::Fault(Fault { when, action: Action::Crash { node: 1, down: None } }));
         let subjects = [
             Subject::Any,
@@ -259,20 +260,15 @@ mod tests {
         ];
         for (n, subject) in subjects.into_iter().enumerate() {
             let to = [None, Some(NodeId::CONTROLLER), Some(NodeId(3))][n % 3];
-            let name = MessageName {
-                from: 4,
-                incarnation: n as u32,
-                to,
-                kind: ApiKey::Produce,
-                subject,
-                attempt: n as u32,
-            };
+            let name =
+                MessageName { from: 4, incarnation: n as u32, to, kind: ApiKey::Produce, subject, attempt: n as u32 };
             all.push(Deviation::Message(name, Effect::DelayResponse(ms)));
         }
         all
     }
 
-    const TEXT: &str = "title = 'x'\n[[topic]]\nname = 'orders'\n[[producer]]\nname = 'shop'\ntopic = 'orders'\nsource = 'o.csv'\n";
+    const TEXT: &str =
+        "title = 'x'\n[[topic]]\nname = 'orders'\n[[producer]]\nname = 'shop'\ntopic = 'orders'\nsource = 'o.csv'\n";
 
     fn capsule() -> Capsule {
         let read = &mut |_: &str| Ok("key,value\na,b\n".to_string());
@@ -344,7 +340,11 @@ mod tests {
         );
         let fault = Fault {
             when: When::At(Instant(1_800_000_000)),
-            action: Action::PowerLoss { node: names.actor("broker-2").unwrap(), down: Some(Span(1_200_000_000)), keep_ppm: 0 },
+            action: Action::PowerLoss {
+                node: names.actor("broker-2").unwrap(),
+                down: Some(Span(1_200_000_000)),
+                keep_ppm: 0,
+            },
         };
         assert_eq!(
             deviation::words(&Deviation::Fault(fault), &names),

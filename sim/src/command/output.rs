@@ -52,6 +52,18 @@ impl WholeFile {
     }
 }
 
+impl WholeFile {
+    /// Writes a text and gives the file its name.
+    ///
+    /// # Errors
+    /// As [`WholeFile::finish`].
+    pub fn finish_with(mut self, text: &str) -> Result<(), Refusal> {
+        let path = self.path.clone();
+        self.write_all(text.as_bytes()).map_err(|e| Refusal(format!("cannot write {}: {e}", path.display())))?;
+        self.finish()
+    }
+}
+
 impl Write for WholeFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.out.as_mut().expect("the file is not finished").write(bytes)
@@ -74,16 +86,6 @@ pub fn remove_unfinished() {
     for path in UNFINISHED.lock().map(|mut list| std::mem::take(&mut *list)).unwrap_or_default() {
         let _ = fs::remove_file(path);
     }
-}
-
-/// Writes a whole file.
-///
-/// # Errors
-/// It could not be written.
-pub fn write_file(path: &Path, text: &str) -> Result<(), Refusal> {
-    let mut file = WholeFile::create(path)?;
-    file.write_all(text.as_bytes()).map_err(|e| Refusal(format!("cannot write {}: {e}", path.display())))?;
-    file.finish()
 }
 
 /// Prints the one document of `--json`.
@@ -115,12 +117,12 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("fencepost-output-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("capsule.json");
-        write_file(&path, "first").unwrap();
+        WholeFile::create(&path).unwrap().finish_with("first").unwrap();
         let mut abandoned = WholeFile::create(&path).unwrap();
         abandoned.write_all(b"half").unwrap();
         drop(abandoned);
         assert_eq!(fs::read_to_string(&path).unwrap(), "first");
-        write_file(&path, "second").unwrap();
+        WholeFile::create(&path).unwrap().finish_with("second").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "second");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file stays");
         fs::remove_dir_all(&folder).unwrap();

@@ -90,11 +90,15 @@ pub fn replay(path: &Path, files: &Files, json: bool) -> Outcome {
         value["command"] = again.into();
         document(&value);
     } else {
-        let mut text = format!("{}\nreplayed from {name}, written by {}\n\n", head(scenario, capsule.seed), capsule.program);
+        let mut text =
+            format!("{}\nreplayed from {name}, written by {}\n\n", head(scenario, capsule.seed), capsule.program);
         text += &body(run, wall_ms);
         text += &format!("replay: {}", fate.words());
         if fate != Fate::Same {
-            text += &format!(" (the capsule's digest is {}; this is {PROGRAM})", capsule.digest.as_deref().unwrap_or("unknown"));
+            text += &format!(
+                " (the capsule's digest is {}; this is {PROGRAM})",
+                capsule.digest.as_deref().unwrap_or("unknown")
+            );
         }
         text.push('\n');
         for words in &unused {

@@ -7,7 +7,7 @@ use fencepost_reports::report::Report;
 use serde_json::{Value, json};
 
 use super::execute::{Ran, with_files};
-use super::output::{document, print, shell_word, write_file};
+use super::output::{WholeFile, document, print, shell_word};
 use super::{Files, Outcome, PANICKED, What, interrupt, source};
 use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, Run};
@@ -39,13 +39,14 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
     interrupt::end_cleanly();
     let watch = Stopwatch::start();
     let keep = Keep { schedule: save.is_some(), ..Keep::default() };
+    let capsule_file = save.map(WholeFile::create).transpose()?;
     let (ran, written) = with_files(&scenario, Course::Seed(seed), keep, files)?;
     let wall_ms = watch.ms();
     if ran.is_ok() {
         written.finish(&scenario, seed)?;
     }
-    if let Some(path) = save {
-        write_file(path, &capsule(&scenario, seed, &ran).to_json())?;
+    if let Some(file) = capsule_file {
+        file.finish_with(&capsule(&scenario, seed, &ran).to_json())?;
     }
     let again = command_line(&scenario, seed);
     match &ran {
@@ -110,7 +111,8 @@ pub fn head(scenario: &Scenario, seed: u64) -> String {
     let plan = &scenario.plan;
     let mut text = format!("{}: {}\n", scenario.label(), plan.title);
     let brokers = plan.cluster.brokers;
-    let clients = [(plan.producers.len(), "producer"), (plan.pipelines.len(), "pipeline"), (plan.readers.len(), "reader")];
+    let clients =
+        [(plan.producers.len(), "producer"), (plan.pipelines.len(), "pipeline"), (plan.readers.len(), "reader")];
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     text += &format!("seed {seed}; {brokers} broker{}", plural(brokers as usize));
     for (n, what) in clients.into_iter().filter(|(n, _)| *n > 0) {
@@ -155,7 +157,9 @@ fn next(scenario: &Scenario, seed: u64) -> String {
 /// The parts of `--json` that judge.
 pub fn judged(report: &Report) -> Value {
     let violations = |list: &[fencepost_reports::report::Violation]| -> Value {
-        list.iter().map(|v| json!({ "kind": v.kind.name(), "count": v.count, "proof": v.proof, "further": v.further })).collect()
+        list.iter()
+            .map(|v| json!({ "kind": v.kind.name(), "count": v.count, "proof": v.proof, "further": v.further }))
+            .collect()
     };
     json!({
         "verdict": report.verdict.name(),
@@ -191,4 +195,3 @@ pub fn panicked(scenario: &Scenario, seed: u64, panic: &str, again: &str) -> Val
         "command": again,
     })
 }
-

@@ -31,9 +31,10 @@ enum Judged {
 pub fn verify(what: Option<&str>, seeds: Option<&str>, jobs: Option<usize>, json: bool) -> Outcome {
     let seeds = match seeds {
         None => None,
-        Some(text) => Some(parse_seeds(text).ok_or_else(|| {
-            Refusal(format!("--seeds {text}: expected a number or a range such as 1..100"))
-        })?),
+        Some(text) => Some(
+            parse_seeds(text)
+                .ok_or_else(|| Refusal(format!("--seeds {text}: expected a number or a range such as 1..100")))?,
+        ),
     };
     let mut scenarios = Vec::new();
     for place in places(what)? {
@@ -62,7 +63,11 @@ fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
         }
         Some(folder) if Path::new(folder).is_dir() => {
             let found = source::in_folder(Path::new(folder))?;
-            if found.is_empty() { Err(Refusal(format!("there are no scenarios (.toml) in {folder}"))) } else { Ok(found) }
+            if found.is_empty() {
+                Err(Refusal(format!("there are no scenarios (.toml) in {folder}")))
+            } else {
+                Ok(found)
+            }
         }
         Some(name) => {
             let prefix = format!("{}/", name.trim_end_matches('/'));
@@ -171,7 +176,12 @@ fn report(
         let wrong: Vec<_> = own.iter().filter(|(.., r)| !matches!(r, Judged::Kept)).collect();
         let (first, last) = range(scenario);
         let word = if wrong.is_empty() { "ok  " } else { "FAIL" };
-        text += &format!("{word}  {:width$}  {} of {} runs as expected\n", scenario.label(), own.len() - wrong.len(), last - first + 1);
+        text += &format!(
+            "{word}  {:width$}  {} of {} runs as expected\n",
+            scenario.label(),
+            own.len() - wrong.len(),
+            last - first + 1
+        );
         let failures: Vec<_> = wrong
             .iter()
             .map(|(_, seed, result)| {

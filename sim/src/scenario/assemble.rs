@@ -101,7 +101,10 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
         end: EndPlan {
             faults_until: document.end.span("faults.until")?.unwrap_or(Span::from_secs(20)),
             bound: Span::ZERO,
-            delivery_budget: document.end.integer("delivery.budget", 1, i64::MAX)?.map_or(DELIVERY_BUDGET, |n| n as u64),
+            delivery_budget: document
+                .end
+                .integer("delivery.budget", 1, i64::MAX)?
+                .map_or(DELIVERY_BUDGET, |n| n as u64),
         },
         promises: promises(&document.promise, &known)?,
         cluster,
@@ -147,11 +150,15 @@ fn usual_bound(plan: &Plan) -> Span {
     let sweep = i64::from(plan.cluster.config.transaction_sweep_ms);
     let of_producer = |config: &ProducerConfig| {
         let delivery = if config.delivery_timeout_ms == i32::MAX { 0 } else { i64::from(config.delivery_timeout_ms) };
-        let transaction = config.transactional_id.as_ref().map_or(0, |_| i64::from(config.transaction_timeout_ms) + sweep);
+        let transaction =
+            config.transactional_id.as_ref().map_or(0, |_| i64::from(config.transaction_timeout_ms) + sweep);
         delivery.max(transaction)
     };
     let of_consumer = |config: &ConsumerConfig| {
-        config.group_id.as_ref().map_or(0, |_| i64::from(config.session_timeout_ms) + i64::from(config.max_poll_interval_ms))
+        config
+            .group_id
+            .as_ref()
+            .map_or(0, |_| i64::from(config.session_timeout_ms) + i64::from(config.max_poll_interval_ms))
     };
     let producers = plan.producers.iter().map(|p| of_producer(&p.config));
     let pipelines = plan.pipelines.iter().map(|p| of_producer(&p.producer).max(of_consumer(&p.consumer)));
@@ -191,11 +198,13 @@ fn cluster(fields: &Fields) -> Result<ClusterPlan> {
         *value = (*value).min(brokers);
         Ok(())
     };
-    let mut factors = (config.transaction_replication_factor, config.offsets_replication_factor, config.default_replication_factor);
+    let mut factors =
+        (config.transaction_replication_factor, config.offsets_replication_factor, config.default_replication_factor);
     factor("transaction.state.log.replication.factor", &mut factors.0)?;
     factor("offsets.topic.replication.factor", &mut factors.1)?;
     factor("default.replication.factor", &mut factors.2)?;
-    (config.transaction_replication_factor, config.offsets_replication_factor, config.default_replication_factor) = factors;
+    (config.transaction_replication_factor, config.offsets_replication_factor, config.default_replication_factor) =
+        factors;
     if !config.is_explicit("transaction.state.log.min.isr") {
         config.transaction_min_isr = config.transaction_min_isr.min(config.transaction_replication_factor);
     }
@@ -239,7 +248,8 @@ fn topics(list: &[Fields], cluster: &ClusterPlan) -> Result<Vec<TopicPlan>> {
 
 fn topic(fields: &Fields, cluster: &ClusterPlan) -> Result<TopicPlan> {
     let name = fields.needed_text("name")?;
-    let legal = !name.is_empty() && name.len() <= 249 && name != "." && name != ".." && name.chars().all(is_name_character);
+    let legal =
+        !name.is_empty() && name.len() <= 249 && name != "." && name != ".." && name.chars().all(is_name_character);
     if !legal {
         let message = format!("'{name}' is no name of a topic: up to 249 letters, digits, '.', '_' and '-'");
         return Err(fields.complain("name", message));
@@ -280,7 +290,9 @@ fn topic(fields: &Fields, cluster: &ClusterPlan) -> Result<TopicPlan> {
     let config = &cluster.config;
     Ok(TopicPlan {
         settings: TopicSettings {
-            min_insync_replicas: fields.integer("min.insync.replicas", 1, u32::MAX)?.unwrap_or(config.min_insync_replicas),
+            min_insync_replicas: fields
+                .integer("min.insync.replicas", 1, u32::MAX)?
+                .unwrap_or(config.min_insync_replicas),
             unclean_leader_election: fields
                 .boolean("unclean.leader.election.enable")?
                 .unwrap_or(config.unclean_leader_election),
@@ -326,7 +338,8 @@ fn client_name(fields: &Fields) -> Result<String> {
     if name.is_empty() || !name.chars().all(is_name_character) {
         return Err(fields.complain("name", format!("'{name}' is no name: letters, digits, '.', '_' and '-'")));
     }
-    let reserved = keys::SECTIONS.contains(&name.as_str()) || ["client", "broker", "controller"].contains(&name.as_str());
+    let reserved =
+        keys::SECTIONS.contains(&name.as_str()) || ["client", "broker", "controller"].contains(&name.as_str());
     if reserved || name.starts_with("broker-") {
         return Err(fields.complain("name", format!("'{name}' means something else; choose another name")));
     }
@@ -364,7 +377,12 @@ fn conflict(fields: &Fields, prefix: &str, error: &ConfigError) -> Complaint {
     Complaint::new(place, format!("{}: {message} (Kafka refuses this with a ConfigException)", fields.what))
 }
 
-fn check_transaction_timeout(fields: &Fields, path: &str, config: &ProducerConfig, cluster: &ClusterPlan) -> Result<()> {
+fn check_transaction_timeout(
+    fields: &Fields,
+    path: &str,
+    config: &ProducerConfig,
+    cluster: &ClusterPlan,
+) -> Result<()> {
     let cap = cluster.config.transaction_max_timeout_ms;
     if config.transactional_id.is_some() && config.transaction_timeout_ms > cap {
         let message = format!(
@@ -431,7 +449,11 @@ fn source(fields: &Fields, read: ReadFile<'_>, files: &mut BTreeMap<String, Stri
             return Err(Complaint::new(&fields.place, message));
         };
         let keys = fields.integer("keys", 0i64, i64::MAX)?.unwrap_or(0) as u64;
-        return Ok(Source::Generated { records, keys, value_bytes: fields.integer("value.bytes", 0, 1 << 30)?.unwrap_or(100) });
+        return Ok(Source::Generated {
+            records,
+            keys,
+            value_bytes: fields.integer("value.bytes", 0, 1 << 30)?.unwrap_or(100),
+        });
     };
     for path in ["keys", "value.bytes"] {
         if fields.has(path) {
@@ -523,7 +545,8 @@ fn reader(fields: &Fields, known: &[&str], cluster: &ClusterPlan) -> Result<Read
             return Err(fields.complain("members", "several members need a group.id"));
         }
         if config.is_explicit("enable.auto.commit") && config.enable_auto_commit {
-            let message = "enable.auto.commit=true needs a group.id: Kafka refuses it with an InvalidConfigurationException";
+            let message =
+                "enable.auto.commit=true needs a group.id: Kafka refuses it with an InvalidConfigurationException";
             return Err(fields.complain("enable.auto.commit", message));
         }
         config.enable_auto_commit = false;
@@ -543,7 +566,9 @@ fn check_consumer(fields: &Fields, prefix: &str, config: &ConsumerConfig, cluste
     if heartbeat >= session {
         return complain(
             "heartbeat.interval.ms",
-            format!("heartbeat.interval.ms ({heartbeat}) must be below session.timeout.ms ({session}), as Kafka requires"),
+            format!(
+                "heartbeat.interval.ms ({heartbeat}) must be below session.timeout.ms ({session}), as Kafka requires"
+            ),
         );
     }
     let (min, max) = (cluster.config.group_min_session_timeout_ms, cluster.config.group_max_session_timeout_ms);
@@ -625,9 +650,9 @@ fn count(family: &Fields) -> Result<(u32, u32)> {
         let (low, high) = text.split_once("..")?;
         Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
     });
-    range.filter(|(low, high)| low <= high).ok_or_else(|| {
-        family.complain("count", "[[chaos.family]] needs 'count', a number or a range such as \"0..2\"")
-    })
+    range
+        .filter(|(low, high)| low <= high)
+        .ok_or_else(|| family.complain("count", "[[chaos.family]] needs 'count', a number or a range such as \"0..2\""))
 }
 
 /// `"3s"` or `"1s..10s"`.

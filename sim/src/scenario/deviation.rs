@@ -140,7 +140,8 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
             each(&|node| Action::StepClock { node, by_ms }, Who::Anybody)
         }
         "drift_clock" => {
-            let ppm = fields.integer("drift.ppm", -1_000_000i64, 1_000_000)?.ok_or_else(|| needs(fields, "drift.ppm"))?;
+            let ppm =
+                fields.integer("drift.ppm", -1_000_000i64, 1_000_000)?.ok_or_else(|| needs(fields, "drift.ppm"))?;
             each(&|node| Action::DriftClock { node, ppm }, Who::Anybody)
         }
         "hold_metadata" => {
@@ -172,7 +173,9 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
                 }
                 _ => Err(fields.complain(
                     "action",
-                    format!("'{word}' happens to one message: say which by 'after', with phase \"sending\" and no pause"),
+                    format!(
+                        "'{word}' happens to one message: say which by 'after', with phase \"sending\" and no pause"
+                    ),
                 )),
             }
         }
@@ -210,7 +213,14 @@ fn read_when(fields: &Fields, names: &Names) -> Result<When> {
         (None, true) => {
             let message = matches!(
                 fields.text("action")?.as_deref(),
-                Some("lose_request" | "lose_response" | "delay_request" | "delay_response" | "error_before" | "error_after")
+                Some(
+                    "lose_request"
+                        | "lose_response"
+                        | "delay_request"
+                        | "delay_response"
+                        | "error_before"
+                        | "error_after"
+                )
             );
             let usual = if message { Phase::Sending } else { Phase::Handled };
             let actor = |path: &str| -> Result<Option<Actor>> {
@@ -526,7 +536,9 @@ pub fn words(deviation: &Deviation, names: &Names) -> String {
                 Effect::ErrorAfter(e) => format!("{message} is handled, and answered {} all the same", e.name()),
             }
         }
-        Deviation::Fault(fault) => format!("{}: {}", when_words(&fault.when, names), action_words(&fault.action, names)),
+        Deviation::Fault(fault) => {
+            format!("{}: {}", when_words(&fault.when, names), action_words(&fault.action, names))
+        }
     }
 }
 
@@ -565,7 +577,10 @@ fn message_words(name: &MessageName, names: &Names) -> String {
         notes.push(format!("{} attempt", ordinal(name.attempt + 1)));
     }
     if name.incarnation > 0 {
-        notes.push(format!("after {} of the sender", if name.incarnation == 1 { "a restart".into() } else { format!("{} restarts", name.incarnation) }));
+        notes.push(format!(
+            "after {} of the sender",
+            if name.incarnation == 1 { "a restart".into() } else { format!("{} restarts", name.incarnation) }
+        ));
     }
     if notes.is_empty() { words } else { format!("{words} ({})", notes.join(", ")) }
 }
@@ -616,7 +631,9 @@ fn action_words(action: &Action, names: &Names) -> String {
             let to = to.map_or_else(|| "another replica".into(), |id| broker_name(id, names));
             format!("the leadership of {} moves to {to}", names.partition_name(*partition))
         }
-        Action::StepClock { node: n, by_ms } => format!("the clock of {} steps by {}", node(n), print_signed_ms(*by_ms)),
+        Action::StepClock { node: n, by_ms } => {
+            format!("the clock of {} steps by {}", node(n), print_signed_ms(*by_ms))
+        }
         Action::DriftClock { node: n, ppm } => format!("the clock of {} runs {ppm} ppm too fast", node(n)),
         Action::HoldMetadata { node: n, span } => format!("{} learns no metadata for {span}", node(n)),
         Action::SlowNode { node: n, by, span } => format!("{} takes {by} for each message for {span}", node(n)),
@@ -635,4 +652,3 @@ fn action_words(action: &Action, names: &Names) -> String {
         },
     }
 }
-

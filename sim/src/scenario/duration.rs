@@ -5,8 +5,14 @@ use fencepost_protocol::time::Span;
 /// What to say is expected where a duration does not parse.
 pub const EXPECTED: &str = "a duration such as \"800ms\", \"1.5s\" or \"2m\" (units: ns, us, ms, s, m, h)";
 
-const UNITS: [(&str, u64); 6] =
-    [("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
+const UNITS: [(&str, u64); 6] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
 
 /// Reads a duration. What [`Span`] prints is read back exactly.
 pub fn parse(text: &str) -> Option<Span> {

@@ -120,8 +120,7 @@ impl Expectation {
     /// Reads `[expect]`. `topics` are the scenario's.
     pub(super) fn read(fields: &Fields, topics: &[String]) -> Result<Expectation, Complaint> {
         let mut expectation = Expectation::default();
-        let verdicts =
-            [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
+        let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
         expectation.verdict = fields.word("verdict", &verdicts)?;
         for (path, item) in fields.iter() {
             let complain = |message: String| Err(Complaint::new(&item.place, message));
@@ -150,7 +149,8 @@ impl Expectation {
                     "deliveries" => &mut expectation.deliveries,
                     "faults" => &mut expectation.faults,
                     _ => {
-                        let known = ["verdict", "violations", "allowed", "topics", "virtual_ms", "deliveries", "faults"];
+                        let known =
+                            ["verdict", "violations", "allowed", "topics", "virtual_ms", "deliveries", "faults"];
                         let first = path.split('.').next().unwrap_or(path);
                         return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
                     }

@@ -309,9 +309,8 @@ impl Fields {
     /// # Errors
     /// It is not, or something else stands there.
     pub fn needed_span(&self, path: &str) -> Result<Span> {
-        self.span(path)?.ok_or_else(|| {
-            Complaint::new(&self.place, format!("{} needs '{path}', {}", self.what, duration::EXPECTED))
-        })
+        self.span(path)?
+            .ok_or_else(|| Complaint::new(&self.place, format!("{} needs '{path}', {}", self.what, duration::EXPECTED)))
     }
 
     /// A duration with sign, in milliseconds.

@@ -98,16 +98,8 @@ pub const FAULT: &[&str] = &[
     "error",
 ];
 /// `[chaos]`.
-pub const CHAOS: &[&str] = &[
-    "delay.ppm",
-    "delay.min",
-    "delay.max",
-    "late.ppm",
-    "late.max",
-    "lose.request.ppm",
-    "lose.response.ppm",
-    "family",
-];
+pub const CHAOS: &[&str] =
+    &["delay.ppm", "delay.min", "delay.max", "late.ppm", "late.max", "lose.request.ppm", "lose.response.ppm", "family"];
 /// `[[chaos.family]]`.
 pub const FAMILY: &[&str] = &["kind", "count", "lasts"];
 /// `[end]`.

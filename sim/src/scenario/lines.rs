@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn json_lines_keep_texts_objects_and_nulls() {
-        let lines = "{\"key\":\"a\",\"value\":\"x\\ny\"}\n\n{\"value\": {\"b\": 1, \"a\": 2}}\n{\"key\":\"c\",\"value\":null}";
+        let lines =
+            "{\"key\":\"a\",\"value\":\"x\\ny\"}\n\n{\"value\": {\"b\": 1, \"a\": 2}}\n{\"key\":\"c\",\"value\":null}";
         let read = read("f.jsonl", lines, u64::MAX).unwrap();
         let expected = [(some("a"), some("x\ny")), (None, some("{\"b\": 1, \"a\": 2}")), (some("c"), None)];
         assert_eq!(texts(&read), expected);

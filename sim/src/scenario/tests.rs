@@ -168,7 +168,10 @@ fn what_is_resolved_can_be_run_again_and_is_the_same() {
 #[test]
 fn unknown_keys_say_where_they_stand_and_which_is_nearest() {
     let error = refused("retry.backoff.ms = 500", "retry.backof.ms = 500");
-    assert_eq!(error, "shop.toml:22:19: unknown key 'retry.backof.ms' in [[producer]] 'shop'; did you mean 'retry.backoff.ms'?");
+    assert_eq!(
+        error,
+        "shop.toml:22:19: unknown key 'retry.backof.ms' in [[producer]] 'shop'; did you mean 'retry.backoff.ms'?"
+    );
     assert!(refused("[promise]", "[promises]").contains("'promise'"));
     assert!(refused("brokers = 3", "borkers = 3").contains("'brokers'"));
     assert!(refused("max.poll.records", "max.pol.records").contains("'consumer.max.poll.records'"));
@@ -189,13 +192,17 @@ fn values_of_the_wrong_type_are_refused() {
 #[test]
 fn impossible_configurations_are_refused_as_kafka_refuses_them() {
     let error = refused("partitions = 2", "partitions = 2\nreplication.factor = 4");
-    assert!(error.contains("above the number of brokers (3)") && error.contains("INVALID_REPLICATION_FACTOR"), "{error}");
+    assert!(
+        error.contains("above the number of brokers (3)") && error.contains("INVALID_REPLICATION_FACTOR"),
+        "{error}"
+    );
     let error = refused("retry.backoff.ms = 500", "transactional.id = \"t\"\nenable.idempotence = false");
     assert!(error.starts_with("shop.toml:22:"), "{error}");
     assert!(error.contains("transactional.id needs enable.idempotence=true"), "{error}");
     let error = refused("brokers = 3", "brokers = 3\ntransaction.state.log.replication.factor = 4");
     assert!(error.contains("above the number of brokers"), "{error}");
-    let error = refused("[pipeline.consumer]", "[pipeline.producer]\ntransaction.timeout.ms = 900001\n[pipeline.consumer]");
+    let error =
+        refused("[pipeline.consumer]", "[pipeline.producer]\ntransaction.timeout.ms = 900001\n[pipeline.consumer]");
     assert!(error.contains("INVALID_TRANSACTION_TIMEOUT"), "{error}");
     let error = refused("max.poll.records = 3", "session.timeout.ms = 5000");
     assert!(error.contains("INVALID_SESSION_TIMEOUT"), "{error}");
@@ -221,7 +228,8 @@ fn one_broker_lowers_the_defaults_of_internal_topics() {
 
 #[test]
 fn lines_of_a_file_are_read_and_kept() {
-    let text = "title = 'x'\n[[topic]]\nname = 't'\n[[producer]]\nname = 'p'\ntopic = 't'\nsource = 'f.csv'\nrecords = 1\n";
+    let text =
+        "title = 'x'\n[[topic]]\nname = 't'\n[[producer]]\nname = 'p'\ntopic = 't'\nsource = 'f.csv'\nrecords = 1\n";
     let read = &mut |path: &str| match path {
         "f.csv" => Ok("key,value\na,b\nc,d\n".to_string()),
         _ => Err("no such file".to_string()),
@@ -231,7 +239,8 @@ fn lines_of_a_file_are_read_and_kept() {
     assert_eq!(scenario.files["f.csv"], "key,value\na,b\n");
     let error = Scenario::load("x.toml", &text.replace("f.csv", "g.csv"), Choice::default(), read).unwrap_err();
     assert_eq!(error.to_string(), "x.toml:7:10: cannot read 'g.csv': no such file");
-    let error = Scenario::load("x.toml", &text.replace("records = 1", "records = 9"), Choice::default(), read).unwrap_err();
+    let error =
+        Scenario::load("x.toml", &text.replace("records = 1", "records = 9"), Choice::default(), read).unwrap_err();
     assert!(error.to_string().contains("has 2 records, not 9"), "{error}");
 }
 
