@@ -175,7 +175,12 @@ fn report(
         let own: Vec<_> = results.iter().filter(|(i, ..)| *i == index).collect();
         let wrong: Vec<_> = own.iter().filter(|(.., r)| !matches!(r, Judged::Kept)).collect();
         let (first, last) = range(scenario);
-        let word = if wrong.is_empty() { "ok  " } else { "FAIL" };
+        let whole = own.len() as u64 == last - first + 1;
+        let word = match (wrong.is_empty(), whole) {
+            (false, _) => "FAIL",
+            (true, true) => "ok  ",
+            (true, false) => "part",
+        };
         text += &format!(
             "{word}  {:width$}  {} of {} runs as expected\n",
             scenario.label(),
