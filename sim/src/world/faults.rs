@@ -9,7 +9,7 @@ use super::event::{Event, Step};
 use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
 use crate::queue::{Class, Rank};
-use crate::schedule::{Action, Actor, Deviation, Fault, When};
+use crate::schedule::{Action, Actor, Deviation, Effect, Fault, When};
 
 /// How often a controlled shutdown and a rolling restart are looked at.
 const LOOK: Span = Span::from_millis(50);
@@ -39,6 +39,8 @@ pub(super) struct FaultState {
     pub slow: Vec<Span>,
     held: Vec<(Actor, Actor, Rank, Event)>,
     pub lost_answers: Vec<LostAnswers>,
+    /// What triggers want done to the message that is being sent.
+    pub for_this_message: Vec<Effect>,
     list: Vec<(Fault, Origin)>,
     /// Brokers that lost power in this run.
     powerless: Vec<Actor>,
@@ -58,6 +60,7 @@ impl FaultState {
             slow: vec![Span::ZERO; nodes * nodes],
             held: Vec::new(),
             lost_answers: Vec::new(),
+            for_this_message: Vec::new(),
             list: Vec::new(),
             powerless: Vec::new(),
             executed: 0,
@@ -252,6 +255,10 @@ impl World<'_> {
                     c.set_features(now, features, &mut self.out);
                 }
                 self.flush(controller);
+                Span::ZERO
+            }
+            Action::Message(effect) => {
+                self.faults.for_this_message.push(*effect);
                 Span::ZERO
             }
         };
