@@ -42,15 +42,15 @@ fn echo(quick: bool) {
             name: "turmoil, TCP, 1 ms tick",
             repeat: 1,
             run: Box::new(|seed| {
-                let run = || echo::turmoil::run(shape, seed, echo::turmoil::Latency::Uniform);
+                let run = || echo::turmoil::run(shape, seed, echo::turmoil::Latency::SameMean);
                 (measure(run).0, shape.deliveries())
             }),
         },
         Contender {
-            name: "turmoil, its own latency curve",
+            name: "turmoil, default latency curve",
             repeat: 1,
             run: Box::new(|seed| {
-                let run = || echo::turmoil::run(shape, seed, echo::turmoil::Latency::OwnCurve);
+                let run = || echo::turmoil::run(shape, seed, echo::turmoil::Latency::Default);
                 (measure(run).0, shape.deliveries())
             }),
         },

@@ -3,21 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use ::turmoil::Builder;
 use ::turmoil::net::{TcpListener, TcpStream};
-use ::turmoil::{Builder, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Shape;
 
-/// How long messages take. turmoil draws latencies from an exponential curve, cut off at the largest latency.
+/// How long messages take, between 1 and 10 ms. turmoil draws latencies in whole milliseconds from an exponential curve,
+/// cut off at the largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
-    /// Uniform, as in the other worlds: the latency of every link is drawn anew in each tick.
-    Uniform,
-    /// turmoil's own curve between the same bounds. Its mean is about half as long, so that a round trip takes half as
-    /// many ticks: it flatters turmoil, whose work is done by the tick.
-    OwnCurve,
+    /// With the mean of the other worlds' uniform latency, 5.5 ms, so that a round trip takes as many ticks: turmoil's
+    /// work is done by the tick, how the latencies are distributed around their mean does not matter to it.
+    SameMean,
+    /// Steepness as turmoil has it by default. The mean is about half as long, so a round trip takes half the ticks.
+    Default,
 }
+
+/// Steepness of the curve that gives a mean of 5.5 ms: 1 + the sum of e^(-steepness * k / 9) over k = 1 to 9.
+const SAME_MEAN: f64 = 1.389;
 
 const MIN: Duration = Duration::from_millis(1);
 const MAX: Duration = Duration::from_millis(10);
@@ -31,6 +35,9 @@ pub fn run(shape: Shape, seed: u64, latency: Latency) -> Duration {
         .simulation_duration(Duration::from_secs(1_000_000))
         .rng_seed(seed)
         .build();
+    if latency == Latency::SameMean {
+        sim.set_message_latency_curve(SAME_MEAN);
+    }
     sim.host("server", || async {
         let listener = TcpListener::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), 9092)).await?;
         loop {
@@ -53,30 +60,6 @@ pub fn run(shape: Shape, seed: u64, latency: Latency) -> Duration {
             Ok(())
         });
     }
-    match latency {
-        Latency::OwnCurve => sim.run().expect("every client finishes"),
-        Latency::Uniform => run_with_uniform_latency(&mut sim, shape, seed),
-    }
+    sim.run().expect("every client finishes");
     sim.elapsed()
-}
-
-fn run_with_uniform_latency(sim: &mut Sim<'_>, shape: Shape, seed: u64) {
-    let server = sim.lookup("server");
-    let clients: Vec<IpAddr> = (1..=shape.clients).map(|n| sim.lookup(format!("client-{n}"))).collect();
-    let range = (MAX - MIN).as_nanos() as u64;
-    let mut state = seed;
-    loop {
-        for client in &clients {
-            // Splitmix64, scaled to the range.
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^= z >> 31;
-            let extra = (u128::from(z) * u128::from(range) >> 64) as u64;
-            sim.set_link_latency(*client, server, MIN + Duration::from_nanos(extra));
-        }
-        if sim.step().expect("every client finishes") {
-            return;
-        }
-    }
 }
