@@ -9,8 +9,10 @@
 
 pub mod assignor;
 pub mod batch;
+pub mod broker;
 pub mod config;
 pub mod connections;
+pub mod consumer;
 pub mod controller;
 pub mod coordinator;
 pub mod error;
@@ -20,5 +22,6 @@ pub mod image;
 pub mod io;
 pub mod log;
 pub mod message;
+pub mod producer;
 pub mod time;
 pub mod transaction;

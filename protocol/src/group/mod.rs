@@ -1,5 +1,27 @@
 //! The group coordinator: a state machine over the log of `__consumer_offsets` (§4).
+//!
+//! Offsets change only by what stands in the log: a write is applied when the broker reports it written, in log order, by
+//! the same code that reads the log after a failover. Membership runs ahead of the log, but nobody gets an assignment
+//! before the record that holds it is committed.
 
+mod fencing;
+mod fetch;
+mod join;
+mod membership;
+mod offsets;
+mod rebalance;
+mod shard;
+mod timers;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use self::shard::Shard;
+use self::timers::{Timer, Timers};
+use self::writes::{Env, Serials, partition_of, shown_to_marker_sender};
 use crate::batch::{RecordBatch, TransactionResult};
 use crate::config::{BrokerConfig, Domains};
 use crate::coordinator::*;
@@ -9,30 +31,80 @@ use crate::io::*;
 use crate::log::VerificationGuard;
 use crate::message::*;
 use crate::time::*;
-use std::sync::Arc;
 
-/// Contract for the broker; the fields are private.
+/// The group coordinator of one broker.
 #[derive(Clone, Debug)]
-pub struct GroupCoordinator;
+pub struct GroupCoordinator {
+    config: Arc<BrokerConfig>,
+    /// By partition of `__consumer_offsets`; those that this broker coordinates or loads.
+    shards: Vec<Option<Shard>>,
+    timers: Timers,
+    serials: Serials,
+    /// When offsets are next looked through for expired ones; NEVER before the first partition is loaded.
+    expiry: Instant,
+    /// Markers of partitions that were given up, whose writes the broker has yet to report.
+    orphans: Vec<(Ticket, u64)>,
+}
 
 /// A marker that the group coordinator finished (or could not write).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarkerDone {
     /// What the broker passed to [`GroupCoordinator::write_marker`].
     pub token: u64,
-    /// `None` for success.
+    /// `None` for success. 14, 15 and 16 are shown as 6 (§1.9).
     pub error: Option<ErrorCode>,
 }
 
-#[expect(unused_variables, missing_docs, clippy::too_many_arguments, reason = "contract")]
 impl GroupCoordinator {
-    pub fn new(broker: NodeId, config: Arc<BrokerConfig>, domains: Domains) -> Self {
-        todo!()
+    /// A coordinator that leads nothing yet.
+    pub fn new(_broker: NodeId, config: Arc<BrokerConfig>, _domains: Domains) -> Self {
+        GroupCoordinator {
+            config,
+            shards: Vec::new(),
+            timers: Timers::new(),
+            serials: Serials::default(),
+            expiry: Instant::NEVER,
+            orphans: Vec::new(),
+        }
     }
+
+    /// The shard of `partition`, beside what its handlers may use.
+    fn split<'a>(
+        &'a mut self,
+        ctx: Context<'_>,
+        partition: u32,
+        out: &'a mut CoordinatorOutputs,
+    ) -> (Option<&'a mut Shard>, Env<'a>) {
+        let env = Env { now: ctx.now, config: &self.config, timers: &mut self.timers, serials: &mut self.serials, out };
+        (self.shards.get_mut(partition as usize).and_then(Option::as_mut), env)
+    }
+
+    // ---- Leadership ------------------------------------------------------------------------------------------------
+
+    /// This broker leads `partition` of `__consumer_offsets` from now on at `epoch`: requests are answered 14 until
+    /// [`Self::loaded`].
     pub fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs) {
-        todo!()
+        self.resigned(ctx, partition, out);
+        let index = partition as usize;
+        if self.shards.len() <= index {
+            self.shards.resize_with(index + 1, || None);
+        }
+        self.shards[index] = Some(Shard::new(partition, epoch));
     }
-    /// `log` to LEO; `high_watermark` at the time of loading.
+
+    /// Tells, between [`Self::elected`] and [`Self::loaded`], where the high watermark stands. What the log has from
+    /// there on counts as written, not committed, until the broker calls [`Self::committed`] with the ticket returned,
+    /// which it does once the high watermark has reached the log end of the time of loading. Without this call all
+    /// that is loaded counts as committed. `None` if the partition is not being loaded.
+    pub fn loading_high_watermark(&mut self, partition: u32, high_watermark: Offset) -> Option<Ticket> {
+        let shard = self.shards.get_mut(partition as usize)?.as_mut().filter(|s| !s.active)?;
+        let ticket = self.serials.ticket(partition);
+        shard.high_watermark = Some((high_watermark, ticket));
+        Some(ticket)
+    }
+
+    /// The log has been read, up to its end (§4.2): install it. Ignored unless [`Self::elected`] came before with the
+    /// same epoch.
     pub fn loaded<'b>(
         &mut self,
         ctx: Context<'_>,
@@ -41,16 +113,61 @@ impl GroupCoordinator {
         log: impl Iterator<Item = &'b RecordBatch>,
         out: &mut CoordinatorOutputs,
     ) {
-        todo!()
+        let (shard, mut env) = self.split(ctx, partition, out);
+        let Some(shard) = shard.filter(|s| !s.active && s.writes.epoch == epoch) else { return };
+        shard.load(&mut env, log);
+        if self.expiry == Instant::NEVER {
+            self.schedule_expiry(ctx.now.mono);
+        }
     }
+
+    /// Leadership is gone: everything in memory is dropped with it, and who waits is told 16.
     pub fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs) {
-        todo!()
+        let Some(shard) = self.shards.get_mut(partition as usize).and_then(Option::take) else { return };
+        let (_, mut env) = self.split(ctx, partition, out);
+        let orphans = shard.resign(&mut env);
+        self.orphans.extend(orphans);
     }
-    /// JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch.
+
+    // ---- Requests --------------------------------------------------------------------------------------------------
+
+    /// JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch. Answers by `Output::Respond(conn, ..)`,
+    /// now or later.
+    ///
+    /// # Panics
+    /// On any other request: the broker does not route it here.
     pub fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
-        todo!()
+        let (id, may_be_empty) = match &request {
+            Request::JoinGroup(r) => (&r.group_id, false),
+            Request::SyncGroup(r) => (&r.group.group_id, false),
+            Request::Heartbeat(r) => (&r.group.group_id, false),
+            Request::LeaveGroup(r) => (&r.group_id, false),
+            // Kafka accepts these for the empty group id, for the sake of old clients.
+            Request::OffsetCommit(r) => (&r.group.group_id, true),
+            Request::OffsetFetch(r) => (&r.group_id, true),
+            other => unreachable!("not a request of groups: {:?}", other.api_key()),
+        };
+        if id.is_empty() && !may_be_empty {
+            return refuse(conn, &request, ErrorCode::InvalidGroupId, out);
+        }
+        let (shard, mut env) = self.split(ctx, partition_for(ctx, id), out);
+        let Some(shard) = shard else { return refuse(conn, &request, ErrorCode::NotCoordinator, env.out) };
+        if !shard.active {
+            return refuse(conn, &request, ErrorCode::CoordinatorLoadInProgress, env.out);
+        }
+        match request {
+            Request::JoinGroup(r) => shard.join(&mut env, conn, r),
+            Request::SyncGroup(r) => shard.sync(&mut env, conn, r),
+            Request::Heartbeat(r) => shard.heartbeat(&mut env, conn, &r),
+            Request::LeaveGroup(r) => shard.leave(&mut env, conn, &r),
+            Request::OffsetCommit(r) => shard.offset_commit(&mut env, conn, r),
+            Request::OffsetFetch(r) => shard.offset_fetch(&mut env, conn, &r),
+            other => unreachable!("not a request of groups: {:?}", other.api_key()),
+        }
     }
-    /// TxnOffsetCommit after the broker's add/verify succeeded; `guard` as the log gave it (None: txn already open there).
+
+    /// TxnOffsetCommit after the broker's add/verify succeeded; `guard` as the log gave it (None: a transaction is already
+    /// open there). Membership is checked here, hence after the verification.
     pub fn txn_offset_commit(
         &mut self,
         ctx: Context<'_>,
@@ -59,9 +176,25 @@ impl GroupCoordinator {
         guard: Option<VerificationGuard>,
         out: &mut CoordinatorOutputs,
     ) {
-        todo!()
+        let id = &request.group.group_id;
+        let empty = id.is_empty();
+        let (shard, mut env) = self.split(ctx, partition_for(ctx, id), out);
+        let error = match &shard {
+            _ if empty => ErrorCode::InvalidGroupId,
+            None => ErrorCode::NotCoordinator,
+            Some(shard) if !shard.active => ErrorCode::CoordinatorLoadInProgress,
+            Some(_) => {
+                let shard = shard.expect("matched above");
+                return shard.txn_offset_commit(&mut env, conn, request, guard);
+            }
+        };
+        refuse(conn, &Request::TxnOffsetCommit(request), error, env.out);
     }
-    /// A marker of WriteTxnMarkers for partition `partition` of `__consumer_offsets`; the outcome comes back through `done`.
+
+    /// A marker of WriteTxnMarkers for partition `partition` of `__consumer_offsets`; the outcome comes back through
+    /// `done`. The offsets change in the same instant as the log: Kafka applies first and rolls back what could not be
+    /// written, which nobody can tell apart.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a marker entry")]
     pub fn write_marker(
         &mut self,
         ctx: Context<'_>,
@@ -74,8 +207,19 @@ impl GroupCoordinator {
         out: &mut CoordinatorOutputs,
         done: &mut Vec<MarkerDone>,
     ) {
-        todo!()
+        let (shard, mut env) = self.split(ctx, partition, out);
+        match shard.filter(|s| s.active) {
+            Some(shard) => {
+                shard.writes.marker(&mut env, producer, result, coordinator_epoch, transaction_version, token);
+            }
+            // Not led here or loading: 16 and 14, both shown as 6.
+            None => done.push(MarkerDone { token, error: Some(ErrorCode::NotLeaderOrFollower) }),
+        }
     }
+
+    // ---- Outcomes of writes ----------------------------------------------------------------------------------------
+
+    /// The first outcome of an append: its base offset, or what prevented it.
     pub fn written(
         &mut self,
         ctx: Context<'_>,
@@ -84,8 +228,16 @@ impl GroupCoordinator {
         out: &mut CoordinatorOutputs,
         done: &mut Vec<MarkerDone>,
     ) {
-        todo!()
+        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
+        if let Some((token, error)) = shard.and_then(|s| s.written(&mut env, ticket, outcome)) {
+            done.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+        }
+        if let Err(error) = outcome {
+            self.end_orphan(ticket, error, done);
+        }
     }
+
+    /// The second outcome of an append that was written: the high watermark passed it, or the wait for that ended.
     pub fn committed(
         &mut self,
         ctx: Context<'_>,
@@ -94,16 +246,129 @@ impl GroupCoordinator {
         out: &mut CoordinatorOutputs,
         done: &mut Vec<MarkerDone>,
     ) {
-        todo!()
+        let mut markers = Vec::new();
+        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
+        if let Some(shard) = shard {
+            shard.committed(&mut env, ticket, outcome, &mut markers);
+        }
+        done.extend(markers.into_iter().map(|(token, e)| MarkerDone { token, error: e.map(shown_to_marker_sender) }));
+        self.end_orphan(ticket, ErrorCode::NotLeaderOrFollower, done);
     }
+
+    /// Reports a marker whose partition was given up in the meantime: its sender has to ask the new leader.
+    fn end_orphan(&mut self, ticket: Ticket, error: ErrorCode, done: &mut Vec<MarkerDone>) {
+        if let Some(at) = self.orphans.iter().position(|(t, _)| *t == ticket) {
+            let (_, token) = self.orphans.remove(at);
+            done.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+        }
+    }
+
+    // ---- Time ------------------------------------------------------------------------------------------------------
+
+    /// The earliest time at which [`Self::wake`] has something to do.
+    #[inline]
     pub fn next_deadline(&self) -> Instant {
-        todo!()
+        self.timers.next()
     }
+
+    /// Does what is due: sessions, rebalances, waits that took too long, expiry of offsets.
     pub fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        todo!()
+        while let Some(timer) = self.timers.pop_due(ctx.now.mono) {
+            match timer {
+                Timer::Replies { partition } => {
+                    let (shard, mut env) = self.split(ctx, partition, out);
+                    if let Some(shard) = shard {
+                        shard.replies_timer_rang(&mut env);
+                    }
+                }
+                Timer::Join { partition, group }
+                | Timer::Sync { partition, group }
+                | Timer::Session { partition, group, .. } => {
+                    let (shard, mut env) = self.split(ctx, partition, out);
+                    if let Some(shard) = shard {
+                        shard.group_timer_rang(&mut env, group, timer);
+                    }
+                }
+                Timer::Expiry => {
+                    for partition in 0..self.shards.len() as u32 {
+                        let (shard, mut env) = self.split(ctx, partition, out);
+                        if let Some(shard) = shard.filter(|s| s.active) {
+                            shard.expire(&mut env);
+                        }
+                    }
+                    self.schedule_expiry(ctx.now.mono);
+                }
+            }
+        }
     }
-    /// Committed offsets of all groups led here (white-box checks), in (group, partition) order.
+
+    fn schedule_expiry(&mut self, now: Instant) {
+        self.expiry = now + Span::from_millis(self.config.offsets_retention_check_ms);
+        self.timers.arm(self.expiry, Timer::Expiry);
+    }
+
+    /// The next look for expired offsets comes `by` later (a background job of the broker that falls behind). No effect
+    /// before the first partition is loaded.
+    pub fn postpone_expiry(&mut self, by: Span) {
+        if self.expiry != Instant::NEVER {
+            self.timers.cancel(self.expiry, Timer::Expiry);
+            self.expiry += by;
+            self.timers.arm(self.expiry, Timer::Expiry);
+        }
+    }
+
+    // ---- White box -------------------------------------------------------------------------------------------------
+
+    /// Committed offsets of all groups led here (white-box checks), in (group, partition) order; of the newest state,
+    /// that is of the log to its end.
     pub fn committed_offsets(&self) -> Vec<(Name, TopicPartition, CommittedOffset)> {
-        todo!()
+        let mut all = Vec::new();
+        for (id, group) in self.shards.iter().flatten().flat_map(Shard::groups_by_id) {
+            let committed = group.offsets.slots.iter().filter_map(|(tp, s)| Some((tp, s.committed.as_ref()?)));
+            all.extend(committed.map(|(tp, stored)| (Name::clone(id), tp, stored.value.clone())));
+        }
+        all.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        all
     }
+
+    /// Offsets pending in transactions (white-box checks), in (producer, group, partition) order; of the newest state.
+    pub fn pending_offsets(&self) -> Vec<(ProducerId, Name, TopicPartition, CommittedOffset)> {
+        let mut all = Vec::new();
+        for shard in self.shards.iter().flatten() {
+            let named = |(pid, group, tp, stored): (ProducerId, u32, TopicPartition, &offsets::Stored)| {
+                (pid, Name::clone(&shard.groups[&group].id), tp, stored.value.clone())
+            };
+            all.extend(shard.offsets.pending().map(named));
+        }
+        all.sort_by(|a, b| (a.0, &a.1, a.2).cmp(&(b.0, &b.1, b.2)));
+        all
+    }
+}
+
+/// The partition of `__consumer_offsets` that coordinates the group; one that nobody leads if the topic is not known.
+fn partition_for(ctx: Context<'_>, group_id: &str) -> u32 {
+    match ctx.image.topic(TopicId::CONSUMER_OFFSETS).map_or(0, |t| t.partitions.len() as u32) {
+        0 => u32::MAX,
+        partitions => coordinator_partition(group_id, partitions),
+    }
+}
+
+/// Answers a request that does not reach its group.
+fn refuse(conn: ConnId, request: &Request, error: ErrorCode, out: &mut CoordinatorOutputs) {
+    let of_offsets = |offsets: &[OffsetToCommit]| -> Vec<_> { offsets.iter().map(|o| (o.tp, Some(error))).collect() };
+    let response = match request {
+        Request::JoinGroup(r) => membership::refused_join(error, &r.member_id, &r.protocols).into(),
+        Request::SyncGroup(_) => SyncGroupResponse { error: Some(error), assignment: Vec::new() }.into(),
+        // While the group is being loaded nobody knows better: Kafka answers a heartbeat with success.
+        Request::Heartbeat(_) if error == ErrorCode::CoordinatorLoadInProgress => {
+            HeartbeatResponse { error: None }.into()
+        }
+        Request::Heartbeat(_) => HeartbeatResponse { error: Some(error) }.into(),
+        Request::LeaveGroup(_) => LeaveGroupResponse { error: Some(error) }.into(),
+        Request::OffsetFetch(_) => OffsetFetchResponse { error: Some(error), partitions: Vec::new() }.into(),
+        Request::OffsetCommit(r) => OffsetCommitResponse { partitions: of_offsets(&r.offsets) }.into(),
+        Request::TxnOffsetCommit(r) => TxnOffsetCommitResponse { partitions: of_offsets(&r.offsets) }.into(),
+        other => unreachable!("not a request of groups: {:?}", other.api_key()),
+    };
+    out.net.push(Output::Respond(conn, response));
 }
