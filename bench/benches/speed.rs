@@ -32,7 +32,13 @@ fn main() {
 fn echo(quick: bool) {
     let (round_trips, rounds) = if quick { (500, 3) } else { (5_000, 7) };
     let shape = Shape { clients: 8, round_trips };
+    let plan = echo::fencepost::plan(shape);
     let mut contenders = [
+        Contender {
+            name: "Fencepost",
+            repeat: 16,
+            run: Box::new(|seed| (measure(|| echo::fencepost::run(&plan, seed)).0, shape.deliveries())),
+        },
         Contender {
             name: "madsim 0.2, connect1",
             repeat: 4,
@@ -62,7 +68,11 @@ fn echo(quick: bool) {
     let scores = interleave(&mut contenders, rounds);
     for (index, contender) in contenders.iter().enumerate() {
         let rate = median(scores.iter().map(|s| s[index].rate()));
-        println!("  {:<32} {:>12} deliveries/s", contender.name, number(rate));
+        let share = median(scores.iter().map(|s| s[index].taken.share() as f64));
+        println!("  {:<30} {:>12} deliveries/s  ({share:.0}% of a core)", contender.name, number(rate));
     }
-    let _ = Bar::AtLeast(6.0);
+    let ratio = |other: usize| median(scores.iter().map(|s| s[0].rate() / s[other].rate()));
+    Bar::AtLeast(6.0).print("beside madsim's", ratio(1), "x");
+    Bar::AtLeast(40.0).print("beside turmoil's", ratio(2), "x");
+    println!("        beside turmoil's with its default latency curve (shorter latencies): {}x", number(ratio(3)));
 }

@@ -4,6 +4,7 @@
 //! A delivery is a message handed over or a timer fired. Of every contender only the two messages of each round trip are
 //! counted; whatever else its world does on the way (a timer, a tick, a task's wake-up) is its own business.
 
+pub mod fencepost;
 pub mod madsim;
 pub mod turmoil;
 
@@ -31,6 +32,14 @@ mod tests {
 
     // One-way latencies are uniform in 1 to 10 ms: 20 round trips take about 220 ms.
     const PLAUSIBLE_MS: std::ops::Range<u128> = 120..350;
+
+    #[test]
+    fn fencepost_makes_every_round_trip_and_little_else() {
+        let (elapsed, outcome) = fencepost::run(&fencepost::plan(SMALL), 1);
+        assert!(PLAUSIBLE_MS.contains(&elapsed.as_millis()), "{elapsed:?}");
+        let beside = outcome.deliveries - SMALL.deliveries();
+        assert!(beside < 100, "registration and heartbeats are few: {beside}");
+    }
 
     #[test]
     fn madsim_makes_every_round_trip() {
