@@ -2,11 +2,11 @@
 //! goes through a world's connections, timers, names and digest. The benchmark's echo.
 
 use fencepost_protocol::connections::{ConnectionSettings, Connections};
-use fencepost_protocol::ids::{NodeId, TopicPartition};
+use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::io::{Channel, NetInput, Outputs, Purpose};
 use fencepost_protocol::message::ApiVersionsRequest;
 use fencepost_protocol::time::{Instant, Now, Span};
-use fencepost_reports::history as h;
+use fencepost_reports::history::event as h;
 
 use crate::history::History;
 use crate::plan::Plan;
@@ -65,7 +65,7 @@ impl EchoClient {
 
     pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
         // It neither writes nor reads a topic: to the checker it is a producer that sends nothing.
-        h::Client { name: self.plan.name.clone().into(), kind: h::event::ClientKind::Producer, ..h::Client::default() }
+        h::Client { name: self.plan.name.clone().into(), kind: h::ClientKind::Producer, ..h::Client::default() }
     }
 
     /// Whether every question is answered.
@@ -118,9 +118,5 @@ impl EchoClient {
 
     pub(super) fn crash(&mut self, _: Now, _: &mut History<'_>) {
         self.connections = Connections::new(SETTINGS);
-    }
-
-    pub(super) fn input_partitions(&self) -> Vec<TopicPartition> {
-        Vec::new()
     }
 }
