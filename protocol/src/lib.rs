@@ -22,6 +22,7 @@ pub mod image;
 pub mod io;
 pub mod log;
 pub mod message;
+pub mod pipeline;
 pub mod producer;
 pub mod time;
 pub mod transaction;

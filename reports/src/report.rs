@@ -69,8 +69,8 @@ kinds! {
     StateDivergence = "state-divergence", Safety;
     /// A record is visible that nobody sent.
     Phantom = "phantom", Safety;
-    /// Named exception: an idempotent producer raised its epoch and sent a batch of unknown outcome again, and the first
-    /// one had been stored (§5.6). Counted: extra copies.
+    /// Named exception: an idempotent producer raised its epoch and sent a batch of unknown outcome again, and the
+    /// first one had been stored (§5.6). Counted: extra copies.
     EpochBumpDuplicate = "epoch-bump-duplicate", Safety;
     /// Named exception: a request of a client below transaction version 2 arrived late and ended its next transaction.
     LateRequest = "late-request", Safety;

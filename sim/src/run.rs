@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use fencepost_reports::history::Sink as _S;
+use fencepost_reports::checker::Checker;
 use fencepost_reports::history::Sink;
-type Report = ();
+use fencepost_reports::report::Report;
 
 use crate::draw::draw_faults;
 use crate::explorer::{Draw, Explorer, Replay};
@@ -31,7 +31,13 @@ pub struct Run {
 }
 
 /// Runs a plan. `extra` takes the history beside the checker; `tracer` sees every delivery.
-pub fn run(plan: &Arc<Plan>, course: Course<'_>, keep: Keep, extra: Option<&mut dyn Sink>, tracer: Option<Tracer<'_>>) -> Run {
+pub fn run(
+    plan: &Arc<Plan>,
+    course: Course<'_>,
+    keep: Keep,
+    extra: Option<&mut dyn Sink>,
+    tracer: Option<Tracer<'_>>,
+) -> Run {
     let (seed, faults, explorer) = match course {
         Course::Seed(seed) => {
             let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));
@@ -53,11 +59,11 @@ pub fn run(plan: &Arc<Plan>, course: Course<'_>, keep: Keep, extra: Option<&mut 
             (seed, faults, Explorer::Replay(Replay::new(messages)))
         }
     };
-    let mut sink = ((), extra);
+    let mut sink = (Checker::new(), extra);
     let tracer = match tracer {
         Some(tracer) => Some(tracer as Tracer<'_>),
         None => None,
     };
     let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
-    Run { outcome, report: () }
+    Run { outcome, report: sink.0.finish() }
 }

@@ -10,6 +10,7 @@ use crate::ids::*;
 use crate::io::*;
 use crate::log::AppendOrigin;
 use crate::message::*;
+use crate::time::Span;
 use crate::transaction::TransactionCoordinator;
 
 /// Which of the two.
@@ -85,7 +86,7 @@ impl Broker {
         self.appends.extend(buffer.appends.drain(..).map(|a| (Coordinator::Group, a)));
         self.scratch.0 = buffer;
         for marker in done.drain(..) {
-            self.marker_done(marker.token, marker.error.map(as_marker_error), out);
+            self.marker_done(marker.token, marker.error, out);
         }
         self.done_scratch = done;
     }
@@ -124,10 +125,21 @@ impl Broker {
                 let log = &partitions.get(tp).expect("a partition led here").log;
                 c.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), o);
             }),
-            Coordinator::Group => self.with_groups(out, |c, ctx, partitions, o, _| {
-                let log = &partitions.get(tp).expect("a partition led here").log;
-                c.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), o);
-            }),
+            Coordinator::Group => {
+                let log = &self.partitions.get(tp).expect("a partition led here").log;
+                let (mark, end) = (log.high_watermark(), log.log_end_offset());
+                let ticket = self.groups.loading_high_watermark(partition, mark);
+                self.with_groups(out, |c, ctx, partitions, o, _| {
+                    let log = &partitions.get(tp).expect("a partition led here").log;
+                    c.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), o);
+                });
+                // What lies above the high watermark counts as committed once that has come here.
+                if let Some(ticket) = ticket {
+                    let waiter = Waiter::Coordinator { which, ticket, min_isr: false };
+                    self.wait(tp, end, Span(u64::MAX), waiter);
+                    self.complete_waits(tp, out);
+                }
+            }
         }
     }
 
@@ -218,15 +230,5 @@ impl Broker {
         let partition = coordinator_partition(key, topic.partitions.len() as u32);
         let leader = topic.partitions[partition as usize].leader?;
         self.image.is_alive(leader).then_some(leader)
-    }
-}
-
-/// §1.9: whatever makes the group coordinator refuse is shown as 6.
-fn as_marker_error(error: ErrorCode) -> ErrorCode {
-    match error {
-        ErrorCode::CoordinatorLoadInProgress | ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
-            ErrorCode::NotLeaderOrFollower
-        }
-        other => other,
     }
 }

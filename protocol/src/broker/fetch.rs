@@ -195,6 +195,7 @@ impl Broker {
             }
         }
         self.follower_fetches.insert(node, now);
+        self.look_at_outsider(node, out);
     }
 
     /// The fetch stays parked: every partition of its session must be watched.

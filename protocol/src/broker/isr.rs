@@ -180,6 +180,7 @@ impl Broker {
                 leader.proposed = None;
                 partition.partition_epoch = altered.partition_epoch;
                 self.watch_lag(tp);
+                self.note_outsiders(tp);
                 self.advance_high_watermark(tp, out);
             }
             Err(_) if (leader_epoch, partition_epoch) != (epoch_now, version_now) => {} // superseded
@@ -204,13 +205,41 @@ impl Broker {
         }
     }
 
+    /// Remembers which replicas of a partition led here are outside its in-sync set: each fetch of theirs looks again
+    /// whether they may join, also when the partition itself is idle.
+    pub(super) fn note_outsiders(&mut self, tp: TopicPartition) {
+        let Some(leader) = self.partitions.get(tp).and_then(|p| p.leader()) else { return };
+        for replica in leader.followers.iter().filter(|r| !leader.isr.contains(&r.id)) {
+            let list = self.outsiders.entry(replica.id).or_default();
+            if !list.contains(&tp) {
+                list.push(tp);
+            }
+        }
+    }
+
+    /// A follower fetched: may it join where it is outside?
+    pub(super) fn look_at_outsider(&mut self, node: NodeId, out: &mut Outputs) {
+        let Some(list) = self.outsiders.get_mut(&node).filter(|list| !list.is_empty()) else { return };
+        let mut list = core::mem::take(list);
+        list.retain(|tp| {
+            let Some(leader) = self.partitions.get_mut(*tp).and_then(|p| p.leader_mut()) else { return false };
+            let outside = !leader.isr.contains(&node);
+            let fetches = leader.follower(node).is_some_and(|r| r.in_session);
+            if outside && fetches {
+                self.maybe_expand_isr(*tp, node, out);
+            }
+            outside
+        });
+        self.outsiders.insert(node, list);
+    }
+
     /// Puts a partition with lagging members on the list of the periodic check.
     pub(super) fn watch_lag(&mut self, tp: TopicPartition) {
-        let Some(partition) = self.partitions.get_mut(tp) else { return };
+        let Some(partition) = self.partitions.get_mut(tp).filter(|p| !p.on_lag_list) else { return };
         let end = partition.log.log_end_offset();
         let Role::Leader(leader) = &partition.role else { return };
         let lags = leader.followers.iter().any(|r| r.end_offset != end && leader.isr.contains(&r.id));
-        if lags && !partition.on_lag_list {
+        if lags {
             partition.on_lag_list = true;
             self.jobs.lag_list.push(tp);
         }

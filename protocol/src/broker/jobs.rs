@@ -14,7 +14,7 @@ use crate::time::{Instant, Span};
 /// Background work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Job {
-    /// The transaction coordinator's timers: time-outs of transactions, expiry of ids, marker retries.
+    /// The transaction coordinator looks for transactions that timed out and for ids that expired.
     TransactionSweep,
     /// `producer.id.expiration.check.interval.ms`.
     ProducerIdExpiry,
@@ -26,7 +26,7 @@ pub enum Job {
     RecoveryPointCheckpoint,
     /// Reading the log of a coordinator partition after an election; nominally takes no time.
     CoordinatorLoad,
-    /// The group coordinator's timers: sessions, rebalances, expiry of offsets.
+    /// The group coordinator looks for offsets that expired.
     OffsetsExpiry,
 }
 
@@ -54,10 +54,6 @@ pub(super) struct Jobs {
     pub lag_list: Vec<TopicPartition>,
     watermark_list: Vec<TopicPartition>,
     recovery_list: Vec<TopicPartition>,
-    /// The transaction coordinator is not woken before.
-    pub transactions_not_before: Instant,
-    /// The group coordinator is not woken before.
-    pub groups_not_before: Instant,
     load_not_before: Instant,
     /// Coordinator partitions to load, with their epochs.
     loads: VecDeque<(Coordinator, u32, CoordinatorEpoch)>,
@@ -92,10 +88,10 @@ impl Broker {
     /// Makes a job late: its next run comes `by` later.
     pub fn postpone(&mut self, job: Job, by: Span) {
         let now = self.now.mono;
-        let later = |at: Instant| if at == Instant::NEVER { now + by } else { at.max(now) + by };
+        let later = |at: Instant| at.max(now) + by;
         match job {
-            Job::TransactionSweep => self.jobs.transactions_not_before = later(self.transactions.next_deadline()),
-            Job::OffsetsExpiry => self.jobs.groups_not_before = later(self.groups.next_deadline()),
+            Job::TransactionSweep => self.transactions.postpone_sweep(by),
+            Job::OffsetsExpiry => self.groups.postpone_expiry(by),
             Job::CoordinatorLoad => {
                 let before = self.jobs.load_not_before;
                 self.jobs.load_not_before = later(before);

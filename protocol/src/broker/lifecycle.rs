@@ -140,7 +140,9 @@ impl Broker {
                 self.life.failures = 0;
                 self.transactions.set_broker_epoch(epoch);
                 self.maybe_catch_up(out);
-                self.speak_soon(out);
+                if !self.life.caught_up {
+                    self.speak_soon(out);
+                }
             }
             // An earlier incarnation's session still lives, or something else: try again.
             Err(_) => self.speaking_failed(),

@@ -186,6 +186,7 @@ impl Broker {
             }
         }
         self.watch_lag(tp);
+        self.note_outsiders(tp);
         self.advance_high_watermark(tp, out);
         self.complete_waits(tp, out);
     }

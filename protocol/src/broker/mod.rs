@@ -68,6 +68,8 @@ pub struct Broker {
     sessions: session::Sessions,
     /// Time of each follower's last fetch.
     follower_fetches: BTreeMap<NodeId, Instant>,
+    /// Partitions led here with a follower outside the in-sync set, by follower.
+    outsiders: BTreeMap<NodeId, Vec<TopicPartition>>,
     fetchers: BTreeMap<NodeId, fetcher::Fetcher>,
     fetchers_to_pump: BTreeSet<NodeId>,
     isr: isr::IsrProposals,
@@ -116,6 +118,7 @@ impl Broker {
             purgatory: purgatory::Purgatory::default(),
             sessions: session::Sessions::default(),
             follower_fetches: BTreeMap::new(),
+            outsiders: BTreeMap::new(),
             fetchers: BTreeMap::new(),
             fetchers_to_pump: BTreeSet::new(),
             isr: isr::IsrProposals::new(),
@@ -201,7 +204,11 @@ impl Broker {
             }
             Purpose::ReplicaFetcher => self.fetcher_connected(channel.to),
             Purpose::AddPartitions => self.verifier_connected(channel.to, out),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => {}
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => {}
         }
     }
 
@@ -212,7 +219,11 @@ impl Broker {
             Purpose::ControllerAlterPartition => self.isr_link_lost(out),
             Purpose::ReplicaFetcher => self.fetcher_lost(channel.to),
             Purpose::AddPartitions => self.verifier_lost(channel.to, out),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => {}
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => {}
         }
     }
 
@@ -223,7 +234,11 @@ impl Broker {
             Purpose::ControllerAlterPartition => Some(&mut self.isr.link),
             Purpose::ReplicaFetcher => self.fetchers.get_mut(&channel.to).map(|f| &mut f.link),
             Purpose::AddPartitions => self.verifier.link_mut(channel.to),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => None,
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => None,
         }
     }
 
@@ -270,9 +285,7 @@ impl Broker {
 
 impl Machine for Broker {
     fn next_deadline(&self) -> Instant {
-        let transactions = self.transactions.next_deadline().max(self.jobs.transactions_not_before);
-        let groups = self.groups.next_deadline().max(self.jobs.groups_not_before);
-        self.timers.next().min(transactions).min(groups)
+        self.timers.next().min(self.transactions.next_deadline()).min(self.groups.next_deadline())
     }
 
     fn wake(&mut self, now: Now, out: &mut Outputs) {
@@ -281,10 +294,10 @@ impl Machine for Broker {
             self.timer(timer, out);
             self.run_appends(out);
         }
-        if self.transactions.next_deadline().max(self.jobs.transactions_not_before) <= now.mono {
+        if self.transactions.next_deadline() <= now.mono {
             self.with_transactions(out, |c, ctx, _, o| c.wake(ctx, o));
         }
-        if self.groups.next_deadline().max(self.jobs.groups_not_before) <= now.mono {
+        if self.groups.next_deadline() <= now.mono {
             self.with_groups(out, |c, ctx, _, o, _| c.wake(ctx, o));
         }
         self.settle(out);

@@ -62,25 +62,25 @@ impl Broker {
             Some(first) if owners.any(|other| other != first) => Some(ErrorCode::InvalidProducerIdMapping),
             _ => None,
         };
-        let refused: Vec<Option<ErrorCode>> = request
-            .partitions
-            .iter()
-            .map(|p| {
-                if refusal.is_some() {
-                    refusal
-                } else if !self.partitions.contains(p.tp) && self.image.partition(p.tp).is_none() {
-                    Some(ErrorCode::UnknownTopicOrPartition)
-                } else if !is_well_formed(&p.batch) {
-                    Some(ErrorCode::InvalidRecord)
-                } else {
-                    None
-                }
-            })
-            .collect();
+        let judge = |p: &ProducePartition| {
+            if refusal.is_some() {
+                refusal
+            } else if !self.partitions.contains(p.tp) && self.image.partition(p.tp).is_none() {
+                Some(ErrorCode::UnknownTopicOrPartition)
+            } else if !is_well_formed(&p.batch) {
+                Some(ErrorCode::InvalidRecord)
+            } else {
+                None
+            }
+        };
+        let refused = if request.partitions.iter().all(|p| judge(p).is_none()) {
+            Vec::new() // no allocation for what is usual
+        } else {
+            request.partitions.iter().map(judge).collect()
+        };
         let verifies = operation_of(request.version) == Operation::Add || self.config.transaction_verification;
         if refusal.is_some() || first.is_none() || !verifies {
-            let guards = vec![None; request.partitions.len()];
-            self.append_produce(conn, request, refused, guards, out);
+            self.append_produce(conn, request, refused, Vec::new(), out);
             return;
         }
         let patience = self.config.add_partitions_backoff_max_ms.min(self.config.request_timeout_ms);
@@ -94,6 +94,7 @@ impl Broker {
         let operation = operation_of(preflight.request.version);
         let wall_ms = self.now.wall_ms;
         let mut errors = preflight.refused.clone();
+        errors.resize(preflight.request.partitions.len(), None);
         let mut guards = vec![None; errors.len()];
         let mut asked = Vec::new();
         let mut producer = ProducerIdAndEpoch::NONE;
@@ -150,12 +151,7 @@ impl Broker {
             return;
         }
         let preflight = self.preflights.0.remove(&id).expect("a pre-flight that was just answered");
-        let errors = preflight
-            .errors
-            .iter()
-            .zip(&preflight.refused)
-            .map(|(error, refused)| if refused.is_some() { *refused } else { error.map(|e| as_produce_error(e, adds)) })
-            .collect();
+        let errors = preflight.errors.iter().map(|error| error.map(|e| as_produce_error(e, adds))).collect();
         self.append_produce(preflight.conn, preflight.request, errors, preflight.guards, out);
     }
 
@@ -166,7 +162,8 @@ impl Broker {
         }
     }
 
-    /// Appends the partitions of a Produce that nothing speaks against, and answers or waits.
+    /// Appends the partitions of a Produce that nothing speaks against, and answers or waits. `errors` and `guards` are by
+    /// partition of the request, or empty for none.
     fn append_produce(
         &mut self,
         conn: ConnId,
@@ -181,9 +178,9 @@ impl Broker {
         let mut response = ProduceResponse { partitions: Vec::with_capacity(request.partitions.len()) };
         let mut required = Vec::new();
         for (index, part) in request.partitions.iter().enumerate() {
-            let outcome = match errors[index] {
+            let outcome = match errors.get(index).copied().flatten() {
                 Some(error) => Err(error),
-                None => self.append_batch(part, request.acks, guards[index], verification),
+                None => self.append_batch(part, request.acks, guards.get(index).copied().flatten(), verification),
             };
             let mut answer = ProducePartitionResponse {
                 tp: part.tp,
@@ -216,7 +213,9 @@ impl Broker {
             }
             for (index, done) in &required {
                 let tp = request.partitions[*index].tp;
-                if !done.duplicate {
+                if done.duplicate {
+                    self.advance_high_watermark(tp, out); // looked at again after every append, also after this one
+                } else {
                     self.appended(tp, out);
                 }
                 self.complete_waits(tp, out);

@@ -14,6 +14,9 @@ pub type CommitId = u64;
 /// Number of a question for committed offsets, in the order of asking.
 pub type QueryId = u64;
 
+/// A partition with its committed offset and leader epoch, if there is one.
+pub type CommittedPosition = (TopicPartition, Option<(Offset, LeaderEpoch)>);
+
 /// Records of one batch that a poll delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Records {
@@ -167,7 +170,7 @@ pub enum ConsumerEvent {
         /// Number of the question.
         id: QueryId,
         /// In the order of the question.
-        offsets: Vec<(TopicPartition, Option<(Offset, LeaderEpoch)>)>,
+        offsets: Vec<CommittedPosition>,
     },
     /// The application waits in a poll, and there are records now.
     RecordsAvailable,

@@ -11,15 +11,29 @@ impl Consumer {
         }
         for index in 0..self.brokers.len() {
             let broker = &self.brokers[index];
-            let idle = broker.members == 0 && broker.changed.is_empty();
-            if broker.in_flight || broker.buffered > 0 || idle {
+            if broker.in_flight || broker.buffered > 0 || !self.is_wanted(index) {
                 continue;
             }
+            let broker = &self.brokers[index];
             let channel = Channel { to: broker.node, purpose: Purpose::Client };
             if self.ready(now, channel, out) {
                 self.fetch(now, index, channel, out);
             }
         }
+    }
+
+    /// Whether there is something to fetch from the broker, or to tell it.
+    fn is_wanted(&mut self, index: usize) -> bool {
+        let broker = &mut self.brokers[index];
+        if broker.members > 0 {
+            return true;
+        }
+        let (node, partitions) = (broker.node, &self.partitions);
+        let wanted = |tp: &TopicPartition| partitions.get(*tp).is_some_and(|p| p.is_fetchable_from(node));
+        if !broker.changed.iter().any(wanted) {
+            broker.changed.clear(); // they are led by others now: no reason to connect
+        }
+        !broker.changed.is_empty()
     }
 
     fn fetch(&mut self, now: Now, index: usize, channel: Channel, out: &mut Outputs) {
@@ -49,10 +63,8 @@ impl Consumer {
         let node = self.brokers[index].node;
         let max_bytes = self.config.max_partition_fetch_bytes;
         let mut partitions = Vec::new();
-        let mut moved = Vec::new();
         for (tp, p) in self.partitions.iter_mut() {
             if p.is_fetchable_from(node) {
-                moved.extend(p.listed_on.filter(|other| *other != node).map(|other| (other, tp)));
                 partitions.push(p.list(tp, node, max_bytes));
             } else if p.listed_on == Some(node) {
                 p.listed_on = None;
@@ -62,7 +74,6 @@ impl Consumer {
         broker.members = partitions.len();
         broker.changed.clear();
         broker.forgotten.clear();
-        self.forget(moved);
         partitions
     }
 
@@ -71,21 +82,16 @@ impl Consumer {
         let node = self.brokers[index].node;
         let max_bytes = self.config.max_partition_fetch_bytes;
         let mut partitions = Vec::new();
-        let mut moved = Vec::new();
         for tp in std::mem::take(&mut self.brokers[index].changed) {
             let Some(p) = self.partitions.get_mut(tp) else { continue };
             if p.is_fetchable_from(node) {
                 if p.is_listed_as_is(node) {
                     continue;
                 }
-                let broker = &mut self.brokers[index];
-                match p.listed_on {
-                    Some(old) if old == node => {}
-                    old => {
-                        broker.members += 1;
-                        broker.forgotten.remove(&tp);
-                        moved.extend(old.map(|other| (other, tp)));
-                    }
+                if p.listed_on.is_none() {
+                    let broker = &mut self.brokers[index];
+                    broker.members += 1;
+                    broker.forgotten.remove(&tp);
                 }
                 partitions.push(p.list(tp, node, max_bytes));
             } else if p.listed_on == Some(node) {
@@ -95,17 +101,17 @@ impl Consumer {
                 broker.forgotten.insert(tp);
             }
         }
-        self.forget(moved);
         partitions
     }
 
-    /// The sessions of other brokers lose partitions that are now fetched elsewhere.
-    fn forget(&mut self, moved: Vec<(NodeId, TopicPartition)>) {
-        for (node, tp) in moved {
-            let broker = self.broker(node);
-            broker.members -= 1;
-            broker.forgotten.insert(tp);
+    /// The session on `node` is to lose the partition, which is led by another broker now or was taken away.
+    pub(super) fn unlist(&mut self, tp: TopicPartition, node: NodeId) {
+        if let Some(p) = self.partitions.get_mut(tp) {
+            p.listed_on = None;
         }
+        let broker = self.broker(node);
+        broker.members -= 1;
+        broker.forgotten.insert(tp);
     }
 
     pub(super) fn on_fetch_lost(&mut self, node: NodeId) {

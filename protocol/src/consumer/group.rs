@@ -69,6 +69,8 @@ pub(super) struct Group {
     needs_prepare: bool,
     join_not_before: Instant,
     join_failures: u32,
+    /// Number of the last JoinGroup. Answers to earlier ones are of no interest.
+    join_attempt: u32,
     heartbeat_at: Instant,
     heartbeat_in_flight: bool,
     session_deadline: Instant,
@@ -104,6 +106,7 @@ impl Group {
             needs_prepare: true,
             join_not_before: Instant::ZERO,
             join_failures: 0,
+            join_attempt: 0,
             heartbeat_at: Instant::NEVER,
             heartbeat_in_flight: false,
             session_deadline: Instant::NEVER,
@@ -495,6 +498,8 @@ impl Consumer {
         let client_id = config.client_id.clone().unwrap_or_else(|| self.empty.clone());
         let group = self.group_mut();
         group.step = Step::Joining;
+        group.join_attempt += 1;
+        let cookie = Cookie::Join(group.join_attempt);
         group.state = MemberState::PreparingRebalance;
         group.session_deadline = Instant::NEVER;
         let request = JoinGroupRequest {
@@ -508,10 +513,14 @@ impl Consumer {
         };
         let timeout = Span::from_millis(i64::from(config.max_poll_interval_ms)) + JOIN_GROUP_TIMEOUT_LAPSE;
         let timeout = timeout.max(Span::from_millis(i64::from(config.request_timeout_ms)));
-        self.connections.send_with_timeout(now, channel, request, Cookie::Join, timeout, out);
+        self.connections.send_with_timeout(now, channel, request, cookie, timeout, out);
     }
 
-    pub(super) fn on_join_lost(&mut self, now: Now) {
+    /// JoinGroup (with the number of the attempt) or SyncGroup was not answered or could not be sent.
+    pub(super) fn on_join_lost(&mut self, now: Now, attempt: Option<u32>) {
+        if attempt.is_some_and(|attempt| attempt != self.group_mut().join_attempt) {
+            return;
+        }
         let failures = self.group_mut().join_failures;
         let pause = self.pause_after(now, failures);
         let group = self.group_mut();
@@ -519,8 +528,15 @@ impl Consumer {
         group.join_again(now.mono + pause);
     }
 
-    pub(super) fn on_join(&mut self, now: Now, channel: Channel, response: JoinGroupResponse, out: &mut Outputs) {
-        if !matches!(self.group_mut().step, Step::Joining) {
+    pub(super) fn on_join(
+        &mut self,
+        now: Now,
+        channel: Channel,
+        attempt: u32,
+        response: JoinGroupResponse,
+        out: &mut Outputs,
+    ) {
+        if !matches!(self.group_mut().step, Step::Joining) || self.group_mut().join_attempt != attempt {
             return; // the member left, or lost its membership, while it was joining
         }
         if let Some(error) = response.error {
@@ -562,7 +578,7 @@ impl Consumer {
             *known = count(*topic);
         }
         let assignments = assignor::assign(response.protocol, &response.members, count);
-        let Some(channel) = self.coordinator() else { return self.on_join_lost(now) };
+        let Some(channel) = self.coordinator() else { return self.on_join_lost(now, None) };
         self.send_sync(now, channel, assignments, out);
     }
 
@@ -574,7 +590,7 @@ impl Consumer {
         out: &mut Outputs,
     ) {
         if !self.ready(now, channel, out) {
-            return self.on_join_lost(now);
+            return self.on_join_lost(now, None);
         }
         let group = self.group_mut();
         group.step = Step::Syncing;

@@ -53,8 +53,9 @@ enum Cookie {
     Fetch,
     ListOffsets(Vec<(TopicPartition, u32)>),
     EpochEnd(Vec<(TopicPartition, u32)>),
-    /// With the version of the member's identity at the time of sending.
-    Join,
+    /// With the number of the attempt.
+    Join(u32),
+    /// With the version of the member's identity at the time of sending, like the following.
     Sync(u32),
     Heartbeat(u32),
     Leave,
@@ -451,7 +452,7 @@ impl Consumer {
             (Cookie::Fetch, Response::Fetch(r)) => self.on_fetch(now, channel.to, r),
             (Cookie::ListOffsets(asked), Response::ListOffsets(r)) => self.on_offsets(now, asked, r),
             (Cookie::EpochEnd(asked), Response::OffsetForLeaderEpoch(r)) => self.on_epoch_ends(now, asked, r),
-            (Cookie::Join, Response::JoinGroup(r)) => self.on_join(now, channel, r, out),
+            (Cookie::Join(attempt), Response::JoinGroup(r)) => self.on_join(now, channel, attempt, r, out),
             (Cookie::Sync(identity), Response::SyncGroup(r)) => self.on_sync(now, identity, r, out),
             (Cookie::Heartbeat(identity), Response::Heartbeat(r)) => self.on_heartbeat(now, identity, r.error, out),
             (Cookie::Leave, Response::LeaveGroup(_)) => self.on_left(),
@@ -489,7 +490,8 @@ impl Consumer {
                     self.back_off(now, tp, token);
                 }
             }
-            Cookie::Join | Cookie::Sync(_) => self.on_join_lost(now),
+            Cookie::Join(attempt) => self.on_join_lost(now, Some(attempt)),
+            Cookie::Sync(_) => self.on_join_lost(now, None),
             Cookie::Heartbeat(_) => self.on_heartbeat_lost(now),
             Cookie::Leave => self.on_left(),
             Cookie::Commit(commit, _) => self.commit_failed(now, commit, error, true),

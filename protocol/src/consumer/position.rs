@@ -26,13 +26,12 @@ impl Consumer {
 
     pub(super) fn remove_partition(&mut self, tp: TopicPartition) {
         self.drop_buffered(tp);
-        let Some(p) = self.partitions.remove(tp) else { return };
-        self.initializing.remove(&tp);
-        self.lagging -= usize::from(p.lagging);
-        if let Some(node) = p.listed_on {
-            let broker = self.broker(node);
-            broker.members -= 1;
-            broker.forgotten.insert(tp);
+        if let Some(node) = self.partitions.get(tp).and_then(|p| p.listed_on) {
+            self.unlist(tp, node);
+        }
+        if let Some(p) = self.partitions.remove(tp) {
+            self.initializing.remove(&tp);
+            self.lagging -= usize::from(p.lagging);
         }
     }
 
@@ -167,7 +166,7 @@ impl Consumer {
     pub(super) fn leader_changed(&mut self, tp: TopicPartition, leader: Option<NodeId>, epoch: LeaderEpoch) {
         let token = self.token();
         let Some(p) = self.partitions.get_mut(tp) else { return };
-        let old = p.leader;
+        let listed_on = p.listed_on.filter(|node| leader != Some(*node));
         p.leader = leader;
         p.leader_epoch = epoch;
         if p.state != State::Initializing {
@@ -180,7 +179,9 @@ impl Consumer {
                 self.drop_buffered(tp);
             }
         }
-        self.changed(tp, old);
+        if let Some(node) = listed_on {
+            self.unlist(tp, node);
+        }
         self.reconsider(tp);
     }
 

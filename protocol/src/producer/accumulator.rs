@@ -22,6 +22,8 @@ pub(super) enum Membership {
 #[derive(Clone, Debug)]
 pub(super) struct Partition {
     pub queue: VecDeque<Slot>,
+    /// Records in the batch that was drained last.
+    pub usual_records: usize,
     pub leader: Option<NodeId>,
     pub leader_epoch: LeaderEpoch,
     /// Where it is scheduled, see [`super::nodes::Node::schedule`].
@@ -38,6 +40,7 @@ impl Partition {
     pub fn new(leader: Option<NodeId>, leader_epoch: LeaderEpoch) -> Partition {
         Partition {
             queue: VecDeque::new(),
+            usual_records: 0,
             leader,
             leader_epoch,
             scheduled: None,
@@ -192,7 +195,7 @@ impl Accumulator {
             return Appended::NoMemory(record);
         }
         self.free_memory -= memory;
-        let mut batch = ProducerBatch::new(tp, now, generation, memory);
+        let mut batch = ProducerBatch::new(tp, now, generation, memory, partition.usual_records);
         batch.try_append(token, record, self.batch_size).expect("the first record always fits");
         batch.queued = true;
         let slot = self.batches.insert(batch);

@@ -57,14 +57,15 @@ pub(super) struct ProducerBatch {
 }
 
 impl ProducerBatch {
-    pub fn new(tp: TopicPartition, created: Instant, generation: u64, memory: i64) -> ProducerBatch {
+    /// An empty batch with room for as many records as the previous one had.
+    pub fn new(tp: TopicPartition, created: Instant, generation: u64, memory: i64, usual: usize) -> ProducerBatch {
         ProducerBatch {
             tp,
             serial: 0,
             created,
             generation,
-            contents: Contents::Open(Vec::new()),
-            tokens: Vec::new(),
+            contents: Contents::Open(Vec::with_capacity(usual)),
+            tokens: Vec::with_capacity(usual),
             size: BATCH_OVERHEAD,
             memory,
             max_timestamp_ms: i64::MIN,
@@ -188,7 +189,7 @@ impl ProducerBatch {
                 pending = last.try_append(*token, record.clone(), target).err();
             }
             if let Some(record) = pending {
-                let mut part = ProducerBatch::new(self.tp, self.created, self.generation, 0);
+                let mut part = ProducerBatch::new(self.tp, self.created, self.generation, 0, 0);
                 part.transactional = self.transactional;
                 part.maybe_written = self.maybe_written;
                 part.leader_epoch = self.leader_epoch;

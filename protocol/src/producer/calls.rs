@@ -270,22 +270,20 @@ impl Producer {
 
     /// `send_offsets_to_transaction` has its outcome.
     pub(super) fn finish_offsets_call(&mut self, id: Option<u64>, result: Result<(), ProducerError>) {
-        if let (Some((waiting, _)), Some(id)) = (self.transactions.offsets_call, id) {
-            if waiting == id {
-                self.transactions.offsets_call = None;
-                self.events.push_back(ProducerEvent::OffsetsSent(result));
-            }
+        if id.is_some() && self.transactions.offsets_call.map(|(waiting, _)| waiting) == id {
+            self.transactions.offsets_call = None;
+            self.events.push_back(ProducerEvent::OffsetsSent(result));
         }
     }
 
     /// Calls that have blocked for `max.block.ms`.
     pub(super) fn expire_calls(&mut self, now: Now) {
-        if let Some(pending) = &mut self.transactions.call {
-            if pending.deadline.is_some_and(|at| at <= now.mono) {
-                pending.deadline = None;
-                let call = pending.call;
-                self.events.push_back(returned(call, Err(ProducerError::Timeout)));
-            }
+        if let Some(pending) = &mut self.transactions.call
+            && pending.deadline.is_some_and(|at| at <= now.mono)
+        {
+            pending.deadline = None;
+            let call = pending.call;
+            self.events.push_back(returned(call, Err(ProducerError::Timeout)));
         }
         if self.transactions.offsets_call.is_some_and(|(_, at)| at <= now.mono) {
             self.transactions.offsets_call = None;

@@ -144,9 +144,11 @@ impl Producer {
             }
             Err(CoordinatorNotAvailable | NotCoordinator) => FindAndRetry,
             Err(code) if code.is_retriable() => Retry,
-            Err(code @ (TransactionalIdAuthorizationFailed | ClusterAuthorizationFailed | TransactionAbortable)) => {
+            Err(code @ (TransactionalIdAuthorizationFailed | ClusterAuthorizationFailed)) => {
+                self.transactions.refused = true;
                 Abortable(code)
             }
+            Err(code @ TransactionAbortable) => Abortable(code),
             Err(InvalidProducerEpoch | ProducerFenced) => Fatal(ProducerFenced),
             Err(code) => Fatal(code),
         }

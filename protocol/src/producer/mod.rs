@@ -1,6 +1,6 @@
 //! The producer client: idempotent, transactional or neither (§5).
 //!
-//! The machine is Java's `KafkaProducer` with its sender thread folded into one: every input ends in [`Producer::run`],
+//! The machine is Java's `KafkaProducer` with its sender thread folded into one: every input ends in `Producer::run`,
 //! which does what the sender's loop would do until it has nothing left to do at this instant.
 
 mod accumulator;
@@ -177,10 +177,11 @@ impl Machine for Producer {
         if self.closed {
             return;
         }
+        // In this order, as in Kafka's loop: a request that times out together with its batch finds it expired.
+        self.expire_batches(now);
         while let Some((channel, requests)) = self.connections.expire(now, out) {
             self.lost(now, channel, requests, ErrorCode::RequestTimedOut);
         }
-        self.expire_batches(now);
         self.expire_waiting(now);
         self.expire_calls(now);
         self.run(now, out);

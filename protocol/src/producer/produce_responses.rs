@@ -93,10 +93,10 @@ impl Producer {
                 if spoils_metadata(code) {
                     self.metadata.request_update();
                 }
-                if let Some((leader, epoch)) = answer.current_leader {
-                    if self.metadata.learn_leader(tp, leader, epoch) {
-                        self.leader_changed(tp);
-                    }
+                if let Some((leader, epoch)) = answer.current_leader
+                    && self.metadata.learn_leader(tp, leader, epoch)
+                {
+                    self.leader_changed(tp);
                 }
             }
         }
@@ -292,9 +292,9 @@ impl Producer {
     /// Fails batches without asking the sequences: all of them, or those that never got one (`undrained`). Waiting records
     /// fail with them.
     pub(super) fn abort_batches(&mut self, kind: DeliveryErrorKind, undrained: bool) {
-        let concerned = |b: &ProducerBatch| !b.done && !(undrained && b.has_sequence());
+        let spared = |b: &ProducerBatch| b.done || (undrained && b.has_sequence());
         let mut slots: Vec<(u64, Slot)> =
-            self.accumulator.batches.iter().filter(|(_, b)| concerned(b)).map(|(slot, b)| (b.serial, slot)).collect();
+            self.accumulator.batches.iter().filter(|(_, b)| !spared(b)).map(|(slot, b)| (b.serial, slot)).collect();
         slots.sort_unstable();
         for (_, slot) in slots {
             let tp = self.accumulator.batches[slot].tp;

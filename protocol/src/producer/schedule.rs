@@ -29,7 +29,6 @@ pub(super) fn may_drain(t: &TransactionManager, partition: &Partition, first: Sl
         sequences.in_flight.front().is_none_or(|&lowest| lowest == first)
     } else {
         let old_epoch_in_flight = !sequences.in_flight.is_empty() && sequences.is_stale(t.table, t.producer);
-        // A queued retry would be first in the queue, so what is in flight here is on the wire.
         !old_epoch_in_flight && partition.unresolved.is_none()
     }
 }

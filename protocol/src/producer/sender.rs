@@ -53,12 +53,8 @@ impl Producer {
             self.fail_everything();
             return true;
         }
-        let refused = matches!(
-            self.transactions.last_error,
-            ErrorCode::TransactionalIdAuthorizationFailed | ErrorCode::ClusterAuthorizationFailed
-        );
-        if self.transactions.state == ProducerState::AbortableError && refused {
-            // InitProducerId was refused: everything fails, and the application may try again (§5.3).
+        if core::mem::take(&mut self.transactions.refused) {
+            // §5.3: fail batches, UNINITIALIZED.
             let code = self.transactions.last_error;
             self.fail_queue(ProducerError::Abortable(code));
             self.abort_batches(DeliveryErrorKind::Code(code), false);
@@ -333,6 +329,7 @@ impl Producer {
                 partition.sequences.assign(&self.domains, slot, batch);
             }
             partition.muted = self.config.max_in_flight == 1;
+            partition.usual_records = batch.tokens.len();
             partitions.push(ProducePartition { tp, batch: batch.wire() });
             slots.push(slot);
             self.nodes[index].cursor = Some(tp);

@@ -140,6 +140,8 @@ pub(super) struct TransactionManager {
     pub next_offsets_call: u64,
     /// Batches that never got a sequence are to be failed: the transaction has failed, or is being aborted.
     pub abort_undrained: bool,
+    /// InitProducerId was refused for lack of a right: everything fails and the application may try again.
+    pub refused: bool,
 }
 
 impl TransactionManager {
@@ -170,6 +172,7 @@ impl TransactionManager {
             offsets_call: None,
             next_offsets_call: 0,
             abort_undrained: false,
+            refused: false,
         }
     }
 
@@ -197,17 +200,17 @@ impl TransactionManager {
     /// Whether the state may change so (§5.1).
     pub fn may_become(&self, next: ProducerState) -> bool {
         use ProducerState::*;
-        match (self.state, next) {
-            (_, FatalError) => true,
-            (Uninitialized, Initializing) => true,
-            (Initializing, Ready | AbortableError) => true,
-            (Ready, InTransaction | Uninitialized) => true,
-            (InTransaction, CommittingTransaction | AbortingTransaction | AbortableError) => true,
-            (CommittingTransaction, Ready | Initializing | AbortableError) => true,
-            (AbortingTransaction, Ready | Initializing) => true,
-            (AbortableError, AbortingTransaction | AbortableError | Uninitialized) => true,
-            _ => false,
-        }
+        matches!(
+            (self.state, next),
+            (_, FatalError)
+                | (Uninitialized, Initializing)
+                | (Initializing, Ready | AbortableError)
+                | (Ready, InTransaction | Uninitialized)
+                | (InTransaction, CommittingTransaction | AbortingTransaction | AbortableError)
+                | (CommittingTransaction, Ready | Initializing | AbortableError)
+                | (AbortingTransaction, Ready | Initializing)
+                | (AbortableError, AbortingTransaction | AbortableError | Uninitialized)
+        )
     }
 
     /// The client's own side of a change of state: an illegal one poisons the producer.

@@ -266,7 +266,7 @@ impl Producer {
         let t = &mut self.transactions;
         t.enqueue(Handler::new(TxnRequest::EndTxn { result }));
         t.next_tv2 = t.cluster_speaks_tv2();
-        if t.next_tv2 && !t.tv2 {
+        if t.next_tv2 && !t.tv2 && t.producer.is_some() {
             t.bump_required = true; // the first transaction of version 2 begins with an epoch of its own (§0.1)
         }
         if t.bump_required {

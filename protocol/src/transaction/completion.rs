@@ -164,16 +164,18 @@ impl TransactionCoordinator {
         let answers = &response.markers;
         let mut cursor = 0;
         for mut marker in self.markers.answered(node, correlation) {
-            // The answer is keyed by producer id and usually in the order of the request.
-            let found = (cursor..answers.len()).chain(0..cursor).find(|&i| answers[i].0 == marker.entry.producer.id);
-            let Some(index) = found else { return };
-            cursor = index;
             let Some(completion) = self.completion_of(&marker) else { continue };
             let mut again = Vec::new();
             let mut give_up = false;
             for &tp in &marker.entry.partitions {
-                let answer = answers[index].1.iter().find(|(answered, _)| *answered == tp);
-                match answer.map_or(Reaction::Drop, |(_, error)| reaction(*error)) {
+                // The answer is keyed by producer id, usually in the order of the request.
+                let of_producer = |i: &usize| answers[*i].0 == marker.entry.producer.id;
+                let error = (cursor..answers.len()).chain(0..cursor).filter(of_producer).find_map(|i| {
+                    let answer = answers[i].1.iter().find(|(answered, _)| *answered == tp)?;
+                    cursor = i;
+                    Some(answer.1)
+                });
+                match error.map_or(Reaction::Drop, reaction) {
                     Reaction::Settled => completion.settle(tp),
                     Reaction::SendAgain => again.push(tp),
                     Reaction::GiveUp => give_up = true,

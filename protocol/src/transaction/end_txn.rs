@@ -12,7 +12,8 @@ use crate::io::{ConnId, Output};
 use crate::message::{EndTxnRequest, EndTxnResponse, ProducerIdAndEpoch, TransactionState};
 
 /// What EndTxn does with an id.
-enum Decision {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
     /// Write the Prepare record.
     Prepare,
     /// The transaction is ended already, as asked: success without a record.
@@ -20,7 +21,7 @@ enum Decision {
 }
 
 /// The table of §3.5. The state alone recognises a repeated request, which is why these rules are unsafe (KAFKA-17754).
-fn decide_v1(
+pub(super) fn decide_v1(
     id: &TransactionalId,
     producer: ProducerIdAndEpoch,
     result: TransactionResult,
@@ -47,7 +48,7 @@ fn decide_v1(
 }
 
 /// The table of §3.6. Pending is looked at before id and epoch (KAFKA-18464, KAFKA-18660): they may be about to change.
-fn decide_v2(
+pub(super) fn decide_v2(
     id: &TransactionalId,
     producer: ProducerIdAndEpoch,
     result: TransactionResult,

@@ -14,6 +14,9 @@ mod producer_ids;
 mod sweep;
 mod writes;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 

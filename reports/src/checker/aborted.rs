@@ -70,8 +70,8 @@ fn wrong(ev: &Evidence, log: u32, offset: i64, slot: Slot) -> Option<(Kind, Why)
         NONE => ev.session_of_txn(cell.txn),
         session => session,
     };
-    let late = !matches!(why, Why::FailedSend | Why::Nobody | Why::Fenced) && ev.hit_by_late_request(session).is_some();
-    Some((if late { Kind::LateRequest } else { kind }, why))
+    let certain = matches!(why, Why::FailedSend | Why::Nobody | Why::Fenced);
+    Some((if certain { kind } else { ev.blame(kind, session) }, why))
 }
 
 fn report(ev: &Evidence, findings: &mut Findings, log: u32, offset: i64, slot: Slot, kind: Kind, why: Why) {

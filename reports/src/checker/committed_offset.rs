@@ -1,8 +1,9 @@
 //! Committed offsets: they move only where a client asked (G1), and not back unless a member went back.
 
-use super::evidence::{Evidence, seconds};
+use super::evidence::Evidence;
 use super::fencing;
 use super::findings::Findings;
+use super::naming::seconds;
 use crate::history::event::{Commit, CommitResult, MoveCause, OffsetMoved, Outcome};
 use crate::report::{Kind, Proof};
 

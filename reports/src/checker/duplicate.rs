@@ -18,6 +18,15 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
         }
     }
     for (slot, places) in places {
+        // A copy of an aborted attempt, which a late request committed: its leak is reported under the same name.
+        let late = |(log, offset): &(u32, i64)| {
+            let info = &ev.logs[*log as usize];
+            info.aborted.get(*offset) && ev.hit_by_late_request(info.entries.get(*offset).session).is_some()
+        };
+        if places.iter().any(late) {
+            report(ev, findings, slot, &places, Kind::LateRequest, places.len() as u64 - 1);
+            continue;
+        }
         let (mut plain, mut bumped) = (0, 0);
         for n in 1..places.len() {
             if is_epoch_bump(ev, slot, &places[..n], places[n]) { bumped += 1 } else { plain += 1 }

@@ -1,7 +1,8 @@
 //! Fenced producers and members of groups that still had an effect (E10, G3).
 
-use super::evidence::{Evidence, seconds};
+use super::evidence::Evidence;
 use super::findings::Findings;
+use super::naming::seconds;
 use super::registry::{NONE, Slot};
 use crate::history::event::{Appended, BatchKind, Epoch};
 use crate::report::{Kind, Proof};
@@ -12,7 +13,8 @@ pub(crate) fn fenced(ev: &mut Evidence, client: u32, incarnation: u32) {
     ev.sessions[session as usize].fenced_at.get_or_insert(now);
 }
 
-/// A client has a producer id and epoch. If another one had the transactional id before, that one is fenced from now on.
+/// A client has a producer id and epoch. If another one had the transactional id before, that one is fenced from now
+/// on.
 pub(crate) fn epoch(ev: &mut Evidence, e: &Epoch) {
     let session = ev.session(e.c, e.i);
     let Some(scope) = ev.client(e.c).scope else {

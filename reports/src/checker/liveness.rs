@@ -1,7 +1,8 @@
 //! What did not finish (V1, V2): hanging transactions, stalled last stable offsets, undrained pipelines.
 
-use super::evidence::{Evidence, seconds};
+use super::evidence::Evidence;
 use super::findings::Findings;
+use super::naming::seconds;
 use crate::history::event::{OpenTransaction, Stalled, Stuck, Undrained};
 use crate::report::{Kind, Proof};
 

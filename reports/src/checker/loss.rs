@@ -27,8 +27,7 @@ fn report(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipeline], slot: 
     if !cell.is(FIRM) {
         return unprocessed(ev, findings, pipelines, slot, topic);
     }
-    let late = ev.hit_by_late_request(ev.session_of_txn(cell.txn)).is_some();
-    let kind = if late { Kind::LateRequest } else { Kind::Loss };
+    let kind = ev.blame(Kind::Loss, ev.session_of_txn(cell.txn));
     findings.add(&ev.promises, kind, Some(topic), 1, || {
         let place = ev.acknowledged_at(slot);
         let told = match (place, cell.txn) {
@@ -51,6 +50,7 @@ fn unprocessed(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipeline], s
     let pipeline = pipelines.iter().find(|p| p.stage == id.stage && p.inputs.contains(&id.source));
     let pipeline = pipeline.expect("only a pipeline expects outputs");
     let kind = if pipeline.transactional { Kind::OffsetsWithoutOutputs } else { Kind::LostProcessing };
+    let kind = ev.blame(kind, ev.session_of_txn(ev.records.cell(slot).txn));
     findings.add(&ev.promises, kind, Some(topic), 1, || {
         let input = ev.topics[id.source as usize].first_log + id.partition;
         let group = &ev.groups[pipeline.group as usize];

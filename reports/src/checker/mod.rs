@@ -1,8 +1,9 @@
 //! The checker: takes a history event by event and judges it at the end.
 //!
-//! It keeps one small cell for each distinct record (by identity and output topic), one small entry for each offset that
-//! was seen, bit sets over offsets, and what is open at the moment: sends without an answer, transactions without an end.
-//! Everything is judged as exactly-once unless a promise says otherwise. An unknown outcome is held against nobody.
+//! It keeps one small cell for each distinct record (by identity and output topic), one small entry for each offset
+//! that was seen, bit sets over offsets, and what is open at the moment: sends without an answer, transactions without
+//! an end. Everything is judged as exactly-once unless a promise says otherwise. An unknown outcome is held against
+//! nobody.
 
 mod aborted;
 mod committed_offset;
@@ -14,6 +15,7 @@ mod findings;
 mod liveness;
 mod loss;
 mod markers;
+mod naming;
 mod order;
 mod outcomes;
 mod paged;
@@ -29,8 +31,9 @@ mod tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
-use evidence::{Evidence, seconds};
+use evidence::Evidence;
 use findings::Findings;
+use naming::seconds;
 use paged::Bits;
 
 /// Judges a history while it is written.

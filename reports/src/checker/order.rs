@@ -1,5 +1,5 @@
-//! Order: what one incarnation of a producer had acknowledged in one partition stands there in the order in which it was
-//! sent (E6). Records with several copies are reported as duplicates only.
+//! Order: what one incarnation of a producer had acknowledged in one partition stands there in the order in which it
+//! was sent (E6). Records with several copies are reported as duplicates only.
 
 use indexmap::IndexMap;
 

@@ -24,13 +24,11 @@ pub(crate) fn send(ev: &mut Evidence, findings: &mut Findings, e: &Send) {
     cell.flags |= again | if possible { POSSIBLE } else { 0 };
 
     let session = &mut ev.sessions[session as usize];
-    match session.ops.back() {
-        Some(last) if last.number >= e.op => {
-            return findings.note(|| format!("send {} of client {} does not follow send {}", e.op, e.c, last.number));
-        }
-        None if session.first_op == 0 => session.first_op = e.op,
-        _ => {}
+    if e.op < session.next_op {
+        return findings.note(|| format!("send {} of client {} does not follow its earlier ones", e.op, e.c));
     }
+    session.next_op = e.op.saturating_add(1);
+    session.first_op.get_or_insert(e.op);
     let late = session.fenced_at.is_some();
     session.ops.push_back(Op { number: e.op, slot, txn, member, late, done: false });
 }
@@ -86,7 +84,7 @@ fn take(ev: &mut Evidence, session: u32, number: u64) -> Option<(Op, u32)> {
         return None;
     }
     session.settle(index);
-    Some((op, u32::try_from(number - session.first_op).unwrap_or(u32::MAX)))
+    Some((op, u32::try_from(number - session.first_op?).unwrap_or(u32::MAX)))
 }
 
 pub(crate) fn begin(ev: &mut Evidence, e: &Begin) {

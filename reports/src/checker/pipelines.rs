@@ -110,7 +110,8 @@ fn ahead(
     committed: i64,
 ) {
     let (_, topic) = ev.records.identity(slot);
-    findings.add(&ev.promises, Kind::OutputsWithoutOffsets, Some(topic), 1, || {
+    let kind = ev.blame(Kind::OutputsWithoutOffsets, ev.session_of_txn(ev.records.cell(slot).txn));
+    findings.add(&ev.promises, kind, Some(topic), 1, || {
         let sentence = format!(
             "{} is visible in {}, but the offset of group {} in {} is {committed}",
             ev.slot_name(slot),

@@ -2,8 +2,9 @@
 
 use indexmap::IndexSet;
 
-use super::evidence::{Evidence, seconds};
+use super::evidence::Evidence;
 use super::findings::Findings;
+use super::naming::seconds;
 use super::registry::{FIRM, Fast, MAYBE, NONE};
 use super::{two_values, uncommitted};
 use crate::history::event::*;

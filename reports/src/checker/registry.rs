@@ -85,6 +85,7 @@ struct Page {
 /// All cells.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
+    #[expect(clippy::vec_box, reason = "growth moves pointers, not pages")]
     pages: Vec<Box<Page>>,
     /// Page number by offset / [`PAGE`].
     families: IndexMap<Family, Paged<u32>, Fast>,

@@ -34,8 +34,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
         if !missing || !ev.read_to_the_end(topic) || !torn(cell.txn) || !reported.set(i64::from(cell.txn)) {
             continue;
         }
-        let late = ev.hit_by_late_request(ev.session_of_txn(cell.txn)).is_some();
-        let kind = if late { Kind::LateRequest } else { Kind::TornTransaction };
+        let kind = ev.blame(Kind::TornTransaction, ev.session_of_txn(cell.txn));
         findings.add(&ev.promises, kind, Some(topic), 1, || {
             let txn = &ev.txns[cell.txn as usize];
             let sentence = format!(

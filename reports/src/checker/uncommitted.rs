@@ -1,8 +1,9 @@
-//! Uncommitted records visible: a read_committed reader was given a record before the commit of its transaction was asked
-//! for (E1, G1b).
+//! Uncommitted records visible: a read_committed reader was given a record before the commit of its transaction was
+//! asked for (E1, G1b).
 
-use super::evidence::{Evidence, seconds};
+use super::evidence::Evidence;
 use super::findings::Findings;
+use super::naming::seconds;
 use super::registry::{POSSIBLE, SENT, Slot};
 use crate::history::event::Read;
 use crate::report::Kind;
@@ -20,8 +21,7 @@ pub(crate) fn read(ev: &mut Evidence, findings: &mut Findings, log: u32, slot: S
         return;
     }
     let session = ev.session(e.c, e.i);
-    let late = ev.logs[log as usize].entries.get(e.offset).session;
-    let kind = if ev.hit_by_late_request(late).is_some() { Kind::LateRequest } else { Kind::UncommittedVisible };
+    let kind = ev.blame(Kind::UncommittedVisible, ev.logs[log as usize].entries.get(e.offset).session);
     findings.add(&ev.promises, kind, Some(e.at.topic), 1, || {
         let why = if unasked {
             "before the commit of its transaction was asked for"

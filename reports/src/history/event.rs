@@ -1,9 +1,10 @@
 //! The events of a history.
 //!
-//! A preamble declares small dense numbers for topics, groups and clients ([`Topic`], [`Group`], [`Client`]) and what is
-//! promised ([`Promise`]). Timed events follow in the order in which they happened; `t` is nanoseconds of virtual time
-//! and never decreases, `c` is the client's number, `i` its incarnation (0 for the first, one more after each restart).
-//! The final read ([`End`], then [`Final`]) of every partition closes the history, with what was found not to finish.
+//! A preamble declares small dense numbers for topics, groups and clients ([`Topic`], [`Group`], [`Client`]) and what
+//! is promised ([`Promise`]). Timed events follow in the order in which they happened; `t` is nanoseconds of virtual
+//! time and never decreases, `c` is the client's number, `i` its incarnation (0 for the first, one more after each
+//! restart). The final read ([`End`], then [`Final`]) of every partition closes the history, with what was found not to
+//! finish.
 //!
 //! Only what clients invoked and saw is needed for a judgement. What the second half of the enum calls *white box* is
 //! what a simulator can see and a real cluster's clients cannot; each such event adds checks and none takes any away.

@@ -255,3 +255,19 @@ fn an_error_of_the_file_below_is_returned_at_the_end() {
     one_of_each().iter().for_each(|event| writer.event(event));
     assert_eq!(writer.finish().expect_err("the disk is full").to_string(), "disk full");
 }
+
+#[test]
+fn the_example_of_the_documentation_is_a_history() {
+    let page = include_str!("../../../docs/history-format.md");
+    let example = page.split("```").nth(1).expect("the page begins with an example").trim_start();
+    let mut checker = crate::Checker::new();
+    read(example.as_bytes(), &mut checker).expect("the example is read");
+    assert_eq!(checker.finish().verdict, crate::Verdict::Clean);
+    let names = one_of_each().into_iter().map(|event| {
+        let json = serde_json::to_string(&event).expect("serializes");
+        json.split('"').nth(1).expect("a key").to_owned()
+    });
+    for name in names.chain(crate::Kind::ALL.iter().map(|kind| kind.name().to_owned())) {
+        assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+    }
+}

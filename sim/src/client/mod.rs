@@ -4,6 +4,7 @@ mod echo;
 mod pipeline;
 mod producer;
 mod reader;
+mod reading;
 
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
@@ -172,15 +173,12 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
 /// Names of the clients of a plan.
 pub fn names(plan: &Plan) -> Vec<String> {
     let mut names: Vec<String> = plan.producers.iter().map(|p| p.name.clone()).collect();
-    names.extend(plan.echoes.iter().map(|e| e.name.clone()));
-    for (name, members) in plan
-        .pipelines
-        .iter()
-        .map(|p| (&p.name, p.members))
-        .chain(plan.readers.iter().map(|r| (&r.name, r.members)))
+    for (name, members) in
+        plan.pipelines.iter().map(|p| (&p.name, p.members)).chain(plan.readers.iter().map(|r| (&r.name, r.members)))
     {
         names.extend((1..=members).map(|m| member_name(name, m, members)));
     }
+    names.extend(plan.echoes.iter().map(|e| e.name.clone()));
     names
 }
 

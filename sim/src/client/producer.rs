@@ -294,13 +294,8 @@ impl ProducerClient {
 
     /// Record `index` of the workload: a pure function of (root seed, workload, index), or a line of the user's file.
     fn record(&self, index: u64, wall_ms: i64) -> Record {
-        let origin = Origin {
-            source: Origin::SOURCE | self.workload,
-            partition: 0,
-            offset: index as i64,
-            stage: 0,
-            index: 0,
-        };
+        let origin =
+            Origin { source: Origin::SOURCE | self.workload, partition: 0, offset: index as i64, stage: 0, index: 0 };
         let (key, value) = match &self.plan.source {
             Source::Generated { keys, value_bytes, .. } => {
                 let id = mix(mix(self.root_seed ^ u64::from(self.workload) << 48) ^ index);

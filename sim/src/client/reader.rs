@@ -1,13 +1,14 @@
 //! An application that only reads.
 
-use fencepost_protocol::consumer::{Consumer, ConsumerEvent, PositionReason, Records};
+use fencepost_protocol::consumer::{Consumer, Records};
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use crate::history::{History, identity, isolation, partition};
+use super::reading::Reading;
+use crate::history::{History, isolation};
 use crate::plan::{Plan, ReaderPlan};
 
 /// The application.
@@ -19,9 +20,8 @@ pub struct ReaderClient {
     bootstrap: Vec<NodeId>,
     consumer: Option<Consumer>,
     incarnation: u32,
-    client: Option<u32>,
+    reading: Option<Reading>,
     batches: Vec<Records>,
-    commits: u64,
 }
 
 impl ReaderClient {
@@ -34,9 +34,8 @@ impl ReaderClient {
             bootstrap: all.cluster.ids().collect(),
             consumer: None,
             incarnation: 0,
-            client: None,
+            reading: None,
             batches: Vec::new(),
-            commits: 0,
             plan: plan.clone(),
         }
     }
@@ -82,7 +81,10 @@ impl ReaderClient {
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
         self.incarnation = incarnation;
-        self.client.get_or_insert_with(|| history.client_number(&self.name));
+        if self.reading.is_none() {
+            let group = self.plan.config.group_id.as_deref().map(|g| history.group_number(g));
+            self.reading = Some(Reading::new(history.client_number(&self.name), group));
+        }
         let mut consumer = Consumer::new(self.plan.config.clone(), self.bootstrap.clone());
         if self.plan.config.group_id.is_some() {
             consumer.subscribe(now, self.topics.clone(), out);
@@ -121,72 +123,25 @@ impl ReaderClient {
                 return;
             }
             self.take_events(now, history);
-            let (t, c, i) = (now.mono.0, self.client.expect("the client was started"), self.incarnation);
+            let reading = self.reading.as_ref().expect("a running reader was started");
             for records in &self.batches {
-                let at = partition(records.tp);
-                for (offset, record) in records.iter() {
-                    let id = identity(&record.origin);
-                    history.write(&h::Event::Read(h::Read { t, c, i, at, offset, id }));
-                }
+                reading.records(now, self.incarnation, records, history);
             }
         }
     }
 
     fn take_events(&mut self, now: Now, history: &mut History<'_>) {
         let Some(consumer) = &mut self.consumer else { return };
-        let (t, c, i) = (now.mono.0, self.client.expect("the client was started"), self.incarnation);
-        let group = self.plan.config.group_id.as_deref();
+        let reading = self.reading.as_mut().expect("a running reader was started");
         while let Some(event) = consumer.poll_event() {
-            match event {
-                ConsumerEvent::Assigned { partitions, generation } => {
-                    let generation = (generation >= 0).then_some(generation);
-                    for tp in partitions {
-                        let at = partition(tp);
-                        history.write(&h::Event::Assigned(h::Assignment { t, c, i, at, generation }));
-                    }
-                }
-                ConsumerEvent::Revoked { partitions } | ConsumerEvent::Lost { partitions } => {
-                    for tp in partitions {
-                        let at = partition(tp);
-                        history.write(&h::Event::Revoked(h::Assignment { t, c, i, at, generation: None }));
-                    }
-                }
-                ConsumerEvent::PositionReset { tp, position, reason } => {
-                    let reason = position_reason(reason);
-                    history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
-                }
-                ConsumerEvent::CommitBegun { id, offsets, .. } => {
-                    self.commits = self.commits.max(id);
-                    let Some(group) = group.map(|g| history.group_number(g)) else { continue };
-                    for o in offsets {
-                        let commit = h::Commit { t, c, i, op: id, group, at: partition(o.tp), next: o.offset };
-                        history.write(&h::Event::Commit(commit));
-                    }
-                }
-                ConsumerEvent::CommitDone { id, result } => {
-                    let (outcome, error) = match result {
-                        Ok(()) => (h::Outcome::Ok, ""),
-                        Err(f) if f.unknown => (h::Outcome::Unknown, f.error.name()),
-                        Err(f) => (h::Outcome::Fail, f.error.name()),
-                    };
-                    let error = error.into();
-                    history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op: id, outcome, error }));
-                }
-                _ => {}
-            }
+            reading.event(now, self.incarnation, event, history);
         }
     }
 
-    pub(super) fn crash(&mut self, _: Now, _: &mut History<'_>) {
+    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
         self.consumer = None;
-    }
-}
-
-/// Reason of a position as the history writes it.
-pub(super) fn position_reason(reason: PositionReason) -> h::PositionReason {
-    match reason {
-        PositionReason::Committed => h::PositionReason::Committed,
-        PositionReason::Earliest | PositionReason::Latest | PositionReason::Truncated => h::PositionReason::Reset,
-        PositionReason::Seek => h::PositionReason::Seek,
+        if let Some(reading) = &mut self.reading {
+            reading.crash(now, self.incarnation, history);
+        }
     }
 }

@@ -206,7 +206,7 @@ pub struct PipelinePlan {
     /// Outputs for each input record.
     pub outputs_per_input: u16,
     /// `processing.guarantee`.
-    pub guarantee: PipelineGuarantee,
+    pub guarantee: fencepost_protocol::pipeline::Guarantee,
     /// `commit.interval.ms`; zero: a transaction (or commit) for each poll.
     pub commit_interval: Span,
     /// Virtual time that each record takes to process.
@@ -315,9 +315,3 @@ pub struct EndPlan {
     /// Deliveries that a run may take.
     pub delivery_budget: u64,
 }
-/// stub
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PipelineGuarantee { /// a
- AtMostOnce, /// b
- AtLeastOnce, /// c
- ExactlyOnceV2 }

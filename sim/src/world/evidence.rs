@@ -8,9 +8,9 @@ use fencepost_protocol::log::PartitionLog;
 use fencepost_protocol::message::TransactionState;
 use fencepost_reports::history::event as h;
 
+use super::World;
 use super::node::Body;
 use super::settle::{Ending, Unfinished};
-use super::World;
 use crate::history::{identity, partition};
 use crate::schedule::Actor;
 use crate::stream::mix;
@@ -63,13 +63,17 @@ impl World<'_> {
     fn write_unfinished(&mut self, t: u64) {
         for item in self.unfinished(false) {
             let event = match item {
-                Unfinished::Client(name) => h::Event::Stuck(h::Stuck { t, culprit: format!("{name} has not finished").into() }),
+                Unfinished::Client(name) => {
+                    h::Event::Stuck(h::Stuck { t, culprit: format!("{name} has not finished").into() })
+                }
                 Unfinished::Transaction { name, pid, epoch, state, start_ms } => {
                     let since = (start_ms >= crate::clock::EPOCH_MS)
                         .then(|| (start_ms - crate::clock::EPOCH_MS) as u64 * 1_000_000);
                     let culprit = match state {
                         TransactionState::Ongoing => format!("transactional id {name}: nobody has ended it"),
-                        _ => format!("transactional id {name}: its coordinator is in {state:?} and has not written all markers"),
+                        _ => format!(
+                            "transactional id {name}: its coordinator is in {state:?} and has not written all markers"
+                        ),
                     };
                     let c = self.history.client_of_transactional_id(&name);
                     h::Event::OpenTransaction(h::OpenTransaction { t, c, pid, epoch, since, culprit: culprit.into() })
@@ -89,7 +93,14 @@ impl World<'_> {
                         format!("{client} does not read on")
                     };
                     let c = self.history.client_number(&client);
-                    h::Event::Undrained(h::Undrained { t, c, at: partition(tp), position, end, culprit: culprit.into() })
+                    h::Event::Undrained(h::Undrained {
+                        t,
+                        c,
+                        at: partition(tp),
+                        position,
+                        end,
+                        culprit: culprit.into(),
+                    })
                 }
             };
             self.history.write(&event);
@@ -265,7 +276,8 @@ fn slot_id(body: &Body) -> i32 {
 }
 
 fn replica(t: u64, tp: TopicPartition, replica: i32, batch: &RecordBatch) -> h::Event<'static> {
-    let mut fingerprint = mix(batch.producer_id as u64) ^ mix((batch.base_sequence as u64) << 32 | batch.last_offset_delta as u64);
+    let mut fingerprint =
+        mix(batch.producer_id as u64) ^ mix((batch.base_sequence as u64) << 32 | batch.last_offset_delta as u64);
     fingerprint = mix(fingerprint ^ batch.producer_epoch as u64 ^ u64::from(batch.is_control()) << 40);
     for record in batch.records() {
         let o = &record.origin;

@@ -275,9 +275,9 @@ impl World<'_> {
             })
             .collect();
         let partitions = controller.image().topics.iter().flat_map(|t| &t.partitions);
-        partitions.filter(|p| p.replicas.contains(&slot.id)).all(|p| {
-            p.replicas.len() > 1 && victims.iter().all(|v| !p.replicas.contains(v) || p.isr.contains(v))
-        })
+        partitions
+            .filter(|p| p.replicas.contains(&slot.id))
+            .all(|p| p.replicas.len() > 1 && victims.iter().all(|v| !p.replicas.contains(v) || p.isr.contains(v)))
     }
 
     fn come_back(&mut self, node: Actor, down: Option<Span>) -> Span {

@@ -40,9 +40,7 @@ pub(crate) fn error_response(request: &Request, error: ErrorCode) -> Option<Resp
             member_id: r.member_id.clone(),
             members: Vec::new(),
         }),
-        Request::SyncGroup(_) => {
-            Response::SyncGroup(SyncGroupResponse { error: Some(error), assignment: Vec::new() })
-        }
+        Request::SyncGroup(_) => Response::SyncGroup(SyncGroupResponse { error: Some(error), assignment: Vec::new() }),
         Request::Heartbeat(_) => Response::Heartbeat(HeartbeatResponse { error: Some(error) }),
         Request::LeaveGroup(_) => Response::LeaveGroup(LeaveGroupResponse { error: Some(error) }),
         Request::InitProducerId(_) => Response::InitProducerId(InitProducerIdResponse { result: Err(error) }),

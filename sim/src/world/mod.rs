@@ -26,8 +26,8 @@ use crate::queue::{Class, Queue, Rank};
 use crate::schedule::{Actor, Attempts, Deviation};
 use event::{Event, Step};
 use faults::FaultState;
-use line::Line;
 pub use faults::Origin;
+use line::Line;
 pub use node::{Body, Node, broker_name, names};
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;
@@ -131,9 +131,8 @@ impl<'a> World<'a> {
         let naming = keep.schedule || matches!(explorer, Explorer::Replay(_));
         let (nodes, controller) = node::populate(&plan, root_seed);
         let latencies = wire::latencies(&plan.network, &nodes);
-        let brokers: Vec<Actor> = (0..nodes.len() as Actor)
-            .filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_)))
-            .collect();
+        let brokers: Vec<Actor> =
+            (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
         let history = History::new(&plan, &nodes, sink);
         let count = nodes.len();
         let mut world = World {

@@ -4,9 +4,9 @@ use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::message::TransactionState;
 use fencepost_protocol::time::{Instant, Span};
 
+use super::World;
 use super::event::Step;
 use super::node::{Body, Process};
-use super::World;
 use crate::plan::Plan;
 
 /// How often the world looks whether everything has finished.
@@ -67,7 +67,9 @@ pub(super) enum Unfinished {
 impl World<'_> {
     pub(super) fn look_whether_settled(&mut self) -> Option<Ending> {
         let input_done = self.nodes.iter().all(|n| match &n.body {
-            Body::Client(c) => c.has_finished_its_input() || (n.process == Process::Down && c.restarts_after().is_none()),
+            Body::Client(c) => {
+                c.has_finished_its_input() || (n.process == Process::Down && c.restarts_after().is_none())
+            }
             _ => true,
         });
         let quiet = input_done && !self.faults.is_active(self.now) && !self.waits_for_start();

@@ -78,8 +78,7 @@ impl World<'_> {
 
     /// An answer is at `phase`.
     pub(super) fn triggered_answer(&mut self, phase: Phase, client: Actor, server: Actor, response: &Response) {
-        let due =
-            self.triggers.due(phase, client, server, response.api_key(), |tp| response_concerns(response, tp));
+        let due = self.triggers.due(phase, client, server, response.api_key(), |tp| response_concerns(response, tp));
         self.begin(due);
     }
 

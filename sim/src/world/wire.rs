@@ -351,7 +351,13 @@ impl World<'_> {
         self.queue.push(at, rank, Event::Response(conn, in_hand.correlation, response));
     }
 
-    pub(super) fn response_arrives(&mut self, rank: Rank, conn: ConnId, correlation: CorrelationId, response: Response) {
+    pub(super) fn response_arrives(
+        &mut self,
+        rank: Rank,
+        conn: ConnId,
+        correlation: CorrelationId,
+        response: Response,
+    ) {
         let line = &self.lines[conn.0 as usize];
         let (client, server, channel) = (line.client, line.server, line.channel);
         if self.faults.is_blocked(server, client) {
@@ -520,9 +526,7 @@ fn size(request: &Request) -> u64 {
 
 fn response_size(response: &Response) -> u64 {
     match response {
-        Response::Fetch(r) => {
-            64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>()
-        }
+        Response::Fetch(r) => 64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>(),
         _ => 64,
     }
 }

@@ -175,3 +175,24 @@ fn a_lost_alter_partition_is_sent_again() {
     world.run(50);
     assert_eq!(isr(&world), [node(1)]);
 }
+
+#[test]
+fn a_follower_of_an_idle_partition_joins_as_soon_as_it_is_eligible() {
+    let (mut world, _) = lagging();
+    world.run(2_000);
+    world.controller.unfence = false;
+    world.fence(2, true);
+    heal(&mut world);
+    world.run(5_000);
+    assert_eq!(isr(&world), [node(1)]);
+    world.fence(2, false); // nothing is written; the next fetch is empty
+    world.run(500);
+    assert_eq!(isr(&world), ISR);
+    // A refusal as ineligible is tried again, too.
+    let (mut world, _) = lagging();
+    world.run(2_000);
+    world.controller.alter_errors.push_back(ErrorCode::IneligibleReplica);
+    heal(&mut world);
+    world.run(1_000);
+    assert_eq!(isr(&world), ISR);
+}

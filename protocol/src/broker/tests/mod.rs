@@ -50,6 +50,7 @@ pub(super) struct Controller {
     changes: Vec<MetadataChange>,
     polls: Vec<(NodeId, u64, CorrelationId)>,
     next_epoch: i64,
+    next_producer_id: ProducerId,
     /// Errors with which the next registrations are answered.
     pub refuse_registrations: u32,
     pub unfence: bool,
@@ -131,6 +132,7 @@ impl World {
             changes,
             polls: Vec::new(),
             next_epoch: 100,
+            next_producer_id: 0,
             refuse_registrations: 0,
             unfence: true,
             grant_shutdown: false,
@@ -304,6 +306,10 @@ impl World {
                     self.controller.alters.push(entry);
                 }
                 AlterPartitionResponse { error: None, partitions }.into()
+            }
+            Request::AllocateProducerIds(_) => {
+                self.controller.next_producer_id += 1_000;
+                AllocateProducerIdsResponse { block: Ok((self.controller.next_producer_id, 1_000)) }.into()
             }
             other => panic!("the controller was sent {other:?}"),
         };

@@ -154,3 +154,15 @@ fn the_consumer_knows_when_it_has_caught_up() {
     rig.poll(10);
     assert!(rig.c.is_caught_up());
 }
+
+#[test]
+fn a_broker_that_leads_nothing_is_not_connected_to() {
+    let mut rig = Rig::member(&[], 1, &[0]);
+    rig.leaders[0] = (COORDINATOR, 1);
+    rig.until(1_000);
+    rig.disconnect(LEADER, Purpose::Client);
+    rig.until(1_500);
+    assert_eq!(fetch_in_flight(&rig).partitions[0].current_leader_epoch, 1);
+    assert!(!rig.c.connections.is_connected(Channel { to: LEADER, purpose: Purpose::Client }));
+    assert_eq!(rig.c.brokers.iter().map(|b| (b.node, b.members)).collect::<Vec<_>>(), [(LEADER, 0), (COORDINATOR, 1)]);
+}

@@ -92,3 +92,62 @@ fn the_position_passes_an_empty_batch() {
     let compacted = RecordBatch { payload: crate::batch::Payload::Empty, ..txn(1, 3, A) };
     assert_eq!(read_committed(0, vec![data(0, 1), compacted], vec![]), (vec![0], 4));
 }
+
+/// A step of a random log.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    /// A transactional batch of a producer.
+    Data(ProducerId, usize),
+    Plain(usize),
+    End(ProducerId, TransactionResult),
+}
+
+fn op() -> impl proptest::strategy::Strategy<Value = Op> {
+    use proptest::prelude::*;
+    prop_oneof![
+        4 => (0..3i64, 1..4usize).prop_map(|(pid, count)| Op::Data(pid, count)),
+        1 => (1..3usize).prop_map(Op::Plain),
+        2 => (0..3i64, any::<bool>()).prop_map(|(pid, commit)| Op::End(pid, if commit { Commit } else { Abort })),
+    ]
+}
+
+proptest::proptest! {
+    /// §6.1, last sentence: from wherever the fetch starts, with the broker's list for that start (§2.9).
+    #[test]
+    fn a_reader_gets_exactly_the_committed_records_from_any_offset(ops in proptest::collection::vec(op(), 1..40), from in 0..60i64) {
+        let mut log = Vec::new();
+        let (mut open, mut next) = (std::collections::BTreeMap::<ProducerId, Vec<Offset>>::new(), 0);
+        let (mut visible, mut index) = (Vec::new(), Vec::new());
+        // Every transaction is ended at the close, so that the whole log is below the last stable offset.
+        for op in ops.into_iter().chain((0..3).map(|pid| Op::End(pid, Abort))) {
+            match op {
+                Op::Data(pid, count) => {
+                    log.push(txn(next, count, pid));
+                    open.entry(pid).or_default().extend(next..next + count as i64);
+                    next += count as i64;
+                }
+                Op::Plain(count) => {
+                    log.push(data(next, count));
+                    visible.extend(next..next + count as i64);
+                    next += count as i64;
+                }
+                Op::End(pid, result) => {
+                    let records = open.remove(&pid).unwrap_or_default();
+                    match (result, records.first()) {
+                        (Abort, Some(first)) => index.push((aborted(pid, *first), next)),
+                        (Commit, _) => visible.extend(records),
+                        (Abort, None) => {}
+                    }
+                    log.push(marker(next, pid, result));
+                    next += 1;
+                }
+            }
+        }
+        let from = from.min(next);
+        visible.retain(|offset| *offset >= from);
+        visible.sort_unstable();
+        let list = index.into_iter().filter(|(_, marker)| *marker >= from).map(|(txn, _)| txn).collect();
+        let batches = log.into_iter().filter(|batch| batch.last_offset() >= from).collect();
+        proptest::prop_assert_eq!(read_committed(from, batches, list), (visible, next));
+    }
+}

@@ -376,3 +376,18 @@ fn a_dead_broker_does_not_keep_the_coordinator_from_being_found() {
     rig.until(100);
     assert_eq!(rig.count(ApiKey::JoinGroup), 1);
 }
+
+#[test]
+fn an_answer_to_an_earlier_join_is_ignored() {
+    // The membership was lost while the join was parked: a second one follows on the same connection.
+    let mut rig = Rig::member(&[("partition.assignment.strategy", "cooperative-sticky")], 1, &[0]);
+    rig.until(3_000);
+    heartbeat(&mut rig, Some(ErrorCode::RebalanceInProgress));
+    rig.with(|c, _, _| c.reset_generation(true));
+    rig.poll(0);
+    assert_eq!(rig.count(ApiKey::JoinGroup), 2);
+    rig.join("m", 2);
+    assert_eq!((rig.count(ApiKey::SyncGroup), rig.count(ApiKey::JoinGroup)), (0, 1));
+    rig.join("n", 3);
+    assert_eq!(rig.count(ApiKey::SyncGroup), 1);
+}

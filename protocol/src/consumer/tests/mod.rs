@@ -46,6 +46,9 @@ pub(super) fn marker(offset: Offset, pid: ProducerId, result: TransactionResult)
     RecordBatch { base_offset: offset, leader_epoch: 0, ..RecordBatch::marker(pid, 1, result, 0, 0) }
 }
 
+/// Committed offset and leader epoch of a partition, or an error.
+pub(super) type Committed = (TopicPartition, Result<(Offset, LeaderEpoch), ErrorCode>);
+
 /// A consumer and the requests that it has sent and that are not answered.
 #[derive(Clone)]
 pub(super) struct Rig {
@@ -201,10 +204,7 @@ impl Rig {
     }
 
     /// Answers the OffsetFetch.
-    pub fn committed(
-        &mut self,
-        partitions: Vec<(TopicPartition, Result<(Offset, LeaderEpoch), ErrorCode>)>,
-    ) -> OffsetFetchRequest {
+    pub fn committed(&mut self, partitions: Vec<Committed>) -> OffsetFetchRequest {
         let Request::OffsetFetch(request) = self.answer(OffsetFetchResponse { error: None, partitions }) else {
             unreachable!()
         };
