@@ -15,12 +15,8 @@ use fencepost_sim::run::{Course, run};
 use fencepost_sim::world::Keep;
 
 /// What can be asked for, by any part of its name.
-const NAMES: &[(&str, fn(quick: bool))] = &[
-    ("echo", compare_echoes),
-    ("chaos/everything", chaos),
-    ("bench/million", million),
-    ("partitions", partitions),
-];
+const NAMES: &[(&str, fn(quick: bool))] =
+    &[("echo", compare_echoes), ("chaos/everything", chaos), ("bench/million", million), ("partitions", partitions)];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,7 +39,9 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!("One thread. Rates and ratios are by processor time, medians of interleaved rounds; a share of a core far");
+    println!(
+        "One thread. Rates and ratios are by processor time, medians of interleaved rounds; a share of a core far"
+    );
     println!("below 100% means that the machine was busy with something else.");
     for (name, bench) in NAMES {
         if wanted.is_empty() || wanted.iter().any(|w| name.contains(w)) {
@@ -119,7 +117,9 @@ fn chaos(quick: bool) {
     let (each, share) = (number(last as f64 / seeds as f64), median(shares));
     println!("  {each} deliveries a seed ({share:.0}% of a core)");
     if unclean > 0 {
-        println!("  NOTE  {unclean} of {seeds} seeds are not clean: their runs may be longer or shorter than they should be");
+        println!(
+            "  NOTE  {unclean} of {seeds} seeds are not clean: their runs may be longer or shorter than they should be"
+        );
     }
     Bar::AtLeast(1_000_000.0).print("deliveries per second and core", median(rates), "/s");
 }
@@ -169,15 +169,19 @@ fn partitions(quick: bool) {
     const COUNTS: [u32; 3] = [10, 100, 1_000];
     let plans = COUNTS.map(|count| plans::partitions(count, records));
     let unclean = Cell::new(0);
-    println!("\npartitions: {} records, each a batch of its own, spread over all, {rounds} rounds", number(records.into()));
+    println!(
+        "\npartitions: {} records, each a batch of its own, spread over all, {rounds} rounds",
+        number(records.into())
+    );
     let names = COUNTS.map(|count| format!("{} partitions", number(count.into())));
+    let (plans, unclean_runs) = (&plans, &unclean);
     let contender = |index: usize| Contender {
         name: &names[index],
         repeat: 1,
-        run: Box::new(|seed| {
+        run: Box::new(move |seed| {
             let plan = &plans[index];
             let (taken, run) = measure(|| run(plan, Course::Seed(seed), Keep::default(), None, None));
-            unclean.set(unclean.get() + u64::from(run.report.verdict != Verdict::Clean));
+            unclean_runs.set(unclean_runs.get() + u64::from(run.report.verdict != Verdict::Clean));
             (taken, run.outcome.deliveries)
         }),
     };

@@ -6,4 +6,6 @@ pub mod bar;
 pub mod clock;
 pub mod echo;
 pub mod memory;
+pub mod million;
+pub mod plans;
 pub mod rounds;

@@ -88,8 +88,7 @@ pub fn child(job: &str, history: &Path) -> ExitCode {
             header.seed = Some(SEED);
             let mut writer = Writer::new(file, &header);
             let plan = plan(SCENARIO);
-            let (taken, run) =
-                measure(|| run(&plan, Course::Seed(SEED), Keep::default(), Some(&mut writer), None));
+            let (taken, run) = measure(|| run(&plan, Course::Seed(SEED), Keep::default(), Some(&mut writer), None));
             writer.finish().expect("the history is written");
             (taken, run.outcome.deliveries, run.report)
         }
