@@ -1,4 +1,4 @@
-//! Figures against their bars. A bar is printed as passed or failed; it never fails the program.
+//! Figures against their bars. A bar is printed as passed, failed or void; it never fails the program.
 
 /// What a figure must not go below, or must stay below.
 #[derive(Clone, Copy, Debug)]
@@ -18,9 +18,14 @@ impl Bar {
         }
     }
 
-    /// Prints `what`: the figure with its unit, the bar, PASS or FAIL.
-    pub fn print(self, what: &str, figure: f64, unit: &str) {
-        let word = if self.is_met(figure) { "PASS" } else { "FAIL" };
+    /// Prints `what`: the figure with its unit, the bar, PASS or FAIL; VOID where what was measured did not do what it
+    /// should have done (`valid`).
+    pub fn print(self, valid: bool, what: &str, figure: f64, unit: &str) {
+        let word = match (valid, self.is_met(figure)) {
+            (false, _) => "VOID",
+            (true, true) => "PASS",
+            (true, false) => "FAIL",
+        };
         let (relation, bar) = match self {
             Bar::AtLeast(bar) => ("at least", bar),
             Bar::Below(bar) => ("below", bar),

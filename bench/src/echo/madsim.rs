@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use madsim::net::Endpoint;
 use madsim::runtime::Runtime;
-use madsim::time::Instant;
 
 use super::Shape;
 
@@ -47,10 +46,9 @@ pub fn run(shape: Shape, seed: u64) -> Duration {
         }));
     }
     runtime.block_on(async move {
-        let start = Instant::now();
         for client in clients {
             client.await.expect("a client finishes");
         }
-        start.elapsed()
+        madsim::time::TimeHandle::current().elapsed()
     })
 }
