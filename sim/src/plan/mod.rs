@@ -8,6 +8,7 @@ use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
 use fencepost_protocol::time::Span;
 
+use crate::client::EchoPlan;
 use crate::schedule::Fault;
 use crate::stream::mix;
 
@@ -32,6 +33,8 @@ pub struct Plan {
     pub pipelines: Vec<PipelinePlan>,
     /// Readers.
     pub readers: Vec<ReaderPlan>,
+    /// Clients that only ask.
+    pub echoes: Vec<EchoPlan>,
     /// Faults that happen whatever the seed.
     pub faults: Vec<Fault>,
     /// Faults that are drawn from the seed.
