@@ -112,6 +112,7 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
         producers,
         pipelines,
         readers,
+        echoes: Vec::new(),
         faults: Vec::new(),
     };
     plan.end.bound = document.end.span("bound")?.unwrap_or_else(|| usual_bound(&plan));

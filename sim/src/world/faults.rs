@@ -425,8 +425,7 @@ impl World<'_> {
 
     /// Whether every broker runs, unfenced, and every partition has all its replicas in sync.
     pub(super) fn everything_in_sync(&self) -> bool {
-        let all_run =
-            self.brokers.iter().all(|b| self.nodes[*b as usize].process.is_running() && self.is_back(*b));
+        let all_run = self.brokers.iter().all(|b| self.nodes[*b as usize].process.is_running() && self.is_back(*b));
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
         let image = controller.image();
         all_run

@@ -72,7 +72,8 @@ impl World<'_> {
             }
             _ => true,
         });
-        let quiet = input_done && !self.faults.is_active(self.now) && !self.waits_for_start() && self.brokers_are_back();
+        let quiet =
+            input_done && !self.faults.is_active(self.now) && !self.waits_for_start() && self.brokers_are_back();
         if quiet {
             let since = *self.settle.input_done.get_or_insert(self.now);
             if self.now >= self.settle.not_before && self.unfinished(true).is_empty() {
