@@ -9,6 +9,7 @@
 
 pub mod assignor;
 pub mod batch;
+pub mod broker;
 pub mod config;
 pub mod connections;
 pub mod controller;

@@ -1,73 +1,200 @@
 //! The transaction coordinator: a state machine over the log of `__transaction_state` (§3).
+//!
+//! It owns the ids whose partition of that topic its broker leads. Every change of an id's state follows §3.3: compute the
+//! target, write it, and only when the high watermark has passed the record install it, answer, or send markers.
 
-use crate::batch::RecordBatch;
+mod add_partitions;
+mod completion;
+mod end_txn;
+mod init_producer_id;
+mod markers;
+mod metadata;
+mod ownership;
+mod producer_ids;
+mod sweep;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
 use crate::config::{BrokerConfig, Domains};
 use crate::coordinator::*;
+use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
 use crate::time::*;
-use std::sync::Arc;
 
-/// Contract for the broker; the fields are private.
-#[derive(Clone, Debug)]
-pub struct TransactionCoordinator;
+use add_partitions::AddAnswer;
+use completion::CompletionRetry;
+use markers::MarkerSender;
+use ownership::Led;
+use producer_ids::ProducerIds;
+use sweep::Sweeps;
+use writes::Writes;
 
-#[expect(unused_variables, missing_docs, reason = "contract")]
+/// The transaction coordinator of one broker.
+///
+/// The broker routes requests, outcomes of writes, and answers on [`Purpose::TxnMarkers`] and
+/// [`Purpose::ControllerProducerIds`] to it, and performs what it pushes. It expects an outcome for every
+/// [`CoordinatorAppend`], also for those whose partition has moved away meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionCoordinator {
+    config: Arc<BrokerConfig>,
+    domains: Domains,
+    /// By partition of `__transaction_state`.
+    partitions: Vec<Option<Led>>,
+    writes: Writes,
+    /// Answers to AddPartitionsToTxn that wait for records of theirs to be committed.
+    answers: BTreeMap<ConnId, AddAnswer>,
+    producer_ids: ProducerIds,
+    markers: MarkerSender,
+    /// Complete records that could not be written, in the order of their times.
+    completion_retries: VecDeque<CompletionRetry>,
+    sweeps: Sweeps,
+}
+
 impl TransactionCoordinator {
+    /// A coordinator that owns nothing yet.
     pub fn new(broker: NodeId, config: Arc<BrokerConfig>, domains: Domains) -> Self {
-        todo!()
+        let request_timeout = Span::from_millis(i64::from(config.request_timeout_ms));
+        TransactionCoordinator {
+            domains,
+            partitions: Vec::new(),
+            writes: Writes::default(),
+            answers: BTreeMap::new(),
+            producer_ids: ProducerIds::new(broker, request_timeout),
+            markers: MarkerSender::new(request_timeout),
+            completion_retries: VecDeque::new(),
+            sweeps: Sweeps::default(),
+            config,
+        }
     }
+
     /// The broker registered with the controller; AllocateProducerIds carries this epoch.
     pub fn set_broker_epoch(&mut self, epoch: i64) {
-        todo!()
+        self.producer_ids.set_broker_epoch(epoch);
     }
-    /// This broker leads `partition` of `__transaction_state` from now on at `epoch`: mark it loading (14).
-    pub fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs) {
-        todo!()
+
+    /// InitProducerId (with or without transactional id), AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, DescribeTransactions.
+    /// Answers by [`Output::Respond`], now or later.
+    ///
+    /// # Panics
+    /// On any other request: routing it here is the broker's bug.
+    pub fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
+        match request {
+            Request::InitProducerId(request) => self.init_producer_id(ctx, conn, &request, out),
+            Request::AddPartitionsToTxn(request) => self.add_partitions_to_txn(ctx, conn, &request, out),
+            Request::AddOffsetsToTxn(request) => self.add_offsets_to_txn(ctx, conn, &request, out),
+            Request::EndTxn(request) => self.end_txn(ctx, conn, &request, out),
+            Request::DescribeTransactions(request) => self.describe_transactions(ctx, conn, &request, out),
+            other => unreachable!("{:?} is no request of the transaction coordinator", other.api_key()),
+        }
     }
-    /// The log has been read (up to LEO, §3.10): install, re-queue markers of Prepare*.
-    pub fn loaded<'b>(
-        &mut self,
+
+    /// A write was appended to the local log, or could not be: in the second case it is settled.
+    pub fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
+        if let Err(error) = outcome {
+            self.committed(ctx, ticket, Err(error), out);
+        }
+    }
+
+    /// The high watermark has passed a write, or never will in time.
+    pub fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
+        self.settle_write(ctx, ticket, outcome, out);
+        self.markers.flush(ctx.now, &mut out.net);
+    }
+
+    /// Something happened on a connection of the coordinator's own: [`Purpose::TxnMarkers`] or
+    /// [`Purpose::ControllerProducerIds`].
+    pub fn net(&mut self, ctx: Context<'_>, input: NetInput, out: &mut CoordinatorOutputs) {
+        let (NetInput::Connected(channel) | NetInput::Disconnected(channel) | NetInput::Response(channel, ..)) = input;
+        match (channel.purpose, input) {
+            (Purpose::TxnMarkers, NetInput::Connected(_)) => self.markers.connected(channel.to),
+            (Purpose::TxnMarkers, NetInput::Disconnected(_)) => {
+                let lost = self.markers.disconnected(ctx.now, channel.to);
+                self.route_again(ctx, lost, out);
+            }
+            (Purpose::TxnMarkers, NetInput::Response(_, correlation, Response::WriteTxnMarkers(response))) => {
+                self.markers_answered(ctx, channel.to, correlation, &response, out);
+            }
+            (Purpose::ControllerProducerIds, NetInput::Connected(_)) => {
+                self.producer_ids.connected(ctx.now, &mut out.net);
+            }
+            (Purpose::ControllerProducerIds, NetInput::Disconnected(_)) => self.producer_ids.disconnected(ctx.now),
+            (Purpose::ControllerProducerIds, NetInput::Response(_, id, Response::AllocateProducerIds(response))) => {
+                self.producer_ids.response(ctx.now, id, &response);
+            }
+            (purpose, input) => unreachable!("{input:?} on a connection for {purpose:?} is not for this coordinator"),
+        }
+        self.markers.flush(ctx.now, &mut out.net);
+    }
+
+    /// The metadata changed: markers that wait for a leader are looked at again.
+    pub fn image_changed(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+        let waiting = self.markers.take_waiting();
+        self.route_again(ctx, waiting, out);
+        self.markers.flush(ctx.now, &mut out.net);
+    }
+
+    /// When [`TransactionCoordinator::wake`] has something to do.
+    pub fn next_deadline(&self) -> Instant {
+        let retry = self.completion_retries.front().map_or(Instant::NEVER, CompletionRetry::at);
+        self.markers.next_deadline().min(self.producer_ids.next_deadline()).min(self.sweeps.next_deadline()).min(retry)
+    }
+
+    /// Does what is due: time-outs of connections, retries, sweeps.
+    pub fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+        if self.producer_ids.next_deadline() <= ctx.now.mono {
+            self.producer_ids.wake(ctx.now, &mut out.net);
+        }
+        if self.markers.next_deadline() <= ctx.now.mono {
+            let due = self.markers.wake(ctx.now, &mut out.net);
+            self.route_again(ctx, due, out);
+        }
+        self.retry_completions(ctx, out);
+        self.sweep(ctx, out);
+        self.markers.flush(ctx.now, &mut out.net);
+    }
+
+    /// The next sweeps come later by this much: a background thread that stalls.
+    pub fn postpone_sweep(&mut self, by: Span) {
+        self.sweeps.postpone(by);
+    }
+
+    /// Installed state of every id led here, in id order (white-box checks).
+    pub fn transactions(&self) -> Vec<(Name, TransactionMetadataValue)> {
+        let led = self.partitions.iter().flatten();
+        let mut all: Vec<_> =
+            led.flat_map(|led| led.ids.iter().map(|(name, id)| (name.clone(), id.metadata.value.clone()))).collect();
+        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    fn describe_transactions(
+        &self,
         ctx: Context<'_>,
-        partition: u32,
-        epoch: CoordinatorEpoch,
-        log: impl Iterator<Item = &'b RecordBatch>,
+        conn: ConnId,
+        request: &DescribeTransactionsRequest,
         out: &mut CoordinatorOutputs,
     ) {
-        todo!()
+        let describe = |name: &Name| {
+            let partition = self.owned(ctx, name)?;
+            let id = self.led(partition).ids.get(name).ok_or(ErrorCode::TransactionalIdNotFound)?;
+            Ok(id.metadata.value.clone())
+        };
+        let transactions = request.transactional_ids.iter().map(|name| (name.clone(), describe(name))).collect();
+        out.net.push(Output::Respond(conn, DescribeTransactionsResponse { transactions }.into()));
     }
-    /// Leadership is gone.
-    pub fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    /// InitProducerId (with or without transactional id), AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, DescribeTransactions.
-    /// Answers by `Output::Respond(conn, ..)`, now or later.
-    pub fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    pub fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    pub fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    /// The coordinator's own connections: Purpose::TxnMarkers and Purpose::ControllerProducerIds.
-    pub fn net(&mut self, ctx: Context<'_>, input: NetInput, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    /// The metadata changed (leaders of partitions may have moved; features may have changed).
-    pub fn image_changed(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    pub fn next_deadline(&self) -> Instant {
-        todo!()
-    }
-    pub fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        todo!()
-    }
-    /// C-invariants 10: installed state of every id led here, in id order (white-box checks).
-    pub fn transactions(&self) -> Vec<(Name, TransactionMetadataValue)> {
-        todo!()
+}
+
+/// Clients of old request versions know 47 only (§1.3, §1.4, §1.8).
+fn fenced_before(version: i16, first_with_90: i16, error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::ProducerFenced if version < first_with_90 => ErrorCode::InvalidProducerEpoch,
+        error => error,
     }
 }

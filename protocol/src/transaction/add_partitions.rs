@@ -1,0 +1,199 @@
+//! AddPartitionsToTxn and AddOffsetsToTxn (§1.4, §1.5, §3.8): adding partitions to a transaction, or verifying that they
+//! are in it.
+
+use super::metadata::{TV2, TransactionalId};
+use super::writes::Then;
+use super::{TransactionCoordinator, fenced_before};
+use crate::coordinator::{Context, CoordinatorOutputs};
+use crate::error::ErrorCode;
+use crate::ids::*;
+use crate::io::{ConnId, Output};
+use crate::message::*;
+
+type PartitionErrors = Vec<(TopicPartition, Option<ErrorCode>)>;
+
+/// The answer to an AddPartitionsToTxn some of whose records are not committed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AddAnswer {
+    outstanding: usize,
+    transactions: Vec<(Name, PartitionErrors)>,
+}
+
+/// What became of an attempt to add.
+enum Added {
+    /// A record is on its way.
+    Later,
+    /// The transaction has these partitions already.
+    Already,
+}
+
+/// The order of §1.4: pending is looked at before id and epoch (KAFKA-18660), as they may be about to change.
+fn may_add(id: &TransactionalId, producer: ProducerIdAndEpoch) -> Result<(), ErrorCode> {
+    let value = &id.metadata.value;
+    if id.pending.is_some() {
+        return Err(ErrorCode::ConcurrentTransactions);
+    }
+    if value.producer.id != producer.id {
+        return Err(ErrorCode::InvalidProducerIdMapping);
+    }
+    if value.producer.epoch != producer.epoch {
+        return Err(ErrorCode::ProducerFenced);
+    }
+    match value.state {
+        TransactionState::PrepareCommit | TransactionState::PrepareAbort => Err(ErrorCode::ConcurrentTransactions),
+        _ => Ok(()),
+    }
+}
+
+/// Verification ignores a pending transition: what is installed counts.
+fn may_verify(id: &TransactionalId, producer: ProducerIdAndEpoch) -> Result<(), ErrorCode> {
+    let value = &id.metadata.value;
+    if value.producer.id != producer.id {
+        return Err(ErrorCode::InvalidProducerIdMapping);
+    }
+    if value.producer.epoch != producer.epoch {
+        return Err(ErrorCode::ProducerFenced);
+    }
+    match value.state {
+        TransactionState::PrepareCommit | TransactionState::PrepareAbort => Err(ErrorCode::ConcurrentTransactions),
+        _ => Ok(()),
+    }
+}
+
+fn all(partitions: &[TopicPartition], error: Option<ErrorCode>) -> PartitionErrors {
+    partitions.iter().map(|&tp| (tp, error)).collect()
+}
+
+impl TransactionCoordinator {
+    /// Answers once every transaction of the request is settled.
+    pub(super) fn add_partitions_to_txn(
+        &mut self,
+        ctx: Context<'_>,
+        conn: ConnId,
+        request: &AddPartitionsToTxnRequest,
+        out: &mut CoordinatorOutputs,
+    ) {
+        let mut answer = AddAnswer { outstanding: 0, transactions: Vec::with_capacity(request.transactions.len()) };
+        let client_version = if request.version >= 4 { TV2 } else { 0 };
+        for (index, transaction) in request.transactions.iter().enumerate() {
+            let name = &transaction.transactional_id;
+            let partitions = &transaction.partitions;
+            let known = |tp: &TopicPartition| ctx.image.partition(*tp).is_some();
+            let errors = if !partitions.iter().all(known) {
+                // Nothing is added; the partitions that exist are told so.
+                let error = |tp| match known(tp) {
+                    true => ErrorCode::OperationNotAttempted,
+                    false => ErrorCode::UnknownTopicOrPartition,
+                };
+                partitions.iter().map(|tp| (*tp, Some(error(tp)))).collect()
+            } else if transaction.verify_only {
+                self.verify(ctx, transaction).unwrap_or_else(|error| all(partitions, Some(error)))
+            } else {
+                let then = Then::AddPartitions(conn, index);
+                let added = self.add(ctx, name, transaction.producer, partitions, client_version, then, out);
+                let error = match added {
+                    Ok(Added::Later) => {
+                        answer.outstanding += 1;
+                        None
+                    }
+                    Ok(Added::Already) => None,
+                    Err(error) => Some(fenced_before(request.version, 2, error)),
+                };
+                all(partitions, error)
+            };
+            answer.transactions.push((name.clone(), errors));
+        }
+        if answer.outstanding == 0 {
+            let transactions = answer.transactions;
+            out.net.push(Output::Respond(conn, AddPartitionsToTxnResponse { error: None, transactions }.into()));
+        } else {
+            self.answers.insert(conn, answer);
+        }
+    }
+
+    /// A record that an AddPartitionsToTxn waited for is settled.
+    pub(super) fn settle_added(
+        &mut self,
+        conn: ConnId,
+        index: usize,
+        error: Option<ErrorCode>,
+        out: &mut CoordinatorOutputs,
+    ) {
+        let answer = self.answers.get_mut(&conn).expect("an answer waits for each record of its request");
+        for (_, slot) in &mut answer.transactions[index].1 {
+            *slot = error;
+        }
+        answer.outstanding -= 1;
+        if answer.outstanding == 0 {
+            let answer = self.answers.remove(&conn).expect("it was found just now");
+            let transactions = answer.transactions;
+            out.net.push(Output::Respond(conn, AddPartitionsToTxnResponse { error: None, transactions }.into()));
+        }
+    }
+
+    pub(super) fn add_offsets_to_txn(
+        &mut self,
+        ctx: Context<'_>,
+        conn: ConnId,
+        request: &AddOffsetsToTxnRequest,
+        out: &mut CoordinatorOutputs,
+    ) {
+        let partitions = match ctx.image.topic(TopicId::CONSUMER_OFFSETS) {
+            Some(topic) if !topic.partitions.is_empty() => topic.partitions.len() as u32,
+            _ => self.config.offsets_partitions,
+        };
+        let partition = coordinator_partition(&request.group_id, partitions);
+        let tp = TopicPartition::new(TopicId::CONSUMER_OFFSETS, partition);
+        let then = Then::AddOffsets(conn);
+        let added = self.add(ctx, &request.transactional_id, request.producer, &[tp], 0, then, out);
+        let error = match added {
+            Ok(Added::Later) => return,
+            Ok(Added::Already) => None,
+            Err(error) => Some(fenced_before(request.version, 2, error)),
+        };
+        out.net.push(Output::Respond(conn, AddOffsetsToTxnResponse { error }.into()));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of two requests")]
+    fn add(
+        &mut self,
+        ctx: Context<'_>,
+        name: &Name,
+        producer: ProducerIdAndEpoch,
+        partitions: &[TopicPartition],
+        client_version: u8,
+        then: Then,
+        out: &mut CoordinatorOutputs,
+    ) -> Result<Added, ErrorCode> {
+        if name.is_empty() {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        let partition = self.owned(ctx, name)?;
+        let id = self.id_mut(partition, name).ok_or(ErrorCode::InvalidProducerIdMapping)?;
+        may_add(id, producer)?;
+        let metadata = &id.metadata;
+        let present = |tp: &TopicPartition| metadata.value.partitions.binary_search(tp).is_ok();
+        if metadata.value.state == TransactionState::Ongoing && partitions.iter().all(present) {
+            return Ok(Added::Already);
+        }
+        let target = metadata.with_partitions(partitions, client_version, ctx.now.wall_ms);
+        self.transit(ctx, partition, name, target, then, out);
+        Ok(Added::Later)
+    }
+
+    fn verify(&self, ctx: Context<'_>, transaction: &AddPartitionsTransaction) -> Result<PartitionErrors, ErrorCode> {
+        let name = &transaction.transactional_id;
+        if name.is_empty() {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        let led = self.led(self.owned(ctx, name)?);
+        let id = led.ids.get(name).ok_or(ErrorCode::InvalidProducerIdMapping)?;
+        may_verify(id, transaction.producer)?;
+        let stored = &id.metadata.value.partitions;
+        let error = |tp| match stored.binary_search(tp) {
+            Ok(_) => None,
+            Err(_) => Some(ErrorCode::TransactionAbortable),
+        };
+        Ok(transaction.partitions.iter().map(|tp| (*tp, error(tp))).collect())
+    }
+}
