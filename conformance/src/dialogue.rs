@@ -50,6 +50,33 @@ impl Default for Cluster {
     }
 }
 
+/// Settings of every cluster of ours, both of Kafka's and of the machines'. A dialogue's own come after them. A JVM is
+/// slow to stop and restart, so sessions are short.
+const SETTINGS: &[(&str, &str)] = &[
+    ("transaction.state.log.num.partitions", "5"),
+    ("offsets.topic.num.partitions", "5"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "100"),
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"),
+    ("broker.session.timeout.ms", "6000"),
+    ("broker.heartbeat.interval.ms", "500"),
+    ("replica.fetch.wait.max.ms", "100"),
+];
+
+impl Cluster {
+    /// The brokers' settings as far as they differ from Kafka's defaults.
+    pub fn all_settings(&self) -> BTreeMap<String, String> {
+        let mut settings: BTreeMap<String, String> =
+            SETTINGS.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let replicas = self.brokers.to_string();
+        settings.insert("transaction.state.log.replication.factor".into(), replicas.clone());
+        settings.insert("offsets.topic.replication.factor".into(), replicas);
+        settings.insert("transaction.state.log.min.isr".into(), self.brokers.min(2).to_string());
+        settings.extend(self.settings.clone());
+        settings
+    }
+}
+
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -210,7 +237,7 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Dialogue>, String> {
             }
             let mut line = line.to_string();
             for (key, value) in &values {
-                line = line.replace(&format!("{{{key}}}"), &value.replace('+', "+").replace("%", " "));
+                line = line.replace(&format!("{{{key}}}"), &value.replace('%', " "));
             }
             if line.contains('{') {
                 return Err(format!("{full}: '{line}' names what the case does not give"));

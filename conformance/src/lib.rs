@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod dialogue;
+pub mod machines;
 pub mod names;
 pub mod runner;
 pub mod target;

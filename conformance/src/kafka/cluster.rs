@@ -41,15 +41,6 @@ fn free_ports(count: usize) -> Result<Vec<u16>, String> {
         .collect()
 }
 
-/// Settings of every cluster of ours, both of Kafka's and of the machines'. A dialogue's own come after them.
-pub const SETTINGS: &[(&str, &str)] = &[
-    ("transaction.state.log.num.partitions", "5"),
-    ("offsets.topic.num.partitions", "5"),
-    ("group.initial.rebalance.delay.ms", "0"),
-    ("group.min.session.timeout.ms", "100"),
-    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"),
-];
-
 impl KafkaCluster {
     /// Starts a cluster with fresh storage and waits until every broker serves.
     ///
@@ -63,21 +54,12 @@ impl KafkaCluster {
         let controller_port = ports[0];
         let single = brokers == 1;
         let quorum_node = if single { 1 } else { NodeId::CONTROLLER.0 };
-        let replicas = brokers.to_string();
-        let mut settings: BTreeMap<String, String> =
-            SETTINGS.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        settings.insert("transaction.state.log.replication.factor".into(), replicas.clone());
-        settings.insert("offsets.topic.replication.factor".into(), replicas);
-        settings.insert("transaction.state.log.min.isr".into(), if single { "1" } else { "2" }.into());
-        settings.extend(cluster.settings.clone());
+        let settings = cluster.all_settings();
         let mut common = String::from("auto.create.topics.enable=false\nlog.retention.check.interval.ms=300000\n");
         common.push_str(&format!("controller.quorum.voters={quorum_node}@127.0.0.1:{controller_port}\n"));
         common.push_str("controller.listener.names=CONTROLLER\n");
         common.push_str("listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n");
         common.push_str("num.network.threads=1\nnum.io.threads=4\nbackground.threads=2\nlog.cleaner.enable=false\n");
-        common.push_str("controlled.shutdown.enable=true\nreplica.fetch.wait.max.ms=100\n");
-        // The JVM's brokers are slow to leave and quick to be missed.
-        common.push_str("broker.session.timeout.ms=6000\nbroker.heartbeat.interval.ms=500\n");
         for (key, value) in &settings {
             common.push_str(&format!("{key}={value}\n"));
         }
