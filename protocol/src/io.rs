@@ -14,6 +14,8 @@ pub enum Purpose {
     /// A producer's or a consumer's general connection to a broker: produce, fetch, metadata, look-ups, and a producer's
     /// transactional requests.
     Client,
+    /// The same for the producer of a pipeline, whose consumer has [`Purpose::Client`].
+    PipelineProducer,
     /// A consumer's connection to its group coordinator.
     GroupCoordinator,
     /// A follower's fetcher.

@@ -1,1 +1,13 @@
-//! Histories of exactly-once systems.
+//! Histories of exactly-once systems: the model, the streaming checker, the verdict and its text form.
+//!
+//! A *history* is what clients of a log saw: what they invoked, what was acknowledged, what failed, what stayed
+//! unknown, what each reader was given, and the final read of every topic. [`Checker`] judges it
+//! without knowing how it was made. Nothing here depends on the protocol or on the simulator.
+
+pub mod checker;
+pub mod history;
+pub mod render;
+pub mod report;
+
+pub use checker::Checker;
+pub use report::{Kind, Report, Verdict};

@@ -1,1 +1,18 @@
 //! A deterministic world for exactly-once protocols.
+//!
+//! One seed, or one written schedule, gives one execution of the machines of `fencepost-protocol` in virtual time: their
+//! network, disks, clocks and faults are here. What happened is written as a history, which `fencepost-reports` judges.
+
+pub mod client;
+pub mod clock;
+pub mod digest;
+pub mod draw;
+pub mod explorer;
+pub mod history;
+mod observer;
+pub mod plan;
+pub mod queue;
+pub mod run;
+pub mod schedule;
+pub mod stream;
+pub mod world;

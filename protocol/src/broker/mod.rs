@@ -14,6 +14,7 @@ mod fetch;
 mod fetcher;
 mod isr;
 mod jobs;
+mod journal;
 mod lifecycle;
 mod link;
 mod markers;
@@ -46,6 +47,7 @@ use crate::transaction::TransactionCoordinator;
 use coordinators::{Coordinator, Scratch};
 pub use disk::BrokerDisk;
 pub use jobs::Job;
+pub use journal::JournalEntry;
 pub use partition::Partition;
 use timer::{Timer, Timers};
 
@@ -84,6 +86,7 @@ pub struct Broker {
     appends: VecDeque<(Coordinator, CoordinatorAppend)>,
     scratch: Scratch,
     done_scratch: Vec<MarkerDone>,
+    journal: journal::Journal,
 }
 
 impl Broker {
@@ -132,6 +135,7 @@ impl Broker {
             appends: VecDeque::new(),
             scratch: Scratch::default(),
             done_scratch: Vec::new(),
+            journal: journal::Journal::default(),
             config,
             domains,
         };
@@ -204,7 +208,11 @@ impl Broker {
             }
             Purpose::ReplicaFetcher => self.fetcher_connected(channel.to),
             Purpose::AddPartitions => self.verifier_connected(channel.to, out),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => {}
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => {}
         }
     }
 
@@ -215,7 +223,11 @@ impl Broker {
             Purpose::ControllerAlterPartition => self.isr_link_lost(out),
             Purpose::ReplicaFetcher => self.fetcher_lost(channel.to),
             Purpose::AddPartitions => self.verifier_lost(channel.to, out),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => {}
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => {}
         }
     }
 
@@ -226,7 +238,11 @@ impl Broker {
             Purpose::ControllerAlterPartition => Some(&mut self.isr.link),
             Purpose::ReplicaFetcher => self.fetchers.get_mut(&channel.to).map(|f| &mut f.link),
             Purpose::AddPartitions => self.verifier.link_mut(channel.to),
-            Purpose::TxnMarkers | Purpose::ControllerProducerIds | Purpose::Client | Purpose::GroupCoordinator => None,
+            Purpose::TxnMarkers
+            | Purpose::ControllerProducerIds
+            | Purpose::Client
+            | Purpose::PipelineProducer
+            | Purpose::GroupCoordinator => None,
         }
     }
 

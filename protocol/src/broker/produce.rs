@@ -285,7 +285,8 @@ impl Broker {
     pub(super) fn appended(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let Some(partition) = self.partitions.get_mut(tp) else { return };
         self.jobs.written(tp, partition);
-        let alone = partition.leader().is_some_and(|l| l.followers.is_empty());
+        self.journal_append(tp);
+        let alone = self.partitions.get(tp).and_then(|p| p.leader()).is_some_and(|l| l.followers.is_empty());
         if !alone {
             self.watch_lag(tp);
             self.notify(tp, true);

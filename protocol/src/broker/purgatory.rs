@@ -73,6 +73,7 @@ impl Broker {
             return;
         }
         self.jobs.watermark_moved(tp, partition);
+        self.journal_watermark(tp);
         self.complete_waits(tp, out);
         self.notify(tp, false);
     }

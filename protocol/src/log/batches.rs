@@ -64,6 +64,11 @@ impl Batches {
         self.batches.push_back(batch);
     }
 
+    /// The last batch.
+    pub fn last(&self) -> Option<&Arc<RecordBatch>> {
+        self.batches.back()
+    }
+
     /// Index of the first batch that ends at `offset` or later.
     fn index_of(&self, offset: Offset) -> usize {
         self.batches.partition_point(|batch| batch.last_offset() < offset)

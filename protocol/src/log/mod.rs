@@ -244,6 +244,16 @@ impl PartitionLog {
         Some((batch.base_offset + index as i64, batch.leader_epoch))
     }
 
+    /// The last batch.
+    pub fn last_batch(&self) -> Option<&Arc<RecordBatch>> {
+        self.batches.last()
+    }
+
+    /// Batches from the one that contains `offset` on.
+    pub fn batches_from(&self, offset: Offset) -> impl Iterator<Item = &Arc<RecordBatch>> {
+        self.batches.starting_at(offset)
+    }
+
     /// All batches from the log start on, in offset order.
     pub fn batches(&self) -> impl Iterator<Item = &Arc<RecordBatch>> {
         self.batches.starting_at(self.log_start)

@@ -306,3 +306,25 @@ fn the_sweep_aborts_a_transaction_that_lasts_too_long_unless_it_is_late() {
     let log = world.log(1);
     assert_eq!(log.last_stable_offset(), log.high_watermark());
 }
+
+#[test]
+fn what_a_group_coordinator_loads_above_the_high_watermark_is_not_yet_committed() {
+    // §4.4: a stable fetch looks at the newest state and waits until that is replicated.
+    let mut world = World::new(3, 2);
+    world.intercept.insert(Purpose::ReplicaFetcher);
+    world.run(500);
+    let offsets = vec![OffsetToCommit { tp: TP1, offset: 7, leader_epoch: 0, metadata: "".into() }];
+    let commit = world.send(1, OffsetCommitRequest { group: GroupMetadata::only_group("g".into()), offsets });
+    world.elect(OFFSETS, Some(1), &[1, 2, 3]); // another epoch: the log is read again
+    assert!(matches!(world.answer(commit), Some(Response::OffsetCommit(_))));
+    let ask = OffsetFetchRequest { group_id: "g".into(), partitions: Some(vec![TP1]), require_stable: true };
+    let fetch = world.send(1, ask);
+    assert_eq!(world.answer(fetch), None);
+    world.intercept.clear();
+    for caught in core::mem::take(&mut world.caught) {
+        world.break_off(&caught);
+    }
+    world.run(2_000);
+    let Some(Response::OffsetFetch(r)) = world.answer(fetch) else { panic!("no answer") };
+    assert_eq!(r.partitions[0].1, Ok((7, 0)));
+}

@@ -196,3 +196,24 @@ fn a_follower_of_an_idle_partition_joins_as_soon_as_it_is_eligible() {
     world.run(1_000);
     assert_eq!(isr(&world), ISR);
 }
+
+#[test]
+fn a_member_that_is_about_to_join_holds_the_high_watermark_back_even_if_it_vanishes() {
+    // R6: the maximal in-sync set counts, whatever else is known of the new member.
+    let (mut world, _) = lagging();
+    world.run(2_000);
+    world.intercept = [Purpose::ControllerAlterPartition].into();
+    for caught in core::mem::take(&mut world.caught) {
+        world.break_off(&caught);
+    }
+    world.run(1_000); // it has caught up, and the expansion is in flight
+    assert_eq!(maximal_isr(&world), ISR);
+    world.controller.unfence = false;
+    world.stop(2, |_| Ending::Crash);
+    world.fence(2, true);
+    world.run(5_000);
+    let conn = world.send(1, produce(Acks::All, plain(1)));
+    world.run(1_000);
+    assert_eq!(world.outcome(conn), None);
+    assert_eq!((world.log(1).high_watermark(), world.log(1).log_end_offset()), (1, 2));
+}

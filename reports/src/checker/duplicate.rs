@@ -1,0 +1,84 @@
+//! Duplicates: a record visible more than once (E5, E7).
+
+use indexmap::IndexMap;
+
+use super::evidence::Evidence;
+use super::findings::Findings;
+use super::registry::{Fast, RESENT, Slot};
+use crate::report::Kind;
+
+pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
+    let mut places: IndexMap<Slot, Vec<(u32, i64)>, Fast> = IndexMap::default();
+    for (number, log) in ev.logs.iter().enumerate() {
+        for offset in log.visible.iter() {
+            let slot = log.entries.get(offset).slot;
+            if ev.records.cell(slot).copies > 1 {
+                places.entry(slot).or_default().push((number as u32, offset));
+            }
+        }
+    }
+    for (slot, places) in places {
+        // A copy of an aborted attempt, which a late request committed: its leak is reported under the same name.
+        let late = |(log, offset): &(u32, i64)| {
+            let info = &ev.logs[*log as usize];
+            info.aborted.get(*offset) && ev.hit_by_late_request(info.entries.get(*offset).session).is_some()
+        };
+        if places.iter().any(late) {
+            report(ev, findings, slot, &places, Kind::LateRequest, places.len() as u64 - 1);
+            continue;
+        }
+        let (mut plain, mut bumped) = (0, 0);
+        for n in 1..places.len() {
+            if is_epoch_bump(ev, slot, &places[..n], places[n]) { bumped += 1 } else { plain += 1 }
+        }
+        for (kind, count) in [(Kind::Duplicate, plain), (Kind::EpochBumpDuplicate, bumped)] {
+            if count > 0 {
+                report(ev, findings, slot, &places, kind, count);
+            }
+        }
+    }
+}
+
+/// Whether a copy was sent again by an idempotent producer itself under an epoch that no earlier copy has.
+fn is_epoch_bump(ev: &Evidence, slot: Slot, earlier: &[(u32, i64)], copy: (u32, i64)) -> bool {
+    if ev.records.cell(slot).is(RESENT) {
+        return false;
+    }
+    let writer = |(log, offset)| ev.writer_of(log, offset);
+    let owner = |pid: i64| ev.pids.get(&pid).copied();
+    let (pid, epoch) = writer(copy);
+    let Some(session) = owner(pid) else { return false };
+    let client = ev.client_of(session);
+    client.idempotent
+        && client.scope.is_none()
+        && earlier.iter().all(|place| {
+            let (other, other_epoch) = writer(*place);
+            (other, other_epoch) != (pid, epoch) && owner(other) == Some(session)
+        })
+}
+
+fn report(ev: &Evidence, findings: &mut Findings, slot: Slot, places: &[(u32, i64)], kind: Kind, count: u64) {
+    let topic = ev.logs[places[0].0 as usize].at.topic;
+    findings.add(&ev.promises, kind, Some(topic), count, || {
+        const SHOWN: usize = 6;
+        let mut at: Vec<String> = places.iter().take(SHOWN).map(|(log, offset)| ev.place(*log, *offset)).collect();
+        if places.len() > SHOWN {
+            at.push(format!("{} more", places.len() - SHOWN));
+        }
+        let sent = if ev.records.cell(slot).is(RESENT) { "it was sent more than once" } else { "it was sent once" };
+        let mut sentence =
+            format!("{} is visible {} times, at {}; {sent}", ev.slot_name(slot), places.len(), at.join(", "));
+        if kind == Kind::EpochBumpDuplicate {
+            sentence += ", and its idempotent producer raised its epoch in between";
+        }
+        let mut proof = ev.proof(slot, &places[..places.len().min(SHOWN)], sentence);
+        let sessions = places.iter().map(|(log, offset)| ev.logs[*log as usize].entries.get(*offset).session);
+        for session in sessions.filter(|session| *session != super::registry::NONE) {
+            let id = ev.session_id(session);
+            if !proof.clients.contains(&id) {
+                proof.clients.push(id);
+            }
+        }
+        proof
+    });
+}

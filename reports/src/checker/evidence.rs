@@ -1,0 +1,549 @@
+//! What the history has told so far: tables that every check reads.
+
+use std::collections::VecDeque;
+
+use indexmap::IndexMap;
+
+use super::paged::{Bits, Paged};
+use super::registry::{Fast, NONE, Registry, Slot};
+use crate::history::Partition;
+use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise};
+use crate::report::Kind;
+
+/// A declared topic.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TopicInfo {
+    pub(crate) name: String,
+    pub(crate) partitions: u32,
+    pub(crate) internal: bool,
+    /// Number of its first log.
+    pub(crate) first_log: u32,
+    /// Some client writes it.
+    pub(crate) output: bool,
+    /// Some send to it is in the history.
+    pub(crate) sent: bool,
+}
+
+/// A declared client.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientInfo {
+    pub(crate) name: String,
+    pub(crate) kind: ClientKind,
+    pub(crate) isolation: Isolation,
+    pub(crate) group: Option<u32>,
+    /// Number of its transactional id in [`Evidence::scopes`].
+    pub(crate) scope: Option<u32>,
+    pub(crate) idempotent: bool,
+    pub(crate) transaction_version: u8,
+    pub(crate) inputs: Vec<u32>,
+    pub(crate) outputs: Vec<u32>,
+    pub(crate) stage: u16,
+    pub(crate) outputs_per_input: u16,
+    pub(crate) guarantee: Guarantee,
+    /// Number of the session by incarnation, or [`NONE`].
+    sessions: Vec<u32>,
+}
+
+/// One send whose fate is not settled, or that is younger than one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    pub(crate) number: u64,
+    pub(crate) slot: Slot,
+    /// Its transaction, or [`NONE`].
+    pub(crate) txn: u32,
+    /// Its place among the transaction's members.
+    pub(crate) member: u32,
+    /// Invoked when the session was already fenced.
+    pub(crate) late: bool,
+    pub(crate) done: bool,
+}
+
+/// One incarnation of one client.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) client: u32,
+    pub(crate) incarnation: u32,
+    /// Number of its first send.
+    pub(crate) first_op: Option<u64>,
+    /// Smallest number that its next send may have.
+    pub(crate) next_op: u64,
+    /// Sends by increasing number, from the oldest that is not settled.
+    pub(crate) ops: VecDeque<Op>,
+    /// Transactions whose fate is not settled: ordinal and number in [`Evidence::txns`].
+    pub(crate) live: Vec<(u64, u32)>,
+    /// Plain commits that have not returned.
+    pub(crate) commits: VecDeque<(u64, u32, Partition, i64)>,
+    /// Since when it can have no effect any more.
+    pub(crate) fenced_at: Option<u64>,
+}
+
+impl Session {
+    /// The send of that number, if its fate is not settled.
+    #[inline]
+    pub(crate) fn op_index(&self, number: u64) -> Option<usize> {
+        let front = self.ops.front()?.number;
+        let guess = usize::try_from(number.checked_sub(front)?).ok()?;
+        match self.ops.get(guess) {
+            Some(op) if op.number == number => Some(guess),
+            _ => self.ops.binary_search_by_key(&number, |op| op.number).ok(),
+        }
+    }
+
+    /// Marks a send as settled and forgets the settled ones at the front.
+    #[inline]
+    pub(crate) fn settle(&mut self, index: usize) {
+        self.ops[index].done = true;
+        while self.ops.front().is_some_and(|op| op.done) {
+            self.ops.pop_front();
+        }
+    }
+}
+
+/// What became of a transaction, as its client knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Not ended.
+    Open,
+    /// Its commit was invoked.
+    Committing,
+    /// Its abort was invoked and its commit never.
+    Aborting,
+    /// Its commit returned success.
+    Committed,
+    /// Its abort returned success, or nobody ever asked for its commit.
+    Aborted,
+    /// Nobody ever asked to end it.
+    Abandoned,
+    /// Its commit failed for certain.
+    CommitFailed,
+    /// Its commit was invoked by a fenced producer.
+    Fenced,
+    /// Its commit may have happened.
+    Unknown,
+}
+
+/// A transaction that a client began.
+#[derive(Clone, Debug)]
+pub(crate) struct Txn {
+    pub(crate) session: u32,
+    pub(crate) ordinal: u64,
+    pub(crate) fate: Fate,
+    /// When its end was invoked; later, when it returned.
+    pub(crate) at: u64,
+    /// Counted in the end: records, and how many are visible, or may yet become so.
+    pub(crate) records: u32,
+    pub(crate) visible: u32,
+    pub(crate) pending: u32,
+    /// Until its fate is settled.
+    pub(crate) live: Option<Box<Live>>,
+}
+
+/// A send within a transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(crate) slot: Slot,
+    pub(crate) failed: bool,
+    pub(crate) unknown: bool,
+}
+
+/// What must be known of a transaction until its fate is settled.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) members: Vec<Member>,
+    /// Log and offset of those acknowledged.
+    pub(crate) acked: Vec<(u32, i64)>,
+    /// Group, log, offset.
+    pub(crate) offsets: Vec<(u32, u32, i64)>,
+}
+
+/// What an offset was seen to hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) slot: Slot,
+    /// The session that it was acknowledged to, or [`NONE`].
+    pub(crate) session: u32,
+    /// That session's send, counted from its first.
+    pub(crate) op: u32,
+}
+
+/// A transaction that a log's markers have not closed.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenInLog {
+    pub(crate) pid: i64,
+    pub(crate) ranges: Vec<(i64, i64)>,
+}
+
+/// One partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    pub(crate) at: Partition,
+    pub(crate) entries: Paged<Entry>,
+    /// In the final read.
+    pub(crate) present: Bits,
+    /// In the final read under read_committed.
+    pub(crate) visible: Bits,
+    /// Acknowledged in a transaction that cannot have committed.
+    pub(crate) aborted: Bits,
+    /// Closed by an abort marker (white box).
+    pub(crate) log_aborted: Bits,
+    /// Counted as leaked.
+    pub(crate) leaked: Bits,
+    /// Given to a read_committed reader too early.
+    pub(crate) early: Bits,
+    pub(crate) end: Option<End>,
+    /// From which offset of the final read on which producer id and epoch wrote.
+    pub(crate) writers: Vec<(i64, i64, i16)>,
+    /// White box: open transactions, and the log's end.
+    pub(crate) open: Vec<OpenInLog>,
+    pub(crate) appended_end: i64,
+    /// White box: hash and replica of each batch seen.
+    pub(crate) fingerprints: Paged<(u64, i32)>,
+}
+
+/// A group's offsets of one partition.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupLog {
+    /// Every offset that a client asked to commit.
+    pub(crate) asked: Bits,
+    /// White box: the committed offset.
+    pub(crate) moved: Option<i64>,
+    /// The largest that a client was told is committed.
+    pub(crate) told: Option<i64>,
+    /// A commit of unknown outcome was asked for.
+    pub(crate) uncertain: bool,
+    /// Lowest position that a member went back to since the offset last moved.
+    pub(crate) floor: i64,
+    /// Lowest position that a member ever started from.
+    pub(crate) start: i64,
+}
+
+impl GroupLog {
+    /// The committed offset as far as it is known.
+    pub(crate) fn committed(&self) -> Option<i64> {
+        self.moved.or(self.told)
+    }
+}
+
+/// A consumer group.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GroupInfo {
+    pub(crate) name: String,
+    pub(crate) logs: IndexMap<u32, GroupLog, Fast>,
+    /// Largest generation that a member was told of.
+    pub(crate) generation: i32,
+}
+
+impl GroupInfo {
+    pub(crate) fn log(&mut self, log: u32) -> &mut GroupLog {
+        self.logs.entry(log).or_insert_with(|| GroupLog {
+            asked: Bits::default(),
+            moved: None,
+            told: None,
+            uncertain: false,
+            floor: i64::MAX,
+            start: i64::MAX,
+        })
+    }
+}
+
+/// A transactional id.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) name: String,
+    /// The session that initialised last.
+    pub(crate) latest: u32,
+    /// Its producer id and epoch.
+    pub(crate) pid: i64,
+    pub(crate) epoch: i16,
+    /// Every producer id that it had.
+    pub(crate) pids: Vec<i64>,
+    /// Commits, aborts: asked for by clients, decided on request (white box).
+    pub(crate) asked: [u64; 2],
+    pub(crate) decided: [u64; 2],
+    /// When more was decided on request than clients had asked for.
+    pub(crate) late: Option<u64>,
+}
+
+/// What a reader did in one partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor {
+    pub(crate) client: u32,
+    pub(crate) incarnation: u32,
+    pub(crate) log: u32,
+    /// Where it started reading without interruption.
+    pub(crate) start: i64,
+    /// Offset after the last one read.
+    pub(crate) next: i64,
+    pub(crate) active: bool,
+    /// Time of the last record given.
+    pub(crate) last: u64,
+    pub(crate) read: Bits,
+    /// What it went through before: start and end of each stretch.
+    pub(crate) stretches: Vec<(i64, i64)>,
+}
+
+/// What is promised.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Promises {
+    default: Option<(Guarantee, Vec<Kind>)>,
+    topics: IndexMap<u32, (Guarantee, Vec<Kind>), Fast>,
+}
+
+impl Promises {
+    /// Whether a finding is not held against the verdict. What is about no topic is judged by the general promise.
+    pub(crate) fn allow(&self, topic: Option<u32>, kind: Kind) -> bool {
+        let own = topic.and_then(|topic| self.topics.get(&topic));
+        let Some((guarantee, allow)) = own.or(self.default.as_ref()) else { return false };
+        allow.contains(&kind)
+            || match guarantee {
+                Guarantee::ExactlyOnce => false,
+                Guarantee::AtLeastOnce => kind == Kind::Duplicate,
+                Guarantee::AtMostOnce => {
+                    matches!(kind, Kind::Loss | Kind::LostProcessing | Kind::ReaderSkipped)
+                }
+            }
+    }
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Evidence {
+    pub(crate) now: u64,
+    pub(crate) topics: Vec<TopicInfo>,
+    pub(crate) clients: Vec<Option<ClientInfo>>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) txns: Vec<Txn>,
+    pub(crate) records: Registry,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) groups: Vec<GroupInfo>,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) cursors: Vec<Cursor>,
+    /// Cursor by client, incarnation and log.
+    cursor_index: IndexMap<(u32, u32, u32), u32, Fast>,
+    last_cursor: usize,
+    pub(crate) promises: Promises,
+    /// By producer id: epochs below this one are fenced.
+    pub(crate) fences: IndexMap<i64, i32, Fast>,
+    /// The session that a producer id was last given to.
+    pub(crate) pids: IndexMap<i64, u32, Fast>,
+}
+
+impl Evidence {
+    pub(crate) fn declare_topic(&mut self, id: u32, name: &str, partitions: u32, internal: bool) {
+        let first_log = self.logs.len() as u32;
+        let id_index = id as usize;
+        if self.topics.len() <= id_index {
+            self.topics.resize_with(id_index + 1, TopicInfo::default);
+        }
+        self.topics[id_index] =
+            TopicInfo { name: name.to_owned(), partitions, internal, first_log, output: false, sent: false };
+        self.logs.extend((0..partitions).map(|partition| Log {
+            at: Partition::new(id, partition),
+            entries: Paged::new(Entry { slot: NONE, session: NONE, op: 0 }),
+            present: Bits::default(),
+            visible: Bits::default(),
+            aborted: Bits::default(),
+            log_aborted: Bits::default(),
+            leaked: Bits::default(),
+            early: Bits::default(),
+            end: None,
+            writers: Vec::new(),
+            open: Vec::new(),
+            appended_end: 0,
+            fingerprints: Paged::new((0, i32::MIN)),
+        }));
+    }
+
+    pub(crate) fn declare_group(&mut self, id: u32, name: &str) {
+        if self.groups.len() <= id as usize {
+            self.groups.resize_with(id as usize + 1, GroupInfo::default);
+        }
+        self.groups[id as usize].name = name.to_owned();
+        self.groups[id as usize].generation = i32::MIN;
+    }
+
+    pub(crate) fn declare_client(&mut self, client: &Client<'_>) {
+        let scope = client.transactional_id.as_ref().map(|id| {
+            let known = self.scopes.iter().position(|scope| scope.name == *id);
+            known.unwrap_or_else(|| {
+                self.scopes.push(Scope {
+                    name: id.to_string(),
+                    latest: NONE,
+                    pid: -1,
+                    epoch: -1,
+                    pids: Vec::new(),
+                    asked: [0; 2],
+                    decided: [0; 2],
+                    late: None,
+                });
+                self.scopes.len() - 1
+            }) as u32
+        });
+        for output in &client.outputs {
+            self.topics[*output as usize].output = true;
+        }
+        if self.clients.len() <= client.id as usize {
+            self.clients.resize(client.id as usize + 1, None);
+        }
+        self.clients[client.id as usize] = Some(ClientInfo {
+            name: client.name.to_string(),
+            kind: client.kind,
+            isolation: client.isolation,
+            group: client.group,
+            scope,
+            idempotent: client.idempotent,
+            transaction_version: client.transaction_version,
+            inputs: client.inputs.clone(),
+            outputs: client.outputs.clone(),
+            stage: client.stage,
+            outputs_per_input: client.outputs_per_input,
+            guarantee: client.guarantee,
+            sessions: Vec::new(),
+        });
+    }
+
+    /// Takes a promise; names of kinds that do not exist are returned.
+    pub(crate) fn declare_promise(&mut self, promise: &Promise<'_>) -> Vec<String> {
+        let (mut allow, mut unknown) = (Vec::new(), Vec::new());
+        for name in &promise.allow {
+            match Kind::from_name(name) {
+                Some(kind) => allow.push(kind),
+                None => unknown.push(name.to_string()),
+            }
+        }
+        match promise.topic {
+            Some(topic) => {
+                self.promises.topics.insert(topic, (promise.guarantee, allow));
+            }
+            None => self.promises.default = Some((promise.guarantee, allow)),
+        }
+        unknown
+    }
+
+    #[inline]
+    pub(crate) fn client(&self, client: u32) -> &ClientInfo {
+        self.clients[client as usize].as_ref().expect("clients are declared before they act")
+    }
+
+    /// Number of the log of a partition.
+    #[inline]
+    pub(crate) fn log(&self, at: Partition) -> u32 {
+        self.topics[at.topic as usize].first_log + at.partition
+    }
+
+    /// The session of a client's incarnation, which is made if there is none.
+    #[inline]
+    pub(crate) fn session(&mut self, client: u32, incarnation: u32) -> u32 {
+        let info = self.clients[client as usize].as_mut().expect("clients are declared before they act");
+        match info.sessions.get(incarnation as usize) {
+            Some(session) if *session != NONE => *session,
+            _ => {
+                let session = self.sessions.len() as u32;
+                if info.sessions.len() <= incarnation as usize {
+                    info.sessions.resize(incarnation as usize + 1, NONE);
+                }
+                info.sessions[incarnation as usize] = session;
+                self.sessions.push(Session {
+                    client,
+                    incarnation,
+                    first_op: None,
+                    next_op: 0,
+                    ops: VecDeque::new(),
+                    live: Vec::new(),
+                    commits: VecDeque::new(),
+                    fenced_at: None,
+                });
+                session
+            }
+        }
+    }
+
+    /// The client of a session.
+    pub(crate) fn client_of(&self, session: u32) -> &ClientInfo {
+        self.client(self.sessions[session as usize].client)
+    }
+
+    /// The live transaction of that ordinal, which is made if it is not known.
+    pub(crate) fn txn(&mut self, session: u32, ordinal: u64) -> u32 {
+        let live = &self.sessions[session as usize].live;
+        if let Some((_, txn)) = live.iter().rev().find(|(n, _)| *n == ordinal) {
+            return *txn;
+        }
+        let txn = self.txns.len() as u32;
+        self.txns.push(Txn {
+            session,
+            ordinal,
+            fate: Fate::Open,
+            at: self.now,
+            records: 0,
+            visible: 0,
+            pending: 0,
+            live: Some(Box::default()),
+        });
+        self.sessions[session as usize].live.push((ordinal, txn));
+        txn
+    }
+
+    /// A reader's cursor in a log, which is made if there is none.
+    #[inline]
+    pub(crate) fn cursor(&mut self, client: u32, incarnation: u32, log: u32) -> &mut Cursor {
+        let same = |c: &Cursor| c.client == client && c.incarnation == incarnation && c.log == log;
+        if !self.cursors.get(self.last_cursor).is_some_and(same) {
+            let fresh = self.cursors.len() as u32;
+            let index = *self.cursor_index.entry((client, incarnation, log)).or_insert(fresh);
+            if index == fresh {
+                self.cursors.push(Cursor {
+                    client,
+                    incarnation,
+                    log,
+                    start: 0,
+                    next: 0,
+                    active: false,
+                    last: 0,
+                    read: Bits::default(),
+                    stretches: Vec::new(),
+                });
+            }
+            self.last_cursor = index as usize;
+        }
+        &mut self.cursors[self.last_cursor]
+    }
+
+    /// Whether every partition of a topic was read in the end.
+    pub(crate) fn read_to_the_end(&self, topic: u32) -> bool {
+        let info = &self.topics[topic as usize];
+        let logs = info.first_log as usize..(info.first_log + info.partitions) as usize;
+        self.logs[logs].iter().all(|log| log.end.is_some())
+    }
+
+    /// When a late request that its client's version does not fence decided a transaction in a session's place.
+    pub(crate) fn hit_by_late_request(&self, session: u32) -> Option<u64> {
+        if session == NONE {
+            return None;
+        }
+        let client = self.client_of(session);
+        if client.transaction_version >= 2 {
+            return None;
+        }
+        self.scopes[client.scope? as usize].late
+    }
+
+    /// `kind`, or [`Kind::LateRequest`] if a late request that its client's version does not fence may be the cause.
+    pub(crate) fn blame(&self, kind: Kind, session: u32) -> Kind {
+        if self.hit_by_late_request(session).is_some() { Kind::LateRequest } else { kind }
+    }
+
+    /// The session of the transaction that a cell belongs to, or [`NONE`].
+    pub(crate) fn session_of_txn(&self, txn: u32) -> u32 {
+        if txn == NONE { NONE } else { self.txns[txn as usize].session }
+    }
+
+    /// Producer id and epoch that wrote an offset of the final read; -1 where they are not known.
+    pub(crate) fn writer_of(&self, log: u32, offset: i64) -> (i64, i16) {
+        let writers = &self.logs[log as usize].writers;
+        match writers.partition_point(|(first, ..)| *first <= offset).checked_sub(1) {
+            Some(n) => (writers[n].1, writers[n].2),
+            None => (-1, -1),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What proofs are made of: names for people, and where to look.
+
+use super::evidence::{Evidence, Fate, Session, Txn};
+use super::registry::{NONE, Slot};
+use crate::history::Identity;
+use crate::report::Proof;
+
+impl Evidence {
+    pub(crate) fn topic_name(&self, topic: u32) -> &str {
+        &self.topics[topic as usize].name
+    }
+
+    /// As `orders-0`.
+    pub(crate) fn partition_name(&self, log: u32) -> String {
+        let at = self.logs[log as usize].at;
+        format!("{}-{}", self.topic_name(at.topic), at.partition)
+    }
+
+    /// As `orders-0@17`.
+    pub(crate) fn place(&self, log: u32, offset: i64) -> String {
+        format!("{}@{offset}", self.partition_name(log))
+    }
+
+    /// As `record 5 of workload 0` or `output 0 of stage 1 for orders-0@17`.
+    pub(crate) fn record_name(&self, id: Identity) -> String {
+        if id.is_workload() {
+            return format!("record {} of workload {}", id.offset, id.source & !Identity::WORKLOAD);
+        }
+        let source = match self.topics.get(id.source as usize) {
+            Some(topic) => topic.name.clone(),
+            None => format!("topic {}", id.source),
+        };
+        format!("output {} of stage {} for {source}-{}@{}", id.index, id.stage, id.partition, id.offset)
+    }
+
+    pub(crate) fn slot_name(&self, slot: Slot) -> String {
+        self.record_name(self.records.identity(slot).0)
+    }
+
+    /// As `enrich-1`, or `enrich-1 (incarnation 2)`.
+    pub(crate) fn session_name(&self, session: u32) -> String {
+        let Session { client, incarnation, .. } = &self.sessions[session as usize];
+        self.incarnation_name(*client, *incarnation)
+    }
+
+    /// As [`Evidence::session_name`].
+    pub(crate) fn incarnation_name(&self, client: u32, incarnation: u32) -> String {
+        let name = &self.client(client).name;
+        if incarnation == 0 { name.clone() } else { format!("{name} (incarnation {incarnation})") }
+    }
+
+    /// As `transaction 4 of enrich-1, which aborted (1.250 s)`.
+    pub(crate) fn txn_name(&self, txn: u32) -> String {
+        let Txn { session, ordinal, fate, at, .. } = &self.txns[txn as usize];
+        let fate = match fate {
+            Fate::Open | Fate::Abandoned => "which nobody asked to end; it began",
+            Fate::Committing | Fate::Unknown => "whose commit has an unknown outcome",
+            Fate::Aborting => "whose abort was invoked",
+            Fate::Committed => "which committed",
+            Fate::Aborted => "which aborted",
+            Fate::CommitFailed => "whose commit failed",
+            Fate::Fenced => "whose commit was invoked after it was fenced",
+        };
+        format!("transaction {ordinal} of {}, {fate} ({})", self.session_name(*session), seconds(*at))
+    }
+
+    /// A proof about a record.
+    pub(crate) fn proof(&self, slot: Slot, places: &[(u32, i64)], sentence: String) -> Proof {
+        let (record, topic) = self.records.identity(slot);
+        let txn = self.records.cell(slot).txn;
+        let mut proof = Proof {
+            sentence,
+            record: Some(record),
+            topic: Some(self.topic_name(topic).to_owned()),
+            offsets: places.iter().map(|(log, offset)| (self.logs[*log as usize].at.partition, *offset)).collect(),
+            ..Proof::default()
+        };
+        if txn != NONE {
+            let Txn { session, ordinal, at, .. } = &self.txns[txn as usize];
+            proof.clients = vec![self.session_id(*session)];
+            proof.transaction = Some(*ordinal);
+            proof.times = vec![*at];
+        }
+        proof
+    }
+
+    /// A session as a proof names it.
+    pub(crate) fn session_id(&self, session: u32) -> (String, u32) {
+        let Session { client, incarnation, .. } = &self.sessions[session as usize];
+        (self.client(*client).name.clone(), *incarnation)
+    }
+
+    /// A proof about a place, not a record.
+    pub(crate) fn proof_at(&self, log: u32, offsets: &[i64], sentence: String) -> Proof {
+        let at = self.logs[log as usize].at;
+        Proof {
+            sentence,
+            topic: Some(self.topic_name(at.topic).to_owned()),
+            offsets: offsets.iter().map(|offset| (at.partition, *offset)).collect(),
+            times: vec![self.now],
+            ..Proof::default()
+        }
+    }
+
+    /// Where a record was acknowledged. Looks through the logs: for proofs only.
+    pub(crate) fn acknowledged_at(&self, slot: Slot) -> Option<(u32, i64)> {
+        let topic = &self.topics[self.records.identity(slot).1 as usize];
+        (topic.first_log..topic.first_log + topic.partitions).find_map(|log| {
+            self.logs[log as usize].entries.pages().find_map(|(first, page)| {
+                let within = page.iter().position(|entry| entry.slot == slot && entry.session != NONE)?;
+                Some((log, first + within as i64))
+            })
+        })
+    }
+}
+
+/// Virtual time for people: `1.250 s`, with as many decimals as tell something.
+pub(crate) fn seconds(t: u64) -> String {
+    let (whole, nanos) = (t / 1_000_000_000, t % 1_000_000_000);
+    match (nanos % 1_000_000, nanos % 1_000) {
+        (0, _) => format!("{whole}.{:03} s", nanos / 1_000_000),
+        (_, 0) => format!("{whole}.{:06} s", nanos / 1_000),
+        _ => format!("{whole}.{nanos:09} s"),
+    }
+}

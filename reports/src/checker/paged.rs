@@ -1,0 +1,182 @@
+//! Tables over offsets: dense where offsets are dense, and no larger than a page for each lonely one.
+
+use std::collections::BTreeMap;
+
+/// Entries of a page.
+const PAGE: usize = 128;
+/// How far beyond its end the dense part may grow at once, in pages.
+const REACH: usize = 1 << 12;
+
+/// A table from offsets to `T`; what was never written has the value `empty`.
+#[derive(Clone, Debug)]
+pub(crate) struct Paged<T: Copy> {
+    near: Vec<Option<Box<[T; PAGE]>>>,
+    /// Pages at or beyond the end of `near`.
+    far: BTreeMap<i64, Box<[T; PAGE]>>,
+    empty: T,
+}
+
+impl<T: Copy> Paged<T> {
+    pub(crate) fn new(empty: T) -> Paged<T> {
+        Paged { near: Vec::new(), far: BTreeMap::new(), empty }
+    }
+
+    #[inline]
+    fn split(index: i64) -> (i64, usize) {
+        (index >> 7, (index & 127) as usize)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: i64) -> T {
+        let (page, within) = Self::split(index);
+        match usize::try_from(page).ok().and_then(|page| self.near.get(page)) {
+            Some(Some(page)) => page[within],
+            Some(None) => self.empty,
+            None => self.far.get(&page).map_or(self.empty, |page| page[within]),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: i64) -> &mut T {
+        let (page, within) = Self::split(index);
+        let empty = self.empty;
+        let fresh = || Box::new([empty; PAGE]);
+        match usize::try_from(page) {
+            Ok(near) if near < self.near.len() + REACH => {
+                if near >= self.near.len() {
+                    self.grow(near + 1);
+                }
+                &mut self.near[near].get_or_insert_with(fresh)[within]
+            }
+            _ => &mut self.far.entry(page).or_insert_with(fresh)[within],
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, pages: usize) {
+        self.near.resize(pages, None);
+        while let Some(first) = self.far.first_entry() {
+            match usize::try_from(*first.key()) {
+                Ok(page) if page < pages => self.near[page] = Some(first.remove()),
+                _ => break,
+            }
+        }
+    }
+
+    /// Pages that were written, in order, each with the index of its first entry.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (i64, &[T; PAGE])> {
+        let near = self.near.iter().enumerate().filter_map(|(n, page)| Some(((n as i64) << 7, &**page.as_ref()?)));
+        near.chain(self.far.iter().map(|(n, page)| (n << 7, &**page)))
+    }
+}
+
+/// A set of offsets, one bit each.
+#[derive(Clone, Debug)]
+pub(crate) struct Bits(Paged<u64>);
+
+impl Default for Bits {
+    fn default() -> Bits {
+        Bits(Paged::new(0))
+    }
+}
+
+impl Bits {
+    #[inline]
+    pub(crate) fn get(&self, offset: i64) -> bool {
+        self.0.get(offset >> 6) >> (offset & 63) & 1 == 1
+    }
+
+    /// Adds `offset`; whether it was not there yet.
+    #[inline]
+    pub(crate) fn set(&mut self, offset: i64) -> bool {
+        let word = self.0.get_mut(offset >> 6);
+        let bit = 1 << (offset & 63);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    /// Adds `start..end`.
+    pub(crate) fn set_range(&mut self, start: i64, end: i64) {
+        (start..end).for_each(|offset| {
+            self.set(offset);
+        });
+    }
+
+    /// Removes `start..end`.
+    pub(crate) fn clear_range(&mut self, start: i64, end: i64) {
+        for offset in start..end {
+            if self.get(offset) {
+                *self.0.get_mut(offset >> 6) &= !(1 << (offset & 63));
+            }
+        }
+    }
+
+    /// The offsets, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = i64> {
+        self.0.pages().flat_map(|(first, page)| {
+            page.iter().enumerate().flat_map(move |(n, word)| {
+                let base = (first + n as i64) << 6;
+                ones(*word).map(move |bit| base + i64::from(bit))
+            })
+        })
+    }
+
+    /// The offsets in `start..end` that are not in `other`, in order.
+    pub(crate) fn missing_from<'a>(&'a self, other: &'a Bits, start: i64, end: i64) -> impl Iterator<Item = i64> + 'a {
+        self.0.pages().filter(move |(first, _)| first << 6 < end && (first + PAGE as i64) << 6 > start).flat_map(
+            move |(first, page)| {
+                page.iter().enumerate().filter(|(_, word)| **word != 0).flat_map(move |(n, word)| {
+                    let n = first + n as i64;
+                    let left = word & !other.0.get(n);
+                    ones(left).map(move |bit| (n << 6) + i64::from(bit)).filter(move |o| (start..end).contains(o))
+                })
+            },
+        )
+    }
+}
+
+fn ones(mut word: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        if word == 0 {
+            return None;
+        }
+        let bit = word.trailing_zeros();
+        word &= word - 1;
+        Some(bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn far_pages_are_found_and_join_the_dense_part_when_it_reaches_them() {
+        let mut table = Paged::new(0u8);
+        let far = (REACH as i64 + 10) << 7;
+        *table.get_mut(far) = 7;
+        *table.get_mut(i64::MAX) = 9;
+        assert_eq!((table.get(far), table.get(i64::MAX), table.get(3), table.far.len()), (7, 9, 0, 2));
+        for page in (0..REACH as i64 + 20).step_by(REACH / 2) {
+            *table.get_mut(page << 7) = 1;
+        }
+        *table.get_mut((REACH as i64 + 11) << 7) = 2;
+        assert_eq!((table.get(far), table.far.len()), (7, 1));
+        let firsts: Vec<i64> = table.pages().map(|(first, _)| first).collect();
+        assert!(firsts.is_sorted(), "{firsts:?}");
+    }
+
+    #[test]
+    fn bits_are_set_listed_and_cleared() {
+        let mut bits = Bits::default();
+        assert!(bits.set(63) && bits.set(64) && !bits.set(64));
+        bits.set_range(100, 103);
+        bits.clear_range(101, 102);
+        assert_eq!(bits.iter().collect::<Vec<_>>(), [63, 64, 100, 102]);
+        let mut other = Bits::default();
+        other.set(64);
+        assert_eq!(bits.missing_from(&other, 63, 102).collect::<Vec<_>>(), [63, 100]);
+        assert_eq!(bits.missing_from(&other, 63, 63).count(), 0);
+    }
+}

@@ -1,0 +1,51 @@
+//! Torn transactions: part of one is visible and the rest is not, whether its commit is known or not (E1).
+
+use super::evidence::{Evidence, Fate};
+use super::findings::Findings;
+use super::registry::*;
+use crate::report::Kind;
+
+pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
+    for (_, topic, cell) in ev.records.cells() {
+        if cell.txn == NONE || ev.topics[topic as usize].internal {
+            continue;
+        }
+        let txn = &mut ev.txns[cell.txn as usize];
+        txn.records += 1;
+        if cell.copies > 0 {
+            txn.visible += 1;
+        } else if cell.is(PENDING | GONE) {
+            txn.pending += 1;
+        }
+    }
+    let torn = |txn: u32| {
+        let txn = &ev.txns[txn as usize];
+        matches!(txn.fate, Fate::Committed | Fate::Unknown)
+            && txn.visible > 0
+            && txn.visible + txn.pending < txn.records
+    };
+    if !(0..ev.txns.len() as u32).any(torn) {
+        return;
+    }
+    // Once each, by the first record that is missing.
+    let mut reported = super::paged::Bits::default();
+    for (slot, topic, cell) in ev.records.cells() {
+        let missing = cell.txn != NONE && cell.copies == 0 && !cell.is(PENDING | GONE);
+        if !missing || !ev.read_to_the_end(topic) || !torn(cell.txn) || !reported.set(i64::from(cell.txn)) {
+            continue;
+        }
+        let kind = ev.blame(Kind::TornTransaction, ev.session_of_txn(cell.txn));
+        findings.add(&ev.promises, kind, Some(topic), 1, || {
+            let txn = &ev.txns[cell.txn as usize];
+            let sentence = format!(
+                "of {} records of {}, {} are visible; {} is not in the final read of {}",
+                txn.records,
+                ev.txn_name(cell.txn),
+                txn.visible,
+                ev.slot_name(slot),
+                ev.topic_name(topic)
+            );
+            ev.proof(slot, ev.acknowledged_at(slot).as_slice(), sentence)
+        });
+    }
+}

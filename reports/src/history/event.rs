@@ -1,0 +1,957 @@
+//! The events of a history.
+//!
+//! A preamble declares small dense numbers for topics, groups and clients ([`Topic`], [`Group`], [`Client`]) and what
+//! is promised ([`Promise`]). Timed events follow in the order in which they happened; `t` is nanoseconds of virtual
+//! time and never decreases, `c` is the client's number, `i` its incarnation (0 for the first, one more after each
+//! restart). The final read ([`End`], then [`Final`]) of every partition closes the history, with what was found not to
+//! finish.
+//!
+//! Only what clients invoked and saw is needed for a judgement. What the second half of the enum calls *white box* is
+//! what a simulator can see and a real cluster's clients cannot; each such event adds checks and none takes any away.
+//!
+//! In memory the texts borrow: a simulator writes `Event<'static>` with constant error names and allocates nothing.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// A text of an event: borrowed where it can be.
+pub type Text<'a> = Cow<'a, str>;
+
+/// Something that takes events as they happen: the checker, a writer, several of them.
+pub trait Sink {
+    /// Takes the next event.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn event(&mut self, event: &Event<'_>) {
+        (**self).event(event);
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn event(&mut self, event: &Event<'_>) {
+        (**self).event(event);
+    }
+}
+
+/// No sink.
+impl Sink for () {
+    fn event(&mut self, _: &Event<'_>) {}
+}
+
+impl<S: Sink> Sink for Option<S> {
+    fn event(&mut self, event: &Event<'_>) {
+        if let Some(sink) = self {
+            sink.event(event);
+        }
+    }
+}
+
+/// Fan-out to two sinks.
+impl<A: Sink, B: Sink> Sink for (A, B) {
+    fn event(&mut self, event: &Event<'_>) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+}
+
+/// Fan-out to any number of sinks.
+impl<S: Sink> Sink for [S] {
+    fn event(&mut self, event: &Event<'_>) {
+        for sink in self {
+            sink.event(event);
+        }
+    }
+}
+
+/// Fan-out to any number of sinks.
+impl<S: Sink> Sink for Vec<S> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.as_mut_slice().event(event);
+    }
+}
+
+/// One partition of one topic; `[topic, partition]` in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "(u32, u32)", into = "(u32, u32)")]
+pub struct Partition {
+    /// Number of the topic.
+    pub topic: u32,
+    /// Index of the partition within the topic.
+    pub partition: u32,
+}
+
+impl Partition {
+    /// The partition `partition` of `topic`.
+    pub const fn new(topic: u32, partition: u32) -> Partition {
+        Partition { topic, partition }
+    }
+}
+
+impl From<(u32, u32)> for Partition {
+    fn from((topic, partition): (u32, u32)) -> Partition {
+        Partition { topic, partition }
+    }
+}
+
+impl From<Partition> for (u32, u32) {
+    fn from(at: Partition) -> (u32, u32) {
+        (at.topic, at.partition)
+    }
+}
+
+/// What makes a record itself, whatever its value; `[source, partition, offset, stage, index]` in JSON.
+///
+/// A record that a workload produced names the workload and its index there; one that a pipeline produced names the
+/// input record that it was computed from, the pipeline's stage, and which of that input's outputs it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "(u32, u32, i64, u16, u16)", into = "(u32, u32, i64, u16, u16)")]
+pub struct Identity {
+    /// The input topic's number, or [`Identity::WORKLOAD`]` | number` for a record of a workload.
+    pub source: u32,
+    /// Partition of the input.
+    pub partition: u32,
+    /// Offset of the input, or index of the record within its workload.
+    pub offset: i64,
+    /// Stage of the pipeline that made the record; 0 for a workload.
+    pub stage: u16,
+    /// Which of the outputs of one input.
+    pub index: u16,
+}
+
+impl Identity {
+    /// Set in `source` when the record came from a workload, not from a topic.
+    pub const WORKLOAD: u32 = 1 << 31;
+
+    /// Record `index` of a workload.
+    pub const fn of_workload(workload: u32, index: i64) -> Identity {
+        Identity { source: Identity::WORKLOAD | workload, partition: 0, offset: index, stage: 0, index: 0 }
+    }
+
+    /// Output `index` that stage `stage` computed from the record at `offset` of `input`.
+    pub const fn of_input(input: Partition, offset: i64, stage: u16, index: u16) -> Identity {
+        Identity { source: input.topic, partition: input.partition, offset, stage, index }
+    }
+
+    /// Whether the record came from a workload.
+    pub const fn is_workload(self) -> bool {
+        self.source & Identity::WORKLOAD != 0
+    }
+}
+
+impl From<(u32, u32, i64, u16, u16)> for Identity {
+    fn from((source, partition, offset, stage, index): (u32, u32, i64, u16, u16)) -> Identity {
+        Identity { source, partition, offset, stage, index }
+    }
+}
+
+impl From<Identity> for (u32, u32, i64, u16, u16) {
+    fn from(id: Identity) -> (u32, u32, i64, u16, u16) {
+        (id.source, id.partition, id.offset, id.stage, id.index)
+    }
+}
+
+/// Preamble: a topic and its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic<'a> {
+    /// Number; small and dense.
+    pub id: u32,
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Number of partitions.
+    pub partitions: u32,
+    /// One of the system's own topics, which are not judged as outputs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub internal: bool,
+}
+
+/// Preamble: a consumer group and its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group<'a> {
+    /// Number; small and dense.
+    pub id: u32,
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+}
+
+/// What a client does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKind {
+    /// Sends a workload's records.
+    #[default]
+    Producer,
+    /// Reads, processes, writes.
+    Pipeline,
+    /// Reads.
+    Reader,
+}
+
+/// What a reader may see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Everything below the high watermark.
+    ReadUncommitted,
+    /// Committed records below the last stable offset.
+    #[default]
+    ReadCommitted,
+}
+
+/// How often the effect of an input may be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// No duplicates; loss allowed.
+    AtMostOnce,
+    /// No loss; duplicates allowed.
+    AtLeastOnce,
+    /// Neither.
+    #[default]
+    ExactlyOnce,
+}
+
+/// Preamble: a client (through all its incarnations) and its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client<'a> {
+    /// Number; small and dense.
+    pub id: u32,
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// What it does.
+    pub kind: ClientKind,
+    /// What its reading side may see.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub isolation: Isolation,
+    /// The group that its reading side is a member of, and in which it commits offsets.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub group: Option<u32>,
+    /// `transactional.id` of its producing side. Clients with the same one fence each other.
+    #[serde(default, borrow, skip_serializing_if = "is_default")]
+    pub transactional_id: Option<Text<'a>>,
+    /// Whether its producing side is idempotent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub idempotent: bool,
+    /// Transaction version that it speaks: below 2, requests that arrive late are not fenced by an epoch of their own.
+    #[serde(default = "two", skip_serializing_if = "is_two")]
+    pub transaction_version: u8,
+    /// Topics that it reads.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub inputs: Vec<u32>,
+    /// Topics that it writes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub outputs: Vec<u32>,
+    /// A pipeline's stage: unique among pipelines with a common input, from 1; 0 for other clients.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stage: u16,
+    /// How many outputs a pipeline writes for each input; their identities have the indices 0, 1, ...
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub outputs_per_input: u16,
+    /// `processing.guarantee` of a pipeline. Only `exactly_once` promises that outputs and offsets move together.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guarantee: Guarantee,
+}
+
+/// Preamble: what is promised of a topic. A topic that no promise names is judged as exactly-once, nothing allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promise<'a> {
+    /// The topic; every topic that no other promise names where absent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub topic: Option<u32>,
+    /// How often the effect of an input may be found there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guarantee: Guarantee,
+    /// Kinds of finding that are reported and not held against the verdict, by name: usually the exceptions that
+    /// Kafka's own rules make, `epoch-bump-duplicate` and `late-request`.
+    #[serde(default, borrow, skip_serializing_if = "is_default")]
+    pub allow: Vec<Text<'a>>,
+}
+
+/// A record was handed to `send()`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Number of the operation: increases in the order of `send()` within one incarnation.
+    pub op: u64,
+    /// Topic.
+    pub topic: u32,
+    /// Partition, where it is known already.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub partition: Option<u32>,
+    /// The record.
+    pub id: Identity,
+    /// Ordinal of the transaction that it is part of.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub n: Option<u64>,
+}
+
+/// A send was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ack {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The send's operation number.
+    pub op: u64,
+    /// Where the record was stored.
+    pub at: Partition,
+    /// At which offset; -1 where the answer does not tell.
+    pub offset: i64,
+}
+
+/// A send failed, or its outcome stays unknown: see [`Event::Fail`] and [`Event::Unknown`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendError<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The send's operation number.
+    pub op: u64,
+    /// Name of the error.
+    #[serde(borrow)]
+    pub error: Text<'a>,
+}
+
+/// A transaction began. Ordinals are not reused within an incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Ordinal of the transaction.
+    pub n: u64,
+}
+
+/// Offsets were made part of a transaction (one event for each partition).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TxnOffsets {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Ordinal of the transaction.
+    pub n: u64,
+    /// Group.
+    pub group: u32,
+    /// Input partition.
+    pub at: Partition,
+    /// Offset of the next record to read.
+    pub next: i64,
+}
+
+/// Commit or abort was invoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ending {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Ordinal of the transaction.
+    pub n: u64,
+    /// Commit, or abort.
+    pub commit: bool,
+}
+
+/// How something that was invoked ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It happened.
+    Ok,
+    /// It did not happen and will not.
+    Fail,
+    /// It happened, or not, or will yet.
+    Unknown,
+}
+
+/// Commit or abort returned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Ordinal of the transaction.
+    pub n: u64,
+    /// Whether it was a commit.
+    pub commit: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Name of the error; empty if there was none.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub error: Text<'a>,
+}
+
+/// The client learned that a newer producer with its transactional id exists: it can do nothing more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fenced<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Name of the error that told it.
+    #[serde(borrow)]
+    pub error: Text<'a>,
+}
+
+/// The client has a producer id and epoch from now on: an initialisation returned, a transaction's end brought a new
+/// epoch, or the client itself raised it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Producer id.
+    pub pid: i64,
+    /// Producer epoch.
+    pub epoch: i16,
+}
+
+/// A plain offset commit was invoked (one event for each partition, all with one operation number).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Number of the commit, in a sequence of its own (not that of sends).
+    pub op: u64,
+    /// Group.
+    pub group: u32,
+    /// Input partition.
+    pub at: Partition,
+    /// Offset of the next record to read.
+    pub next: i64,
+}
+
+/// A plain offset commit returned, for all its partitions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitResult<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Number of the commit.
+    pub op: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Name of the error; empty if there was none.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub error: Text<'a>,
+}
+
+/// A reader was given a partition, or it was taken from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The partition.
+    pub at: Partition,
+    /// The group's generation, where there is one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub generation: Option<i32>,
+}
+
+/// Why a reader reads on from where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PositionReason {
+    /// From the group's committed offset.
+    Committed,
+    /// By `auto.offset.reset`, because there was no committed offset or it was out of range.
+    Reset,
+    /// The application asked for it.
+    Seek,
+    /// A pipeline went back to what it had committed, after an aborted transaction.
+    Rewind,
+}
+
+/// A reader will read on from `position`, whatever it read before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The partition.
+    pub at: Partition,
+    /// Offset of the next record to read.
+    pub position: i64,
+    /// Why.
+    pub reason: PositionReason,
+}
+
+/// A reader's application was given a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The partition.
+    pub at: Partition,
+    /// The record's offset.
+    pub offset: i64,
+    /// The record.
+    pub id: Identity,
+}
+
+/// Why a committed offset changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MoveCause {
+    /// A plain commit of a client.
+    Commit {
+        /// Client.
+        c: u32,
+        /// Incarnation.
+        i: u32,
+        /// Generation that the request carried, where there was one.
+        #[serde(default, skip_serializing_if = "is_default")]
+        generation: Option<i32>,
+    },
+    /// A commit marker made a transaction's offset take effect.
+    Marker {
+        /// Producer id.
+        pid: i64,
+        /// Producer epoch of the marker.
+        epoch: i16,
+    },
+    /// The offset was deleted; `offset` is -1.
+    Tombstone,
+    /// A new coordinator loaded it: it must be what it was.
+    Reload,
+}
+
+/// White box: the group's committed offset of a partition took a value (durably: it would survive a failover).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OffsetMoved {
+    /// Time.
+    pub t: u64,
+    /// Group.
+    pub group: u32,
+    /// Input partition.
+    pub at: Partition,
+    /// The value; -1 when deleted.
+    pub offset: i64,
+    /// Why.
+    pub cause: MoveCause,
+}
+
+/// Why a coordinator decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionCause {
+    /// A client's request to end the transaction.
+    Request,
+    /// The transaction timed out.
+    Timeout,
+    /// A producer with the same transactional id initialised itself.
+    Init,
+}
+
+/// White box: the coordinator decided a transaction (its decision is durable).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// Time.
+    pub t: u64,
+    /// Any client with the transactional id.
+    pub c: u32,
+    /// Producer id.
+    pub pid: i64,
+    /// Producer epoch.
+    pub epoch: i16,
+    /// Commit, or abort.
+    pub commit: bool,
+    /// Why.
+    pub cause: DecisionCause,
+}
+
+/// White box: state that differs from a replay of the log that it is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Divergence<'a> {
+    /// Time.
+    pub t: u64,
+    /// Which state, of which node.
+    #[serde(borrow)]
+    pub what: Text<'a>,
+    /// What the replay gives.
+    #[serde(borrow)]
+    pub expected: Text<'a>,
+    /// What the live state is.
+    #[serde(borrow)]
+    pub found: Text<'a>,
+}
+
+/// White box: what a replica has at an offset below its high watermark: one event for each batch and replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replica {
+    /// Time.
+    pub t: u64,
+    /// The partition.
+    pub at: Partition,
+    /// Offset of the batch's first record.
+    pub offset: i64,
+    /// The replica: a broker's id.
+    pub replica: i32,
+    /// Leader epoch of the batch.
+    pub leader_epoch: i32,
+    /// Any hash of the batch's content.
+    pub fingerprint: u64,
+}
+
+/// What a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchKind {
+    /// Records outside a transaction.
+    Data,
+    /// Records within a transaction.
+    TxnData,
+    /// A commit marker.
+    CommitMarker,
+    /// An abort marker.
+    AbortMarker,
+}
+
+/// White box: a leader appended a batch. At an offset below the previous end the log was truncated to it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appended {
+    /// Time.
+    pub t: u64,
+    /// The partition.
+    pub at: Partition,
+    /// Offset of the first record.
+    pub base: i64,
+    /// Number of offsets.
+    pub count: u32,
+    /// Producer id; -1 for none.
+    pub pid: i64,
+    /// Producer epoch; -1 for none.
+    pub epoch: i16,
+    /// Sequence of the first record; -1 for none.
+    pub sequence: i32,
+    /// Leader epoch.
+    pub leader_epoch: i32,
+    /// What it is.
+    pub kind: BatchKind,
+}
+
+/// Final read: the state of a partition when the run ended. Precedes the [`Final`] events of the partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// Time.
+    pub t: u64,
+    /// The partition.
+    pub at: Partition,
+    /// First offset that is still there.
+    pub start: i64,
+    /// Last stable offset.
+    pub lso: i64,
+    /// High watermark.
+    pub hw: i64,
+    /// Log end offset.
+    pub leo: i64,
+}
+
+/// Final read: one record of the log, markers excluded, in offset order within the partition, from the log start to the
+/// high watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Final {
+    /// The partition.
+    pub at: Partition,
+    /// Offset.
+    pub offset: i64,
+    /// The record.
+    pub id: Identity,
+    /// Producer id; -1 for none.
+    #[serde(default = "minus_one", skip_serializing_if = "is_minus_one")]
+    pub pid: i64,
+    /// Producer epoch; -1 for none.
+    #[serde(default = "minus_one_16", skip_serializing_if = "is_minus_one_16")]
+    pub epoch: i16,
+    /// Whether a reader at read_committed that starts now is given it.
+    pub visible: bool,
+}
+
+/// Liveness: a transaction that should have ended by now is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenTransaction<'a> {
+    /// Time.
+    pub t: u64,
+    /// A client with the transactional id, where it is known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub c: Option<u32>,
+    /// Producer id.
+    pub pid: i64,
+    /// Producer epoch.
+    pub epoch: i16,
+    /// Since when, if known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub since: Option<u64>,
+    /// Who should have ended it, and why it did not.
+    #[serde(borrow)]
+    pub culprit: Text<'a>,
+}
+
+/// Liveness: the last stable offset of a partition has not reached its high watermark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stalled<'a> {
+    /// Time.
+    pub t: u64,
+    /// The partition.
+    pub at: Partition,
+    /// Last stable offset.
+    pub lso: i64,
+    /// High watermark.
+    pub hw: i64,
+    /// What holds it.
+    #[serde(borrow)]
+    pub culprit: Text<'a>,
+}
+
+/// Liveness: a pipeline (or another member of a group) has not read its input to the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undrained<'a> {
+    /// Time.
+    pub t: u64,
+    /// A client of the pipeline.
+    pub c: u32,
+    /// Input partition.
+    pub at: Partition,
+    /// The group's committed offset.
+    pub position: i64,
+    /// Where it should have arrived.
+    pub end: i64,
+    /// What holds it.
+    #[serde(borrow)]
+    pub culprit: Text<'a>,
+}
+
+/// Liveness: the run went over its budget, or time stood still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stuck<'a> {
+    /// Time.
+    pub t: u64,
+    /// The busiest machine, and what it was busy with.
+    #[serde(borrow)]
+    pub culprit: Text<'a>,
+}
+
+/// One line of a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event<'a> {
+    /// Preamble: a topic.
+    #[serde(borrow)]
+    Topic(Topic<'a>),
+    /// Preamble: a group.
+    Group(Group<'a>),
+    /// Preamble: a client.
+    Client(Box<Client<'a>>),
+    /// Preamble: a promise.
+    Promise(Promise<'a>),
+
+    /// A record was handed to `send()`.
+    Send(Send),
+    /// A send was acknowledged.
+    Ack(Ack),
+    /// A send failed: the record was not written and will not be.
+    Fail(SendError<'a>),
+    /// The outcome of a send stays unknown: the record was written, or not, or will yet be.
+    Unknown(SendError<'a>),
+    /// A transaction began.
+    Begin(Begin),
+    /// Offsets were made part of a transaction.
+    TxnOffsets(TxnOffsets),
+    /// Commit or abort was invoked.
+    Ending(Ending),
+    /// Commit or abort returned.
+    Ended(Ended<'a>),
+    /// The producer is fenced for good.
+    Fenced(Fenced<'a>),
+    /// Producer id and epoch of a client.
+    Epoch(Epoch),
+    /// A plain offset commit was invoked.
+    Commit(Commit),
+    /// A plain offset commit returned.
+    CommitResult(CommitResult<'a>),
+    /// A reader was given a partition.
+    Assigned(Assignment),
+    /// A partition was taken from a reader.
+    Revoked(Assignment),
+    /// A reader reads on from somewhere.
+    Position(Position),
+    /// A reader was given a record.
+    Read(Read),
+
+    /// White box: a committed offset took a value.
+    OffsetMoved(OffsetMoved),
+    /// White box: a transaction was decided.
+    Decided(Decided),
+    /// White box: state differs from its log.
+    Divergence(Divergence<'a>),
+    /// White box: a replica's batch.
+    Replica(Replica),
+    /// White box: a leader appended a batch.
+    Appended(Appended),
+
+    /// Final read: a partition.
+    End(End),
+    /// Final read: a record.
+    Final(Final),
+    /// Liveness: a transaction stays open.
+    OpenTransaction(OpenTransaction<'a>),
+    /// Liveness: a last stable offset stays behind.
+    Stalled(Stalled<'a>),
+    /// Liveness: a pipeline stays behind.
+    Undrained(Undrained<'a>),
+    /// Liveness: the run itself did not end.
+    Stuck(Stuck<'a>),
+}
+
+impl Event<'_> {
+    /// When it happened, for timed events.
+    pub fn time(&self) -> Option<u64> {
+        Some(match self {
+            Event::Topic(_) | Event::Group(_) | Event::Client(_) | Event::Promise(_) | Event::Final(_) => return None,
+            Event::Send(e) => e.t,
+            Event::Ack(e) => e.t,
+            Event::Fail(e) | Event::Unknown(e) => e.t,
+            Event::Begin(e) => e.t,
+            Event::TxnOffsets(e) => e.t,
+            Event::Ending(e) => e.t,
+            Event::Ended(e) => e.t,
+            Event::Fenced(e) => e.t,
+            Event::Epoch(e) => e.t,
+            Event::Commit(e) => e.t,
+            Event::CommitResult(e) => e.t,
+            Event::Assigned(e) | Event::Revoked(e) => e.t,
+            Event::Position(e) => e.t,
+            Event::Read(e) => e.t,
+            Event::OffsetMoved(e) => e.t,
+            Event::Decided(e) => e.t,
+            Event::Divergence(e) => e.t,
+            Event::Replica(e) => e.t,
+            Event::Appended(e) => e.t,
+            Event::End(e) => e.t,
+            Event::OpenTransaction(e) => e.t,
+            Event::Stalled(e) => e.t,
+            Event::Undrained(e) => e.t,
+            Event::Stuck(e) => e.t,
+        })
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn two() -> u8 {
+    2
+}
+
+fn is_two(version: &u8) -> bool {
+    *version == 2
+}
+
+fn minus_one() -> i64 {
+    -1
+}
+
+fn is_minus_one(id: &i64) -> bool {
+    *id == -1
+}
+
+fn minus_one_16() -> i16 {
+    -1
+}
+
+fn is_minus_one_16(epoch: &i16) -> bool {
+    *epoch == -1
+}

@@ -1,0 +1,12 @@
+//! The history: the only evidence that the checker sees.
+
+pub mod event;
+pub mod jsonl;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{Event, Identity, Partition, Sink};
+pub use jsonl::{Header, HistoryError, Writer, read};
+pub use validate::Validator;

@@ -1,0 +1,172 @@
+//! Whether a history makes sense line by line: numbers declared before they are used, time that does not go back.
+
+use super::event::*;
+
+/// The largest number that a preamble may hand out, and the largest incarnation. Tables are indexed by them.
+pub const LARGEST_NUMBER: u32 = 1 << 20;
+
+/// Checks each event against those before it. A simulator's history holds these rules by construction; one that was
+/// read from a file is checked, so that the checker can rely on them.
+#[derive(Clone, Debug, Default)]
+pub struct Validator {
+    /// Number of partitions by topic; 0 where not declared.
+    topics: Vec<u32>,
+    groups: Vec<bool>,
+    clients: Vec<bool>,
+    ended: Vec<Vec<bool>>,
+    now: u64,
+}
+
+impl Validator {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    #[inline]
+    pub fn check(&mut self, event: &Event<'_>) -> Result<(), String> {
+        if let Some(t) = event.time() {
+            if t < self.now {
+                return Err(format!("time goes back from {} to {t}", self.now));
+            }
+            self.now = t;
+        }
+        match event {
+            Event::Topic(e) => self.declare_topic(e),
+            Event::Group(e) => declare(&mut self.groups, e.id, "group"),
+            Event::Client(e) => {
+                declare(&mut self.clients, e.id, "client")?;
+                e.inputs.iter().chain(&e.outputs).try_for_each(|topic| self.topic(*topic))?;
+                e.group.map_or(Ok(()), |group| self.group(group))
+            }
+            Event::Promise(e) => e.topic.map_or(Ok(()), |topic| self.topic(topic)),
+            Event::Send(e) => {
+                self.client(e.c, e.i)?;
+                match e.partition {
+                    Some(partition) => self.partition(Partition::new(e.topic, partition)),
+                    None => self.topic(e.topic),
+                }
+            }
+            Event::Ack(e) => self.client(e.c, e.i).and_then(|()| self.partition(e.at)),
+            Event::Fail(e) | Event::Unknown(e) => self.client(e.c, e.i),
+            Event::Begin(e) => self.client(e.c, e.i),
+            Event::TxnOffsets(e) => {
+                self.client(e.c, e.i).and_then(|()| self.group(e.group)).and_then(|()| self.offset(e.at, e.next))
+            }
+            Event::Ending(e) => self.client(e.c, e.i),
+            Event::Ended(e) => self.client(e.c, e.i),
+            Event::Fenced(e) => self.client(e.c, e.i),
+            Event::Epoch(e) => self.client(e.c, e.i),
+            Event::Commit(e) => {
+                self.client(e.c, e.i).and_then(|()| self.group(e.group)).and_then(|()| self.offset(e.at, e.next))
+            }
+            Event::CommitResult(e) => self.client(e.c, e.i),
+            Event::Assigned(e) | Event::Revoked(e) => self.client(e.c, e.i).and_then(|()| self.partition(e.at)),
+            Event::Position(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.position)),
+            Event::Read(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.offset)),
+            Event::OffsetMoved(e) => self.group(e.group).and_then(|()| self.partition(e.at)),
+            Event::Decided(e) => self.client(e.c, 0),
+            Event::Divergence(_) | Event::Stuck(_) => Ok(()),
+            Event::Replica(e) => self.offset(e.at, e.offset),
+            Event::Appended(e) if e.count > LARGEST_NUMBER => {
+                Err(format!("a batch of {} records: expected at most {LARGEST_NUMBER}", e.count))
+            }
+            Event::Appended(e) => self.offset(e.at, e.base),
+            Event::End(e) => self.end(e),
+            Event::Final(e) => {
+                self.offset(e.at, e.offset)?;
+                if self.ended[e.at.topic as usize][e.at.partition as usize] {
+                    return Ok(());
+                }
+                Err(format!("the final read of partition {:?} has no 'end' line before it", <(u32, u32)>::from(e.at)))
+            }
+            Event::OpenTransaction(e) => e.c.map_or(Ok(()), |c| self.client(c, 0)),
+            Event::Stalled(e) => self.partition(e.at),
+            Event::Undrained(e) => self.client(e.c, 0).and_then(|()| self.partition(e.at)),
+        }
+    }
+
+    fn declare_topic(&mut self, topic: &Topic<'_>) -> Result<(), String> {
+        if topic.id > LARGEST_NUMBER || topic.partitions > LARGEST_NUMBER || topic.partitions == 0 {
+            return Err(format!(
+                "topic number {} and partition count {}: expected at most {LARGEST_NUMBER}, and at least one partition",
+                topic.id, topic.partitions
+            ));
+        }
+        let id = topic.id as usize;
+        if self.topics.len() <= id {
+            self.topics.resize(id + 1, 0);
+            self.ended.resize(id + 1, Vec::new());
+        }
+        if self.topics[id] != 0 {
+            return Err(format!("topic {id} is declared twice"));
+        }
+        self.topics[id] = topic.partitions;
+        self.ended[id] = vec![false; topic.partitions as usize];
+        Ok(())
+    }
+
+    fn end(&mut self, end: &End) -> Result<(), String> {
+        self.partition(end.at)?;
+        if !(0 <= end.start && end.start <= end.hw && end.lso <= end.hw && end.hw <= end.leo) {
+            return Err(format!(
+                "expected start <= hw, lso <= hw <= leo; found start {}, lso {}, hw {}, leo {}",
+                end.start, end.lso, end.hw, end.leo
+            ));
+        }
+        self.ended[end.at.topic as usize][end.at.partition as usize] = true;
+        Ok(())
+    }
+
+    #[inline]
+    fn topic(&self, topic: u32) -> Result<(), String> {
+        match self.topics.get(topic as usize) {
+            Some(partitions) if *partitions > 0 => Ok(()),
+            _ => Err(format!("topic {topic} is not declared")),
+        }
+    }
+
+    #[inline]
+    fn partition(&self, at: Partition) -> Result<(), String> {
+        self.topic(at.topic)?;
+        if at.partition < self.topics[at.topic as usize] {
+            return Ok(());
+        }
+        Err(format!("topic {} has {} partitions, not {}", at.topic, self.topics[at.topic as usize], at.partition + 1))
+    }
+
+    #[inline]
+    fn offset(&self, at: Partition, offset: i64) -> Result<(), String> {
+        self.partition(at)?;
+        if offset >= 0 { Ok(()) } else { Err(format!("offset {offset} is negative")) }
+    }
+
+    #[inline]
+    fn group(&self, group: u32) -> Result<(), String> {
+        match self.groups.get(group as usize) {
+            Some(true) => Ok(()),
+            _ => Err(format!("group {group} is not declared")),
+        }
+    }
+
+    #[inline]
+    fn client(&self, client: u32, incarnation: u32) -> Result<(), String> {
+        match self.clients.get(client as usize) {
+            Some(true) if incarnation <= LARGEST_NUMBER => Ok(()),
+            Some(true) => Err(format!("incarnation {incarnation}: expected at most {LARGEST_NUMBER}")),
+            _ => Err(format!("client {client} is not declared")),
+        }
+    }
+}
+
+fn declare(table: &mut Vec<bool>, id: u32, what: &str) -> Result<(), String> {
+    if id > LARGEST_NUMBER {
+        return Err(format!("{what} number {id}: expected at most {LARGEST_NUMBER}"));
+    }
+    if table.len() <= id as usize {
+        table.resize(id as usize + 1, false);
+    }
+    if core::mem::replace(&mut table[id as usize], true) {
+        return Err(format!("{what} {id} is declared twice"));
+    }
+    Ok(())
+}

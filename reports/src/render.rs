@@ -1,0 +1,154 @@
+//! A report as text for a terminal.
+
+use core::fmt::Write;
+
+use crate::report::{Report, TopicAccount, Verdict, Violation};
+
+const COLUMNS: [&str; 6] = ["topic", "input", "visible", "duplicates", "lost", "leaked"];
+
+impl Report {
+    /// The verdict as a sentence, a table of the output topics, what was found with its proofs, and the notes.
+    pub fn render_text(&self) -> String {
+        let mut out = self.sentence();
+        out.push('\n');
+        if !self.topics.is_empty() {
+            out.push('\n');
+            table(&mut out, &self.topics);
+        }
+        for violation in &self.violations {
+            out.push('\n');
+            found(&mut out, violation, "");
+        }
+        for violation in &self.allowed {
+            out.push('\n');
+            found(&mut out, violation, ", allowed by the promise");
+        }
+        for note in &self.notes {
+            let _ = write!(out, "\nnote: {note}");
+        }
+        if !self.notes.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
+    /// The verdict as a sentence.
+    pub fn sentence(&self) -> String {
+        let kinds = || {
+            let list = self.violations.iter().map(|v| format!("{} {}", thousands(v.count), v.kind));
+            list.collect::<Vec<_>>().join(", ")
+        };
+        match self.verdict {
+            Verdict::Clean => "verdict: clean: what should be there is there once, and nothing else is".to_owned(),
+            Verdict::Stuck => {
+                format!("verdict: stuck: nothing wrong was seen, but not everything finished: {}", kinds())
+            }
+            Verdict::Violated => format!("verdict: violated: {}", kinds()),
+        }
+    }
+}
+
+fn found(out: &mut String, violation: &Violation, remark: &str) {
+    let _ = writeln!(out, "{}: {}{remark}", violation.kind, thousands(violation.count));
+    for proof in core::iter::once(&violation.proof).chain(&violation.further) {
+        let _ = writeln!(out, "  - {}", proof.sentence);
+    }
+    // One proof may stand for several cases (copies of one record).
+    let shown = 1 + violation.further.len() as u64;
+    if violation.count > shown && !violation.further.is_empty() {
+        let _ = writeln!(out, "  - ...");
+    }
+}
+
+fn table(out: &mut String, topics: &[TopicAccount]) {
+    let rows: Vec<[String; 6]> = topics
+        .iter()
+        .map(|t| {
+            let [input, visible, duplicates, lost, leaked] =
+                [t.input, t.visible, t.duplicates, t.lost, t.leaked].map(thousands);
+            [t.name.clone(), input, visible, duplicates, lost, leaked]
+        })
+        .collect();
+    let width = |n: usize| {
+        let widest = rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
+        widest.max(COLUMNS[n].len())
+    };
+    let widths: [usize; 6] = core::array::from_fn(width);
+    let mut line = |cells: [&str; 6]| {
+        let _ = write!(out, "{:<width$}", cells[0], width = widths[0]);
+        for (cell, width) in cells.iter().zip(widths).skip(1) {
+            let _ = write!(out, "  {cell:>width$}");
+        }
+        out.push('\n');
+    };
+    line(COLUMNS);
+    for row in &rows {
+        line(core::array::from_fn(|n| row[n].as_str()));
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Kind, Proof};
+
+    #[test]
+    fn a_report_reads_like_this() {
+        let proof = |sentence: &str| Proof { sentence: sentence.into(), ..Proof::default() };
+        let report = Report {
+            verdict: Verdict::Violated,
+            violations: vec![Violation {
+                kind: Kind::Duplicate,
+                count: 3000,
+                proof: proof("one"),
+                further: vec![proof("two")],
+            }],
+            allowed: vec![Violation { kind: Kind::LateRequest, count: 1, proof: proof("three"), further: vec![] }],
+            topics: vec![
+                TopicAccount { name: "orders".into(), input: 3000, visible: 3000, ..TopicAccount::default() },
+                TopicAccount { name: "out".into(), input: 3000, visible: 6000, duplicates: 3000, lost: 0, leaked: 7 },
+            ],
+            notes: vec!["four".into()],
+            events: 9,
+        };
+        let expected = "\
+verdict: violated: 3,000 duplicate
+
+topic   input  visible  duplicates  lost  leaked
+orders  3,000    3,000           0     0       0
+out     3,000    6,000       3,000     0       7
+
+duplicate: 3,000
+  - one
+  - two
+  - ...
+
+late-request: 1, allowed by the promise
+  - three
+
+note: four
+";
+        assert_eq!(report.render_text(), expected);
+        let json = serde_json::to_string(&report).expect("serializes");
+        assert!(json.starts_with(r#"{"verdict":"violated","violations":[{"kind":"duplicate","count":3000,"proof":{"#));
+        assert_eq!(serde_json::from_str::<Report>(&json).expect("is read back"), report);
+    }
+
+    #[test]
+    fn digits_are_grouped() {
+        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

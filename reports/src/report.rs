@@ -1,0 +1,223 @@
+//! The verdict on a history, and what it rests on.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::Identity;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident;)*) => {
+        /// What can be wrong with a history.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Kind { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
+
+        impl Kind {
+            /// Every kind, in the order of a report.
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant),*];
+
+            /// Its name in reports, expectations and promises.
+            pub const fn name(self) -> &'static str { match self { $(Kind::$variant => $name,)* } }
+
+            /// Safety or liveness.
+            pub const fn class(self) -> Class { match self { $(Kind::$variant => Class::$class,)* } }
+        }
+    };
+}
+
+/// What kind of promise a finding breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Something happened that must not.
+    Safety,
+    /// Something that must happen did not.
+    Liveness,
+}
+
+kinds! {
+    /// A record is visible more than once. Counted: extra copies.
+    Duplicate = "duplicate", Safety;
+    /// A record that was acknowledged, or whose transaction's commit returned success, is not readable.
+    Loss = "loss", Safety;
+    /// A plain pipeline committed past an input whose output is not there.
+    LostProcessing = "lost-processing", Safety;
+    /// A reader was given a record of an aborted transaction, or it is visible in the end.
+    AbortedVisible = "aborted-visible", Safety;
+    /// A read_committed reader was given a record before the commit of its transaction was asked for.
+    UncommittedVisible = "uncommitted-visible", Safety;
+    /// Part of a transaction is visible without the rest. Counted: transactions.
+    TornTransaction = "torn-transaction", Safety;
+    /// One producer's records are stored in a partition in another order than it sent them.
+    OrderViolated = "order-violated", Safety;
+    /// An exactly-once pipeline's offset is committed past an input, whose outputs are not visible.
+    OffsetsWithoutOutputs = "offsets-without-outputs", Safety;
+    /// An exactly-once pipeline's outputs are visible, the offset of their input is not committed.
+    OutputsWithoutOffsets = "outputs-without-offsets", Safety;
+    /// One offset had two values: at two times, for two readers, or on two replicas.
+    TwoValues = "two-values", Safety;
+    /// A fenced producer or member of a group still had an effect.
+    FencedEffect = "fenced-effect", Safety;
+    /// A reader passed a visible record without being given it.
+    ReaderSkipped = "reader-skipped", Safety;
+    /// A reader was given records again, or in another order than the log's, without having gone back.
+    ReaderBackwards = "reader-backwards", Safety;
+    /// An error that means "it did not happen" was returned for something that did.
+    FalseFailure = "false-failure", Safety;
+    /// A committed offset moved to where no client asked for, went back, or vanished.
+    CommittedOffsetMoved = "committed-offset-moved", Safety;
+    /// State differs from what a replay of its log gives.
+    StateDivergence = "state-divergence", Safety;
+    /// A record is visible that nobody sent.
+    Phantom = "phantom", Safety;
+    /// Named exception: an idempotent producer raised its epoch and sent a batch of unknown outcome again, and the
+    /// first one had been stored (§5.6). Counted: extra copies.
+    EpochBumpDuplicate = "epoch-bump-duplicate", Safety;
+    /// Named exception: a request of a client below transaction version 2 arrived late and ended its next transaction.
+    LateRequest = "late-request", Safety;
+    /// A transaction stays open.
+    HangingTransaction = "hanging-transaction", Liveness;
+    /// A last stable offset stays below its high watermark.
+    StalledLso = "stalled-lso", Liveness;
+    /// A pipeline stays behind its input.
+    UndrainedPipeline = "undrained-pipeline", Liveness;
+    /// The run itself does not end.
+    StuckRun = "stuck-run", Liveness;
+}
+
+impl Kind {
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Kind> {
+        Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing wrong.
+    Clean,
+    /// Something did not finish; nothing else is wrong.
+    Stuck,
+    /// Something happened that must not.
+    Violated,
+}
+
+impl Verdict {
+    /// Exit code of a command that judges one run.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Clean => 0,
+            Verdict::Violated => 1,
+            Verdict::Stuck => 3,
+        }
+    }
+
+    /// As in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Clean => "clean",
+            Verdict::Stuck => "stuck",
+            Verdict::Violated => "violated",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One case of something wrong, in terms that can be looked up in the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The case as a sentence.
+    pub sentence: String,
+    /// The record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Identity>,
+    /// Name of the topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Where: partition and offset, in the order in which the sentence names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offsets: Vec<(u32, i64)>,
+    /// Names of the clients concerned, each with its incarnation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<(String, u32)>,
+    /// Ordinal of the transaction, within the first client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<u64>,
+    /// Virtual times, nanoseconds, in the order in which the sentence names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<u64>,
+}
+
+/// Everything of one kind that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// What is wrong.
+    pub kind: Kind,
+    /// How many cases.
+    pub count: u64,
+    /// The first case.
+    pub proof: Proof,
+    /// A few more cases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Proof>,
+}
+
+/// The account of one output topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicAccount {
+    /// Name.
+    pub name: String,
+    /// Distinct records that should be there.
+    pub input: u64,
+    /// Records that a reader at read_committed is given in the end, copies included.
+    pub visible: u64,
+    /// Copies beyond the first.
+    pub duplicates: u64,
+    /// Records that should be there and are not.
+    pub lost: u64,
+    /// Aborted or uncommitted records that are visible or that some reader was given.
+    pub leaked: u64,
+}
+
+/// The judgement on a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// In one word.
+    pub verdict: Verdict,
+    /// What was found wrong, in the order of [`Kind::ALL`].
+    pub violations: Vec<Violation>,
+    /// What was found and the promise allows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<Violation>,
+    /// Each output topic.
+    pub topics: Vec<TopicAccount>,
+    /// What could not be judged, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Number of events judged.
+    pub events: u64,
+}
+
+impl Report {
+    /// How many cases of `kind` are held against the verdict.
+    pub fn count(&self, kind: Kind) -> u64 {
+        self.violations.iter().find(|violation| violation.kind == kind).map_or(0, |violation| violation.count)
+    }
+
+    /// The account of the topic named `name`.
+    pub fn topic(&self, name: &str) -> Option<&TopicAccount> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+}

@@ -1,0 +1,209 @@
+//! Client nodes: an application with its producer, consumer or pipeline.
+
+mod pipeline;
+mod producer;
+mod reader;
+mod reading;
+
+use fencepost_protocol::ids::TopicPartition;
+use fencepost_protocol::io::{NetInput, Outputs};
+use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::history::event as h;
+
+use crate::history::History;
+use crate::plan::{Plan, ProducerPlan};
+
+pub use pipeline::PipelineClient;
+pub use producer::ProducerClient;
+pub use reader::ReaderClient;
+
+/// The application of a client node.
+#[expect(clippy::large_enum_variant, reason = "a client is allocated once")]
+pub enum Client {
+    /// Sends a workload's records.
+    Producer(ProducerClient),
+    /// Reads, processes, writes.
+    Pipeline(PipelineClient),
+    /// Reads.
+    Reader(ReaderClient),
+}
+
+macro_rules! each {
+    ($self:expr, $client:ident => $call:expr) => {
+        match $self {
+            Client::Producer($client) => $call,
+            Client::Pipeline($client) => $call,
+            Client::Reader($client) => $call,
+        }
+    };
+}
+
+impl Client {
+    /// Name of the node.
+    pub fn name(&self) -> &str {
+        each!(self, c => c.name())
+    }
+
+    /// When the process first runs.
+    pub fn starts_at(&self) -> Span {
+        each!(self, c => c.starts_at())
+    }
+
+    /// How long after a crash the process runs again, where the fault does not say.
+    pub fn restarts_after(&self) -> Option<Span> {
+        each!(self, c => c.restarts_after())
+    }
+
+    /// What the history's preamble says of it; numbers are filled in later.
+    pub fn declare(&self, plan: &Plan) -> h::Client<'static> {
+        each!(self, c => c.declare(plan))
+    }
+
+    /// Its consumer group.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Client::Producer(_) => None,
+            Client::Pipeline(c) => Some(c.group()),
+            Client::Reader(c) => c.group(),
+        }
+    }
+
+    /// All partitions of what it reads.
+    pub fn input_partitions(&self) -> Vec<TopicPartition> {
+        match self {
+            Client::Producer(_) => Vec::new(),
+            Client::Pipeline(c) => c.input_partitions(),
+            Client::Reader(c) => c.input_partitions(),
+        }
+    }
+
+    /// Next offset to be processed of each partition that it owns.
+    pub fn positions(&self) -> Vec<(TopicPartition, i64)> {
+        match self {
+            Client::Producer(_) => Vec::new(),
+            Client::Pipeline(c) => c.positions(),
+            Client::Reader(c) => c.positions(),
+        }
+    }
+
+    /// Whether its consumer is at read_committed.
+    pub fn reads_committed(&self) -> bool {
+        match self {
+            Client::Producer(_) => false,
+            Client::Pipeline(c) => c.reads_committed(),
+            Client::Reader(c) => c.reads_committed(),
+        }
+    }
+
+    /// Whether its own input (a workload) is used up; pipelines and readers have none of their own.
+    pub fn has_finished_its_input(&self) -> bool {
+        match self {
+            Client::Producer(c) => c.is_finished(),
+            _ => true,
+        }
+    }
+
+    /// Whether nothing that it began is unfinished.
+    pub fn is_idle(&self) -> bool {
+        match self {
+            Client::Producer(c) => c.is_finished(),
+            Client::Pipeline(c) => c.is_idle(),
+            Client::Reader(_) => true,
+        }
+    }
+
+    /// The process begins to run.
+    pub fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        each!(self, c => c.start(now, incarnation, out, history));
+    }
+
+    /// Something happened on one of its connections.
+    pub fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        each!(self, c => c.net(now, input, out, history));
+    }
+
+    /// A deadline has come.
+    pub fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        each!(self, c => c.wake(now, out, history));
+    }
+
+    /// Its next deadline.
+    pub fn next_deadline(&self) -> Instant {
+        each!(self, c => c.next_deadline())
+    }
+
+    /// Its process is killed: what was under way stays unknown.
+    pub fn crash(&mut self, now: Now, history: &mut History<'_>) {
+        each!(self, c => c.crash(now, history));
+    }
+
+    /// The run is over: what is under way stays unknown.
+    pub fn end_of_run(&mut self, now: Now, history: &mut History<'_>) {
+        each!(self, c => c.crash(now, history));
+    }
+}
+
+/// The clients of a plan.
+pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for (workload, producer) in plan.producers.iter().enumerate() {
+        clients.push(Client::Producer(ProducerClient::new(plan, producer, workload as u32, root_seed)));
+    }
+    for pipeline in &plan.pipelines {
+        for member in 1..=pipeline.members {
+            clients.push(Client::Pipeline(PipelineClient::new(plan, pipeline, member)));
+        }
+    }
+    for reader in &plan.readers {
+        for member in 1..=reader.members {
+            clients.push(Client::Reader(ReaderClient::new(plan, reader, member)));
+        }
+    }
+    clients
+}
+
+/// Names of the clients of a plan.
+pub fn names(plan: &Plan) -> Vec<String> {
+    let mut names: Vec<String> = plan.producers.iter().map(|p| p.name.clone()).collect();
+    for (name, members) in
+        plan.pipelines.iter().map(|p| (&p.name, p.members)).chain(plan.readers.iter().map(|r| (&r.name, r.members)))
+    {
+        names.extend((1..=members).map(|m| member_name(name, m, members)));
+    }
+    names
+}
+
+/// `enrich-1` to `enrich-n`; a single member bears the plain name. As many digits as keep names in the order of numbers.
+pub(crate) fn member_name(name: &str, member: u32, members: u32) -> String {
+    if members == 1 {
+        return name.to_string();
+    }
+    let width = members.to_string().len();
+    format!("{name}-{member:0width$}")
+}
+
+/// Id of a topic of the plan.
+pub(crate) fn topic_id(plan: &Plan, name: &str) -> fencepost_protocol::ids::TopicId {
+    let index = plan.topics.iter().position(|t| t.name == name).expect("the plan's topics were checked");
+    fencepost_protocol::ids::TopicId(index as u32 + 2)
+}
+
+/// All partitions of topics of the plan.
+pub(crate) fn partitions_of(plan: &Plan, topics: &[String]) -> Vec<TopicPartition> {
+    let mut all = Vec::new();
+    for name in topics {
+        let topic = topic_id(plan, name);
+        let count = plan.topics[topic.0 as usize - 2].partitions;
+        all.extend((0..count).map(|p| TopicPartition::new(topic, p)));
+    }
+    all.sort();
+    all
+}
+
+impl Plan {
+    /// When the last record of a workload is due at the earliest.
+    pub fn latest_input(&self) -> Span {
+        let end = |p: &ProducerPlan| Span(p.start.0 + p.interval.0.saturating_mul(p.source.len()));
+        self.producers.iter().map(end).max().unwrap_or(Span::ZERO)
+    }
+}

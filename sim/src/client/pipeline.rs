@@ -1,0 +1,274 @@
+//! A member of a read-process-write pipeline.
+
+use std::collections::BTreeSet;
+
+use fencepost_protocol::config::ProtocolGeneration;
+use fencepost_protocol::consumer::ConsumerEvent;
+use fencepost_protocol::error::ErrorCode;
+use fencepost_protocol::ids::{Name, NodeId, TopicPartition};
+use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
+use fencepost_protocol::message::IsolationLevel;
+use fencepost_protocol::pipeline::{
+    self as p, Guarantee, Outcome, Phase, Pipeline, PipelineConfig, PipelineEvent, SendOffsetsWith,
+};
+use fencepost_protocol::producer::Certainty;
+use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::history::event as h;
+
+use super::producer::delivery_error_name;
+use super::reading::Reading;
+use crate::history::{History, identity, isolation, partition};
+use crate::plan::{OnUnknown, PipelinePlan, Plan};
+
+/// The application.
+pub struct PipelineClient {
+    name: String,
+    start: Span,
+    restart_after: Option<Span>,
+    config: PipelineConfig,
+    group: Name,
+    input_partitions: Vec<TopicPartition>,
+    bootstrap: Vec<NodeId>,
+    transaction_version: u8,
+    pipeline: Option<Pipeline>,
+    reading: Option<Reading>,
+    client: u32,
+    incarnation: u32,
+    /// Sends that have not returned.
+    pending: BTreeSet<u64>,
+    /// The commit or abort that has not returned.
+    ending: Option<(u64, bool)>,
+}
+
+impl PipelineClient {
+    /// Member `member` of a pipeline.
+    pub fn new(all: &Plan, plan: &PipelinePlan, member: u32) -> PipelineClient {
+        let name = super::member_name(&plan.name, member, plan.members);
+        let inputs: Vec<_> = plan.inputs.iter().map(|t| super::topic_id(all, t)).collect();
+        let output = super::topic_id(all, &plan.output);
+        let mut config = PipelineConfig::new(name.as_str().into(), inputs, output, plan.guarantee);
+        config.stage = plan.stage;
+        config.outputs_per_input = plan.outputs_per_input;
+        config.on_unknown = match plan.on_unknown {
+            OnUnknown::Keep => p::OnUnknown::Keep,
+            OnUnknown::Resend => p::OnUnknown::Resend,
+        };
+        config.commit_interval_ms = plan.commit_interval.as_millis() as i64;
+        config.processing_time = plan.processing_time;
+        if plan.group_id_only {
+            config.send_offsets_with = SendOffsetsWith::GroupIdOnly;
+        }
+        config.consumer = plan.consumer.clone();
+        config.producer = plan.producer.clone();
+        if let Some(id) = &config.producer.transactional_id
+            && plan.members > 1
+        {
+            config.producer.transactional_id = Some(super::member_name(id, member, plan.members).as_str().into());
+        }
+        config.domains = all.cluster.domains;
+        let config = config.resolve().expect("the plan was checked");
+        let group = config.consumer.group_id.clone().expect("a resolved pipeline has a group");
+        PipelineClient {
+            name,
+            start: plan.start,
+            restart_after: plan.restart_after,
+            group,
+            input_partitions: super::partitions_of(all, &plan.inputs),
+            bootstrap: all.cluster.ids().collect(),
+            transaction_version: all.cluster.transaction_version,
+            pipeline: None,
+            reading: None,
+            client: 0,
+            incarnation: 0,
+            pending: BTreeSet::new(),
+            ending: None,
+            config,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn starts_at(&self) -> Span {
+        self.start
+    }
+
+    pub(super) fn restarts_after(&self) -> Option<Span> {
+        self.restart_after
+    }
+
+    pub(super) fn group(&self) -> &str {
+        &self.group
+    }
+
+    pub(super) fn input_partitions(&self) -> Vec<TopicPartition> {
+        self.input_partitions.clone()
+    }
+
+    pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
+        let Some(pipeline) = &self.pipeline else { return Vec::new() };
+        let consumer = pipeline.consumer();
+        consumer.assignment().map(|tp| (tp, consumer.position(tp).unwrap_or(0))).collect()
+    }
+
+    pub(super) fn reads_committed(&self) -> bool {
+        self.config.consumer.isolation_level == IsolationLevel::ReadCommitted
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.pipeline.as_ref().is_some_and(|p| p.is_idle() || p.phase() == Phase::Dead)
+    }
+
+    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
+        let producer = &self.config.producer;
+        let newer = producer.protocol == ProtocolGeneration::Java4 && self.transaction_version >= 2;
+        h::Client {
+            name: self.name.clone().into(),
+            kind: h::ClientKind::Pipeline,
+            isolation: isolation(self.config.consumer.isolation_level),
+            transactional_id: producer.transactional_id.as_ref().map(|t| t.to_string().into()),
+            idempotent: producer.enable_idempotence,
+            transaction_version: if newer { 2 } else { 0 },
+            inputs: self.config.inputs.iter().map(|t| t.0).collect(),
+            outputs: vec![self.config.output.0],
+            stage: self.config.stage,
+            outputs_per_input: self.config.outputs_per_input,
+            guarantee: match self.config.guarantee {
+                Guarantee::AtMostOnce => h::Guarantee::AtMostOnce,
+                Guarantee::AtLeastOnce => h::Guarantee::AtLeastOnce,
+                Guarantee::ExactlyOnceV2 => h::Guarantee::ExactlyOnce,
+            },
+            ..h::Client::default()
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        if incarnation > 0 {
+            self.incarnation += 1;
+        }
+        if self.reading.is_none() {
+            self.client = history.client_number(&self.name);
+            self.reading = Some(Reading::new(self.client, Some(history.group_number(&self.group))));
+        }
+        let mut config = self.config.clone();
+        config.incarnation = self.incarnation;
+        let mut pipeline = Pipeline::new(config, self.bootstrap.clone());
+        pipeline.start(now, out);
+        self.pipeline = Some(pipeline);
+        self.take_events(now, history);
+    }
+
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.pipeline.as_ref().map_or(Instant::NEVER, |p| p.next_deadline())
+    }
+
+    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.net(now, input, out);
+            self.take_events(now, history);
+        }
+    }
+
+    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.wake(now, out);
+            self.take_events(now, history);
+        }
+    }
+
+    fn take_events(&mut self, now: Now, history: &mut History<'_>) {
+        while let Some(event) = self.pipeline.as_mut().and_then(Pipeline::poll_event) {
+            self.event(now, event, history);
+        }
+    }
+
+    fn event(&mut self, now: Now, event: PipelineEvent, history: &mut History<'_>) {
+        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
+        let reading = self.reading.as_mut().expect("a running pipeline was started");
+        match event {
+            PipelineEvent::Consumer(event @ (ConsumerEvent::Revoked { .. } | ConsumerEvent::Lost { .. })) => {
+                reading.event(now, i, event, history);
+            }
+            PipelineEvent::Consumer(event) => reading.event(now, i, event, history),
+            PipelineEvent::Rewound { tp, position } => {
+                let reason = h::PositionReason::Rewind;
+                history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
+            }
+            PipelineEvent::Read(records) => reading.records(now, i, &records, history),
+            PipelineEvent::Sent { op, topic, origin, n } => {
+                self.pending.insert(op);
+                let id = identity(&origin);
+                history.write(&h::Event::Send(h::Send { t, c, i, op, topic: topic.0, partition: None, id, n }));
+            }
+            PipelineEvent::Delivered { op, result } => {
+                self.pending.remove(&op);
+                match result {
+                    Ok((tp, offset)) => {
+                        history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset }));
+                    }
+                    Err(e) => {
+                        let error = delivery_error_name(e.error).into();
+                        let failure = h::SendError { t, c, i, op, error };
+                        history.write(&match e.certainty {
+                            Certainty::Definite => h::Event::Fail(failure),
+                            Certainty::Unknown => h::Event::Unknown(failure),
+                        });
+                    }
+                }
+            }
+            PipelineEvent::Begun { n } => history.write(&h::Event::Begin(h::Begin { t, c, i, n })),
+            PipelineEvent::Offsets { n, offsets, group } => {
+                let group = history.group_number(&group.group_id);
+                for o in offsets {
+                    let (at, next) = (partition(o.tp), o.offset);
+                    history.write(&h::Event::TxnOffsets(h::TxnOffsets { t, c, i, n, group, at, next }));
+                }
+            }
+            PipelineEvent::Ending { n, commit } => {
+                self.ending = Some((n, commit));
+                history.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
+            }
+            PipelineEvent::Ended { n, commit, outcome, error } => {
+                self.ending = None;
+                let outcome = match outcome {
+                    Outcome::Ok => h::Outcome::Ok,
+                    Outcome::Failed => h::Outcome::Fail,
+                    Outcome::Unknown => h::Outcome::Unknown,
+                };
+                let error = error.map_or("", ErrorCode::name).into();
+                history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
+            }
+            PipelineEvent::ProducerFailed { error, fenced } => {
+                if fenced {
+                    history.write(&h::Event::Fenced(h::Fenced { t, c, i, error: error.name().into() }));
+                }
+            }
+            PipelineEvent::Incarnation(incarnation) => self.incarnation = incarnation,
+            PipelineEvent::Epoch(pair) => {
+                let (pid, epoch) = (pair.id, pair.epoch);
+                history.write(&h::Event::Epoch(h::Epoch { t, c, i, pid, epoch }));
+            }
+            PipelineEvent::TimedOut { .. }
+            | PipelineEvent::LocalEpochBump { .. }
+            | PipelineEvent::Halted(_)
+            | PipelineEvent::Fatal(_)
+            | PipelineEvent::Closed => {}
+        }
+    }
+
+    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+        let Some(reading) = &mut self.reading else { return };
+        self.pipeline = None;
+        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
+        for op in std::mem::take(&mut self.pending) {
+            let error = "the process ended".into();
+            history.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
+        }
+        if let Some((n, commit)) = self.ending.take() {
+            let (outcome, error) = (h::Outcome::Unknown, "the process ended".into());
+            history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
+        }
+        reading.crash(now, i, history);
+    }
+}

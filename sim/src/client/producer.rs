@@ -1,0 +1,570 @@
+//! An application that sends a workload's records, in transactions or not.
+
+use std::collections::VecDeque;
+
+use fencepost_protocol::batch::{Blob, Origin, Record};
+use fencepost_protocol::config::{Domains, ProtocolGeneration};
+use fencepost_protocol::error::ErrorCode;
+use fencepost_protocol::ids::{NodeId, TopicId};
+use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
+use fencepost_protocol::producer::{Certainty, DeliveryErrorKind, Producer, ProducerError, ProducerEvent};
+use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::history::event as h;
+
+use crate::history::{History, identity, partition};
+use crate::plan::{OnUnknown, Plan, ProducerPlan, Source};
+use crate::stream::mix;
+
+/// Pause before an application makes a new producer after a fatal error.
+const RESTART_PAUSE: Span = Span::from_millis(1_000);
+
+/// A send that has not returned.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    op: u64,
+    index: u64,
+}
+
+/// Where the application stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waiting for `initTransactions`.
+    Initializing,
+    /// Sending; within a transaction if there are any.
+    Sending,
+    /// All records of the transaction are sent; a pause before its end.
+    BeforeEnd { until: Instant },
+    /// `commitTransaction` is under way.
+    Committing,
+    /// `abortTransaction` is under way; the application wanted it, or an error made it necessary.
+    Aborting { wanted: bool },
+    /// The producer is unusable: a new one is made at that time.
+    Broken { until: Instant },
+    /// Stopped in the middle of a transaction, on purpose.
+    Abandoned,
+    /// Everything is sent and answered.
+    Finished,
+}
+
+/// The application.
+pub struct ProducerClient {
+    plan: ProducerPlan,
+    topic: TopicId,
+    workload: u32,
+    root_seed: u64,
+    bootstrap: Vec<NodeId>,
+    domains: Domains,
+    transaction_version: u8,
+    producer: Option<Producer>,
+    process_incarnation: u32,
+    incarnation: u32,
+    client: Option<u32>,
+    phase: Phase,
+    /// Next record of the workload.
+    next: u64,
+    next_due: Instant,
+    op: u64,
+    pending: VecDeque<Pending>,
+    /// Records to send again, before new ones.
+    again: VecDeque<u64>,
+    /// Ordinal of the current transaction; counts over all incarnations of the process.
+    transaction: u64,
+    /// Records of the current transaction, to be sent again if it fails.
+    in_transaction: Vec<u64>,
+    commit_invoked: bool,
+}
+
+impl ProducerClient {
+    /// The client of `plan`, which is number `workload` among the plan's producers.
+    pub fn new(all: &Plan, plan: &ProducerPlan, workload: u32, root_seed: u64) -> ProducerClient {
+        ProducerClient {
+            topic: super::topic_id(all, &plan.topic),
+            workload,
+            root_seed,
+            bootstrap: all.cluster.ids().collect(),
+            domains: all.cluster.domains,
+            transaction_version: all.cluster.transaction_version,
+            producer: None,
+            process_incarnation: 0,
+            incarnation: 0,
+            client: None,
+            phase: Phase::Initializing,
+            next: 0,
+            next_due: Instant::ZERO,
+            op: 0,
+            pending: VecDeque::new(),
+            again: VecDeque::new(),
+            transaction: 0,
+            in_transaction: Vec::new(),
+            commit_invoked: false,
+            plan: plan.clone(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    pub(super) fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    pub(super) fn restarts_after(&self) -> Option<Span> {
+        self.plan.restart_after
+    }
+
+    /// Whether everything is sent and answered (or given up on purpose).
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished | Phase::Abandoned)
+    }
+
+    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
+        let config = &self.plan.config;
+        let newer = config.protocol == ProtocolGeneration::Java4 && self.transaction_version >= 2;
+        h::Client {
+            name: self.plan.name.clone().into(),
+            kind: h::ClientKind::Producer,
+            transactional_id: config.transactional_id.as_ref().map(|t| t.to_string().into()),
+            idempotent: config.enable_idempotence,
+            transaction_version: if newer { 2 } else { 0 },
+            outputs: vec![self.topic.0],
+            ..h::Client::default()
+        }
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.plan.config.transactional_id.is_some()
+    }
+
+    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        if incarnation > 0 {
+            self.incarnation += 1;
+        }
+        self.process_incarnation = incarnation;
+        self.client.get_or_insert_with(|| history.client_number(&self.plan.name));
+        self.next_due = self.next_due.max(now.mono);
+        if self.is_finished() {
+            return;
+        }
+        self.make_producer(now, out, history);
+    }
+
+    fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        let config = self.plan.config.clone();
+        let mut producer = Producer::new(config, self.domains, self.bootstrap.clone(), vec![self.topic]);
+        if self.is_transactional() {
+            self.phase = Phase::Initializing;
+            producer.init_transactions(now, out).expect("a new producer may initialise");
+        } else {
+            self.phase = Phase::Sending;
+        }
+        self.producer = Some(producer);
+        self.advance(now, out, history);
+    }
+
+    pub(super) fn next_deadline(&self) -> Instant {
+        let own = match self.phase {
+            Phase::BeforeEnd { until } | Phase::Broken { until } => until,
+            Phase::Sending if self.has_more() && self.has_room() => self.next_due,
+            _ => Instant::NEVER,
+        };
+        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.next_deadline()))
+    }
+
+    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(producer) = &mut self.producer {
+            producer.net(now, input, out);
+        }
+        self.advance(now, out, history);
+    }
+
+    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(producer) = &mut self.producer {
+            producer.wake(now, out);
+        }
+        if let Phase::Broken { until } = self.phase
+            && now.mono >= until
+        {
+            self.incarnation += 1;
+            self.make_producer(now, out, history);
+            return;
+        }
+        self.advance(now, out, history);
+    }
+
+    fn has_more(&self) -> bool {
+        !self.again.is_empty() || self.next < self.plan.source.len()
+    }
+
+    fn has_room(&self) -> bool {
+        self.pending.len() < self.plan.window as usize
+    }
+
+    /// Does what can be done now.
+    fn advance(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        loop {
+            self.take_events(now, out, history);
+            match self.phase {
+                Phase::Sending => {
+                    if !self.send_next(now, out, history) {
+                        return;
+                    }
+                }
+                Phase::BeforeEnd { until } if now.mono >= until => self.end_transaction(now, out, history),
+                _ => return,
+            }
+        }
+    }
+
+    /// Sends one record, or ends the transaction. Returns whether there may be more to do at once.
+    fn send_next(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) -> bool {
+        let per_transaction = self.plan.transaction_records as usize;
+        let full = self.is_transactional() && self.in_transaction.len() >= per_transaction.max(1);
+        let last = self.is_transactional() && !self.has_more() && !self.in_transaction.is_empty();
+        if full || last {
+            self.phase = Phase::BeforeEnd { until: now.mono + self.plan.transaction_pause };
+            return true;
+        }
+        if !self.has_more() {
+            if self.pending.is_empty() {
+                self.phase = Phase::Finished;
+            }
+            return false;
+        }
+        if !self.has_room() || now.mono < self.next_due {
+            return false;
+        }
+        if self.is_transactional() && self.in_transaction.is_empty() {
+            let producer = self.producer.as_mut().expect("there is a producer while sending");
+            if producer.begin_transaction(now, out).is_err() {
+                return false; // an error event follows or has been seen
+            }
+            self.transaction += 1;
+            let begin = h::Begin { t: now.mono.0, c: self.number(), i: self.incarnation, n: self.transaction };
+            history.write(&h::Event::Begin(begin));
+        }
+        let index = match self.again.pop_front() {
+            Some(index) => index,
+            None => {
+                let index = self.next;
+                self.next += 1;
+                index
+            }
+        };
+        self.next_due = now.mono.max(self.next_due) + self.plan.interval;
+        self.send(now, index, out, history);
+        if self.plan.abandon_transaction > 0
+            && self.transaction == u64::from(self.plan.abandon_transaction)
+            && self.in_transaction.len() * 2 >= per_transaction
+        {
+            self.phase = Phase::Abandoned;
+            return false;
+        }
+        true
+    }
+
+    fn number(&self) -> u32 {
+        self.client.expect("the client was started")
+    }
+
+    fn send(&mut self, now: Now, index: u64, out: &mut Outputs, history: &mut History<'_>) {
+        let record = self.record(index, now.wall_ms);
+        let op = self.op;
+        self.op += 1;
+        let transactional = self.is_transactional();
+        history.write(&h::Event::Send(h::Send {
+            t: now.mono.0,
+            c: self.number(),
+            i: self.incarnation,
+            op,
+            topic: self.topic.0,
+            partition: self.plan.partition,
+            id: identity(&record.origin),
+            n: transactional.then_some(self.transaction),
+        }));
+        self.pending.push_back(Pending { op, index });
+        if transactional {
+            self.in_transaction.push(index);
+        }
+        let producer = self.producer.as_mut().expect("there is a producer while sending");
+        if let Err(error) = producer.send(now, op, self.topic, self.plan.partition, record, out) {
+            self.returned(now, op, Err((error_name(error), Certainty::Definite)), history);
+        }
+    }
+
+    /// Record `index` of the workload: a pure function of (root seed, workload, index), or a line of the user's file.
+    fn record(&self, index: u64, wall_ms: i64) -> Record {
+        let origin =
+            Origin { source: Origin::SOURCE | self.workload, partition: 0, offset: index as i64, stage: 0, index: 0 };
+        let (key, value) = match &self.plan.source {
+            Source::Generated { keys, value_bytes, .. } => {
+                let id = mix(mix(self.root_seed ^ u64::from(self.workload) << 48) ^ index);
+                let key = (*keys > 0).then(|| Blob::Generated { id: id % keys.max(&1), len: 8 });
+                (key, Some(Blob::Generated { id, len: *value_bytes }))
+            }
+            Source::Lines { records, .. } => records[index as usize].clone(),
+        };
+        Record { origin, timestamp_ms: wall_ms, key, value }
+    }
+
+    // ---- what the producer says ------------------------------------------------------------------------------------
+
+    fn take_events(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        while let Some(event) = self.producer.as_mut().and_then(Producer::poll_event) {
+            match event {
+                ProducerEvent::Delivered { token, result } => {
+                    let result = result.map_err(|e| (delivery_error_name(e.error), e.certainty));
+                    self.returned(now, token, result, history);
+                }
+                ProducerEvent::EpochChanged(pair) => {
+                    let (c, i) = (self.number(), self.incarnation);
+                    let (pid, epoch) = (pair.id, pair.epoch);
+                    history.write(&h::Event::Epoch(h::Epoch { t: now.mono.0, c, i, pid, epoch }));
+                }
+                ProducerEvent::InitDone(result) => match result {
+                    Ok(()) => self.phase = Phase::Sending,
+                    Err(ProducerError::Timeout | ProducerError::Abortable(_)) => {
+                        self.call(now, out, history, Producer::init_transactions);
+                    }
+                    Err(error) => self.break_down(now, error, out, history),
+                },
+                ProducerEvent::Committed(result) => self.committed(now, result, out, history),
+                ProducerEvent::Aborted(result) => self.aborted(now, result, out, history),
+                ProducerEvent::OffsetsSent(_)
+                | ProducerEvent::Flushed
+                | ProducerEvent::Closed
+                | ProducerEvent::LocalEpochBump { .. } => {}
+            }
+        }
+        self.watch_for_errors(now, out, history);
+    }
+
+    /// Errors that no call has returned yet: a failed batch makes the transaction abortable, fencing makes it hopeless.
+    fn watch_for_errors(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        use fencepost_protocol::producer::ProducerState;
+        let Some(producer) = &self.producer else { return };
+        match (producer.state(), self.phase) {
+            (_, Phase::Broken { .. } | Phase::Abandoned | Phase::Finished) => {}
+            (ProducerState::FatalError, Phase::Sending | Phase::BeforeEnd { .. } | Phase::Initializing) => {
+                self.break_down(now, ProducerError::Fatal(ErrorCode::UnknownServerError), out, history);
+            }
+            (ProducerState::AbortableError, Phase::Sending | Phase::BeforeEnd { .. }) if self.is_transactional() => {
+                self.abort(now, false, out, history);
+            }
+            _ => {}
+        }
+    }
+
+    fn call(
+        &mut self,
+        now: Now,
+        out: &mut Outputs,
+        history: &mut History<'_>,
+        call: impl FnOnce(&mut Producer, Now, &mut Outputs) -> Result<(), ProducerError>,
+    ) {
+        let producer = self.producer.as_mut().expect("calls go to a producer");
+        if let Err(error) = call(producer, now, out) {
+            self.break_down(now, error, out, history);
+        }
+    }
+
+    fn returned(
+        &mut self,
+        now: Now,
+        op: u64,
+        result: Result<(fencepost_protocol::ids::TopicPartition, i64), (&'static str, Certainty)>,
+        history: &mut History<'_>,
+    ) {
+        let Some(position) = self.pending.iter().position(|p| p.op == op) else { return };
+        let pending = self.pending.remove(position).expect("just found");
+        let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
+        match result {
+            Ok((tp, offset)) => history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset })),
+            Err((error, certainty)) => {
+                let failure = h::SendError { t, c, i, op, error: error.into() };
+                history.write(&match certainty {
+                    Certainty::Definite => h::Event::Fail(failure),
+                    Certainty::Unknown => h::Event::Unknown(failure),
+                });
+                if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
+                    self.again.push_back(pending.index);
+                }
+            }
+        }
+    }
+
+    // ---- transactions ----------------------------------------------------------------------------------------------
+
+    fn end_transaction(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        let every = u64::from(self.plan.abort_every);
+        if every > 0 && self.transaction.is_multiple_of(every) {
+            self.abort(now, true, out, history);
+            return;
+        }
+        self.write_ending(now, true, history);
+        self.commit_invoked = true;
+        self.phase = Phase::Committing;
+        self.call_commit(now, out, history);
+    }
+
+    fn call_commit(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        let producer = self.producer.as_mut().expect("there is a producer while committing");
+        match producer.commit_transaction(now, out) {
+            Ok(()) => {}
+            Err(error) => self.committed(now, Err(error), out, history),
+        }
+    }
+
+    fn abort(&mut self, now: Now, wanted: bool, out: &mut Outputs, history: &mut History<'_>) {
+        self.write_ending(now, false, history);
+        self.phase = Phase::Aborting { wanted };
+        let producer = self.producer.as_mut().expect("there is a producer while aborting");
+        if let Err(error) = producer.abort_transaction(now, out) {
+            self.aborted(now, Err(error), out, history);
+        }
+    }
+
+    fn write_ending(&self, now: Now, commit: bool, history: &mut History<'_>) {
+        let (t, c, i, n) = (now.mono.0, self.number(), self.incarnation, self.transaction);
+        history.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
+    }
+
+    fn write_ended(&self, now: Now, commit: bool, outcome: h::Outcome, error: &'static str, history: &mut History<'_>) {
+        let (t, c, i, n) = (now.mono.0, self.number(), self.incarnation, self.transaction);
+        history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error: error.into() }));
+    }
+
+    fn committed(&mut self, now: Now, result: Result<(), ProducerError>, out: &mut Outputs, history: &mut History<'_>) {
+        match result {
+            Ok(()) => {
+                self.write_ended(now, true, h::Outcome::Ok, "", history);
+                self.in_transaction.clear();
+                self.commit_invoked = false;
+                self.phase = Phase::Sending;
+            }
+            Err(ProducerError::Timeout) => self.call_commit(now, out, history),
+            Err(ProducerError::Abortable(code)) => {
+                // EndTxn was not sent, or was refused: the transaction did not commit.
+                self.write_ended(now, true, h::Outcome::Fail, code.name(), history);
+                self.commit_invoked = false;
+                self.abort(now, false, out, history);
+            }
+            Err(error) => {
+                self.write_ended(now, true, h::Outcome::Unknown, error_name(error), history);
+                self.break_down(now, error, out, history);
+            }
+        }
+    }
+
+    fn aborted(&mut self, now: Now, result: Result<(), ProducerError>, out: &mut Outputs, history: &mut History<'_>) {
+        let Phase::Aborting { wanted } = self.phase else { return };
+        match result {
+            Ok(()) => {
+                self.write_ended(now, false, h::Outcome::Ok, "", history);
+                let records = std::mem::take(&mut self.in_transaction);
+                if !wanted {
+                    self.send_again(records);
+                }
+                self.phase = Phase::Sending;
+            }
+            Err(ProducerError::Timeout) => {
+                let producer = self.producer.as_mut().expect("there is a producer while aborting");
+                if let Err(error) = producer.abort_transaction(now, out) {
+                    self.break_down(now, error, out, history);
+                }
+            }
+            Err(error) => {
+                self.write_ended(now, false, h::Outcome::Unknown, error_name(error), history);
+                self.break_down(now, error, out, history);
+            }
+        }
+    }
+
+    /// Records of a transaction that did not commit come again, before the others.
+    fn send_again(&mut self, records: Vec<u64>) {
+        for index in records.into_iter().rev() {
+            self.again.push_front(index);
+        }
+    }
+
+    /// The producer is unusable: the application closes it and makes a new one after a pause.
+    fn break_down(&mut self, now: Now, error: ProducerError, out: &mut Outputs, history: &mut History<'_>) {
+        if let ProducerError::Fatal(code @ (ErrorCode::ProducerFenced | ErrorCode::InvalidProducerEpoch)) = error {
+            let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
+            history.write(&h::Event::Fenced(h::Fenced { t, c, i, error: code.name().into() }));
+        }
+        if let Some(mut producer) = self.producer.take() {
+            // Delivered events of what was under way come with the close.
+            let _ = producer.close(now, Span::ZERO, out);
+            while let Some(event) = producer.poll_event() {
+                if let ProducerEvent::Delivered { token, result } = event {
+                    let result = result.map_err(|e| (delivery_error_name(e.error), e.certainty));
+                    self.returned(now, token, result, history);
+                }
+            }
+        }
+        self.give_up_pending(now, history);
+        self.settle_transaction();
+        self.phase = Phase::Broken { until: now.mono + RESTART_PAUSE };
+    }
+
+    fn give_up_pending(&mut self, now: Now, history: &mut History<'_>) {
+        let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
+        for pending in std::mem::take(&mut self.pending) {
+            let error = h::SendError { t, c, i, op: pending.op, error: "the producer is gone".into() };
+            history.write(&h::Event::Unknown(error));
+            if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
+                self.again.push_back(pending.index);
+            }
+        }
+    }
+
+    /// The producer that ran the current transaction is gone: a transaction whose commit was never asked for is aborted
+    /// by the next incarnation, so its records are sent again; one whose commit has an unknown outcome is left.
+    fn settle_transaction(&mut self) {
+        let records = std::mem::take(&mut self.in_transaction);
+        if !self.commit_invoked || self.plan.on_unknown == OnUnknown::Resend {
+            self.send_again(records);
+        }
+        self.commit_invoked = false;
+    }
+
+    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+        if self.client.is_none() {
+            return; // never started
+        }
+        self.producer = None;
+        self.give_up_pending(now, history);
+        match self.phase {
+            Phase::Committing => self.write_ended(now, true, h::Outcome::Unknown, "the process ended", history),
+            Phase::Aborting { .. } => self.write_ended(now, false, h::Outcome::Unknown, "the process ended", history),
+            _ => {}
+        }
+        if !self.is_finished() {
+            self.settle_transaction();
+            self.phase = Phase::Initializing;
+        }
+    }
+}
+
+/// Name of a failure, for histories.
+pub(super) fn error_name(error: ProducerError) -> &'static str {
+    match error {
+        ProducerError::IllegalState(text) => text,
+        ProducerError::Abortable(code) | ProducerError::Fatal(code) => code.name(),
+        ProducerError::Timeout => "max.block.ms has passed",
+    }
+}
+
+/// Name of a failed delivery, for histories.
+pub(super) fn delivery_error_name(error: DeliveryErrorKind) -> &'static str {
+    match error {
+        DeliveryErrorKind::Code(code) => code.name(),
+        DeliveryErrorKind::DeliveryTimeout => "delivery.timeout.ms has passed",
+        DeliveryErrorKind::MetadataTimeout => "no metadata within max.block.ms",
+        DeliveryErrorKind::BufferTimeout => "no buffer memory within max.block.ms",
+        DeliveryErrorKind::RecordTooLarge => "the record is too large",
+        DeliveryErrorKind::TransactionAborted => "the transaction was aborted",
+        DeliveryErrorKind::Closed => "the producer was closed",
+    }
+}

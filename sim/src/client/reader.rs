@@ -1,0 +1,147 @@
+//! An application that only reads.
+
+use fencepost_protocol::consumer::{Consumer, Records};
+use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
+use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
+use fencepost_protocol::message::IsolationLevel;
+use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::history::event as h;
+
+use super::reading::Reading;
+use crate::history::{History, isolation};
+use crate::plan::{Plan, ReaderPlan};
+
+/// The application.
+pub struct ReaderClient {
+    plan: ReaderPlan,
+    name: String,
+    topics: Vec<TopicId>,
+    all_partitions: Vec<TopicPartition>,
+    bootstrap: Vec<NodeId>,
+    consumer: Option<Consumer>,
+    incarnation: u32,
+    reading: Option<Reading>,
+    batches: Vec<Records>,
+}
+
+impl ReaderClient {
+    /// Member `member` of a reader.
+    pub fn new(all: &Plan, plan: &ReaderPlan, member: u32) -> ReaderClient {
+        ReaderClient {
+            name: super::member_name(&plan.name, member, plan.members),
+            topics: plan.topics.iter().map(|t| super::topic_id(all, t)).collect(),
+            all_partitions: super::partitions_of(all, &plan.topics),
+            bootstrap: all.cluster.ids().collect(),
+            consumer: None,
+            incarnation: 0,
+            reading: None,
+            batches: Vec::new(),
+            plan: plan.clone(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    pub(super) fn restarts_after(&self) -> Option<Span> {
+        Some(Span::from_secs(1))
+    }
+
+    pub(super) fn group(&self) -> Option<&str> {
+        self.plan.config.group_id.as_deref()
+    }
+
+    pub(super) fn input_partitions(&self) -> Vec<TopicPartition> {
+        self.all_partitions.clone()
+    }
+
+    pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
+        let Some(consumer) = &self.consumer else { return Vec::new() };
+        consumer.assignment().map(|tp| (tp, consumer.position(tp).unwrap_or(0))).collect()
+    }
+
+    pub(super) fn reads_committed(&self) -> bool {
+        self.plan.config.isolation_level == IsolationLevel::ReadCommitted
+    }
+
+    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
+        h::Client {
+            name: self.name.clone().into(),
+            kind: h::ClientKind::Reader,
+            isolation: isolation(self.plan.config.isolation_level),
+            inputs: self.topics.iter().map(|t| t.0).collect(),
+            ..h::Client::default()
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        self.incarnation = incarnation;
+        if self.reading.is_none() {
+            let group = self.plan.config.group_id.as_deref().map(|g| history.group_number(g));
+            self.reading = Some(Reading::new(history.client_number(&self.name), group));
+        }
+        let mut consumer = Consumer::new(self.plan.config.clone(), self.bootstrap.clone());
+        if self.plan.config.group_id.is_some() {
+            consumer.subscribe(now, self.topics.clone(), out);
+        } else {
+            consumer.assign(now, self.all_partitions.clone(), out);
+        }
+        self.consumer = Some(consumer);
+        self.advance(now, out, history);
+    }
+
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.consumer.as_ref().map_or(Instant::NEVER, |c| c.next_deadline())
+    }
+
+    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(consumer) = &mut self.consumer {
+            consumer.net(now, input, out);
+            self.advance(now, out, history);
+        }
+    }
+
+    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(consumer) = &mut self.consumer {
+            consumer.wake(now, out);
+            self.advance(now, out, history);
+        }
+    }
+
+    fn advance(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        loop {
+            self.take_events(now, history);
+            let Some(consumer) = &mut self.consumer else { return };
+            self.batches.clear();
+            if consumer.poll(now, usize::MAX, &mut self.batches, out) == 0 {
+                self.take_events(now, history);
+                return;
+            }
+            self.take_events(now, history);
+            let reading = self.reading.as_ref().expect("a running reader was started");
+            for records in &self.batches {
+                reading.records(now, self.incarnation, records, history);
+            }
+        }
+    }
+
+    fn take_events(&mut self, now: Now, history: &mut History<'_>) {
+        let Some(consumer) = &mut self.consumer else { return };
+        let reading = self.reading.as_mut().expect("a running reader was started");
+        while let Some(event) = consumer.poll_event() {
+            reading.event(now, self.incarnation, event, history);
+        }
+    }
+
+    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+        self.consumer = None;
+        if let Some(reading) = &mut self.reading {
+            reading.crash(now, self.incarnation, history);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The digest of an execution: 128 bits, rolled over explicit little-endian integers.
+//!
+//! Not cryptographic: it tells runs apart, on every machine and in every build profile alike.
+
+use core::fmt;
+
+/// A rolling digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest {
+    a: u64,
+    b: u64,
+}
+
+impl Default for Digest {
+    fn default() -> Self {
+        Digest { a: 0x243f_6a88_85a3_08d3, b: 0x1319_8a2e_0370_7344 } // digits of pi
+    }
+}
+
+impl Digest {
+    /// Adds a number. Order matters.
+    #[inline]
+    pub fn add(&mut self, word: u64) {
+        let product = u128::from(self.a ^ word) * 0x9e37_79b9_7f4a_7c15_u128;
+        self.a = (product as u64).rotate_left(29) ^ self.b;
+        self.b = self.b.wrapping_add((product >> 64) as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ word;
+    }
+
+    /// Adds a text, length first.
+    pub fn add_text(&mut self, text: &str) {
+        self.add(text.len() as u64);
+        for chunk in text.as_bytes().chunks(8) {
+            let mut word = [0u8; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.add(u64::from_le_bytes(word));
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last = *self;
+        last.add(0);
+        write!(f, "{:016x}{:016x}", last.a, last.b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_value_matter() {
+        let of = |words: &[u64]| {
+            let mut digest = Digest::default();
+            words.iter().for_each(|w| digest.add(*w));
+            digest.to_string()
+        };
+        assert_ne!(of(&[1, 2]), of(&[2, 1]));
+        assert_ne!(of(&[0]), of(&[0, 0]));
+        assert_ne!(of(&[1]), of(&[1 << 63 | 1]));
+        assert_eq!(of(&[1, 2, 3]).len(), 32);
+    }
+}

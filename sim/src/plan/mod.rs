@@ -1,0 +1,314 @@
+//! A resolved scenario: everything that a run is a function of, besides the seed or the schedule.
+
+use std::sync::Arc;
+
+use fencepost_protocol::batch::Blob;
+use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, Domains, ProducerConfig};
+use fencepost_protocol::ids::NodeId;
+use fencepost_protocol::image::TopicSettings;
+use fencepost_protocol::time::Span;
+
+use crate::schedule::Fault;
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the scenario, such as `lessons/lost-ack`.
+    pub name: String,
+    /// One line for lists.
+    pub title: String,
+    /// The story, a few sentences.
+    pub about: String,
+    /// The cluster.
+    pub cluster: ClusterPlan,
+    /// Latencies and service times.
+    pub network: NetworkPlan,
+    /// The application's topics.
+    pub topics: Vec<TopicPlan>,
+    /// Plain producers.
+    pub producers: Vec<ProducerPlan>,
+    /// Read-process-write pipelines.
+    pub pipelines: Vec<PipelinePlan>,
+    /// Readers.
+    pub readers: Vec<ReaderPlan>,
+    /// Faults that happen whatever the seed.
+    pub faults: Vec<Fault>,
+    /// Faults that are drawn from the seed.
+    pub chaos: ChaosPlan,
+    /// When faults stop and how long everything may take to finish.
+    pub end: EndPlan,
+    /// What the output topics promise, where it is not exactly-once.
+    pub promises: Vec<(String, Promise)>,
+}
+
+/// What a topic's writers and readers promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// Each record once: the default.
+    ExactlyOnce,
+    /// Duplicates are allowed.
+    AtLeastOnce,
+    /// Loss is allowed.
+    AtMostOnce,
+    /// Each acknowledged record once and in order; a record of unknown outcome may be duplicated where the producer
+    /// bumped its epoch locally (§5.6).
+    Idempotent,
+}
+
+/// The brokers.
+#[derive(Clone, Debug)]
+pub struct ClusterPlan {
+    /// Number of brokers; their ids are 1 to n.
+    pub brokers: u32,
+    /// Their configuration.
+    pub config: Arc<BrokerConfig>,
+    /// Finalized `transaction.version` at the start.
+    pub transaction_version: u8,
+    /// Finalized `eligible.leader.replicas.version`.
+    pub eligible_leader_replicas_version: u8,
+    /// Sizes of the numeric domains.
+    pub domains: Domains,
+    /// Write-back of the page cache.
+    pub write_back: Span,
+}
+
+impl ClusterPlan {
+    /// Ids of the brokers.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (1..=self.brokers as i32).map(NodeId)
+    }
+}
+
+/// Nominal latencies, one way, and service times.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkPlan {
+    /// Between a client and a broker.
+    pub client_latency: Span,
+    /// Between brokers, and between a broker and the controller.
+    pub broker_latency: Span,
+    /// Of a node to itself.
+    pub loopback_latency: Span,
+    /// Time that a node's processor takes for a message it sends.
+    pub service_per_message: Span,
+    /// Time for each KiB of it.
+    pub service_per_kib: Span,
+}
+
+/// A topic of the application.
+#[derive(Clone, Debug)]
+pub struct TopicPlan {
+    /// Name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: u32,
+    /// Replicas of each.
+    pub replication_factor: u32,
+    /// Settings.
+    pub settings: TopicSettings,
+    /// Replicas of each partition, first the preferred leader; none: round robin.
+    pub assignment: Option<Vec<Vec<NodeId>>>,
+}
+
+/// Where records come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A pure function of (root seed, workload, index).
+    Generated {
+        /// Number of records.
+        records: u64,
+        /// Number of distinct keys; 0 for records without key.
+        keys: u64,
+        /// Length of each value in bytes.
+        value_bytes: u32,
+    },
+    /// Lines of the user's own file.
+    Lines {
+        /// Path as given, for messages.
+        path: String,
+        /// Key and value of each record.
+        records: Arc<[(Option<Blob>, Option<Blob>)]>,
+    },
+}
+
+impl Source {
+    /// Number of records.
+    pub fn len(&self) -> u64 {
+        match self {
+            Source::Generated { records, .. } => *records,
+            Source::Lines { records, .. } => records.len() as u64,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a driver does with a record whose outcome stayed unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// Leaves it: it may or may not be there.
+    Keep,
+    /// Sends it again, as applications do that must not lose it.
+    Resend,
+}
+
+/// A plain producer.
+#[derive(Clone, Debug)]
+pub struct ProducerPlan {
+    /// Name of the client.
+    pub name: String,
+    /// Where it writes.
+    pub topic: String,
+    /// Fixed partition, or the partitioner's choice.
+    pub partition: Option<u32>,
+    /// What it writes.
+    pub source: Source,
+    /// When it begins.
+    pub start: Span,
+    /// Pause between records; zero: as quickly as `window` allows.
+    pub interval: Span,
+    /// Records that may be on their way at a time.
+    pub window: u32,
+    /// Records in a transaction; 0 for none.
+    pub transaction_records: u32,
+    /// Every n-th transaction is aborted by the application; 0 for none.
+    pub abort_every: u32,
+    /// Stop in the middle of the n-th transaction (from 1), leaving it open, and do nothing more; 0 for never.
+    pub abandon_transaction: u32,
+    /// Pause between the last send of a transaction and its end.
+    pub transaction_pause: Span,
+    /// Unknown outcomes.
+    pub on_unknown: OnUnknown,
+    /// After a process crash: how long until it runs again; none: never.
+    pub restart_after: Option<Span>,
+    /// Resolved configuration.
+    pub config: ProducerConfig,
+}
+
+/// A pipeline of several members.
+#[derive(Clone, Debug)]
+pub struct PipelinePlan {
+    /// Name; members are `name-1` to `name-n`.
+    pub name: String,
+    /// Number of members.
+    pub members: u32,
+    /// Input topics.
+    pub inputs: Vec<String>,
+    /// Output topic.
+    pub output: String,
+    /// Number of the stage, from 1; part of the identity of what it writes.
+    pub stage: u16,
+    /// Outputs for each input record.
+    pub outputs_per_input: u16,
+    /// `processing.guarantee`.
+    pub guarantee: fencepost_protocol::pipeline::Guarantee,
+    /// `commit.interval.ms`; zero: a transaction (or commit) for each poll.
+    pub commit_interval: Span,
+    /// Virtual time that each record takes to process.
+    pub processing_time: Span,
+    /// Pass only the group id to sendOffsetsToTransaction, as before KIP-447.
+    pub group_id_only: bool,
+    /// Unknown outcomes.
+    pub on_unknown: OnUnknown,
+    /// When it begins.
+    pub start: Span,
+    /// After a process crash: how long until it runs again; none: never.
+    pub restart_after: Option<Span>,
+    /// Configuration of its consumer.
+    pub consumer: ConsumerConfig,
+    /// Resolved configuration of its producer; `transactional.id` is completed with the member's number.
+    pub producer: ProducerConfig,
+}
+
+/// A reader of topics.
+#[derive(Clone, Debug)]
+pub struct ReaderPlan {
+    /// Name; members are `name-1` to `name-n` if there are several.
+    pub name: String,
+    /// Number of members; above 1 needs a group.
+    pub members: u32,
+    /// Topics.
+    pub topics: Vec<String>,
+    /// When it begins.
+    pub start: Span,
+    /// Configuration; without `group.id` it reads all partitions by itself.
+    pub config: ConsumerConfig,
+}
+
+/// Faults drawn from the seed: how many of each family, and how strong.
+#[derive(Clone, Debug, Default)]
+pub struct ChaosPlan {
+    /// Messages delayed, in a million, and by how much at most.
+    pub delay_ppm: u64,
+    /// Shortest delay.
+    pub delay_min: Span,
+    /// Longest delay.
+    pub delay_max: Span,
+    /// Messages delayed for very long (late requests of dead connections), in a million.
+    pub late_ppm: u64,
+    /// Longest of those; Kafka's connections deliver for up to 100 s.
+    pub late_max: Span,
+    /// Connections lost before a request is handled, in a million requests.
+    pub lose_request_ppm: u64,
+    /// Connections lost after a request was handled, in a million requests.
+    pub lose_response_ppm: u64,
+    /// Node faults, by family.
+    pub families: Vec<Family>,
+}
+
+/// One family of node faults.
+#[derive(Clone, Debug)]
+pub struct Family {
+    /// Which.
+    pub kind: FamilyKind,
+    /// How many a run, at least.
+    pub min: u32,
+    /// How many a run, at most.
+    pub max: u32,
+    /// How long each lasts, at least.
+    pub shortest: Span,
+    /// How long each lasts, at most.
+    pub longest: Span,
+}
+
+/// Families of faults that hit nodes or links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FamilyKind {
+    /// A broker's process dies and comes back.
+    BrokerCrash,
+    /// A broker loses power and comes back.
+    PowerLoss,
+    /// A broker stops for a while (garbage collection, a frozen virtual machine).
+    BrokerPause,
+    /// A client stops for a while: the zombie.
+    ClientPause,
+    /// A client's process dies and comes back.
+    ClientCrash,
+    /// Links are cut, one way or both.
+    Partition,
+    /// All brokers are restarted one after the other, cleanly.
+    RollingRestart,
+    /// A partition's leadership moves.
+    LeaderMove,
+    /// A node's wall clock steps.
+    ClockStep,
+    /// A node's metadata lags.
+    MetadataLag,
+    /// A node serves slowly.
+    SlowNode,
+    /// A background job is late.
+    JobDelay,
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug)]
+pub struct EndPlan {
+    /// No drawn fault begins or lasts beyond this.
+    pub faults_until: Span,
+    /// Everything must have finished this long after the last fault and the last input.
+    pub bound: Span,
+    /// Deliveries that a run may take.
+    pub delivery_budget: u64,
+}

@@ -1,0 +1,69 @@
+//! One run: from a plan and a seed, or a plan and a written schedule, to a report.
+
+use std::sync::Arc;
+
+use fencepost_reports::checker::Checker;
+use fencepost_reports::history::Sink;
+use fencepost_reports::report::Report;
+
+use crate::draw::draw_faults;
+use crate::explorer::{Draw, Explorer, Replay};
+use crate::plan::Plan;
+use crate::schedule::{Deviation, Schedule};
+use crate::world::{Keep, Origin, Outcome, Tracer, World, names};
+
+/// Where the deviations of a run come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Course<'s> {
+    /// Drawn from the seed.
+    Seed(u64),
+    /// Written. The seed is that of generated records.
+    Schedule(u64, &'s Schedule),
+}
+
+/// What a run gives.
+#[derive(Debug)]
+pub struct Run {
+    /// The world's side.
+    pub outcome: Outcome,
+    /// The checker's.
+    pub report: Report,
+}
+
+/// Runs a plan. `extra` takes the history beside the checker; `tracer` sees every delivery.
+pub fn run(
+    plan: &Arc<Plan>,
+    course: Course<'_>,
+    keep: Keep,
+    extra: Option<&mut dyn Sink>,
+    tracer: Option<Tracer<'_>>,
+) -> Run {
+    let (seed, faults, explorer) = match course {
+        Course::Seed(seed) => {
+            let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));
+            let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
+            let faults: Vec<_> = written.chain(drawn).collect();
+            let until = fencepost_protocol::time::Instant::ZERO + plan.end.faults_until;
+            let draws = Draw::new(seed, plan.chaos.clone(), until, names(plan));
+            (seed, faults, Explorer::Draw(Box::new(draws)))
+        }
+        Course::Schedule(seed, schedule) => {
+            let mut faults = Vec::new();
+            let mut messages = Vec::new();
+            for deviation in &schedule.deviations {
+                match deviation {
+                    Deviation::Fault(fault) => faults.push((fault.clone(), Origin::Written)),
+                    Deviation::Message(name, effect) => messages.push((*name, *effect)),
+                }
+            }
+            (seed, faults, Explorer::Replay(Replay::new(messages)))
+        }
+    };
+    let mut sink = (Checker::new(), extra);
+    let tracer = match tracer {
+        Some(tracer) => Some(tracer as Tracer<'_>),
+        None => None,
+    };
+    let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
+    Run { outcome, report: sink.0.finish() }
+}

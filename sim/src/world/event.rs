@@ -1,0 +1,60 @@
+//! What waits in the queue.
+
+use fencepost_protocol::io::{ConnId, CorrelationId};
+use fencepost_protocol::message::Response;
+
+use super::line::Arrived;
+use crate::schedule::{Action, Actor};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// A connection request reaches the host.
+    Syn(ConnId),
+    /// The host's answer reaches the client: accepted or refused.
+    SynAnswer(ConnId, bool),
+    /// A request reaches the host.
+    Request(ConnId, Arrived),
+    /// An answer reaches the client.
+    Response(ConnId, CorrelationId, Response),
+    /// The client's end was closed.
+    ClosedByClient(ConnId),
+    /// The server's end was closed, or the connection was killed.
+    ClosedByServer(ConnId),
+    /// The server reads the next request of a connection.
+    NextRequest(ConnId),
+    /// A connection has been silent for too long.
+    Silence(ConnId),
+    /// A machine's deadline.
+    Wake(Actor, u32),
+    /// A fault of the schedule begins.
+    Fault(u32),
+    /// An action that a fault brought about (its end, its next step).
+    Step(Step),
+}
+
+/// Continuations of faults, and the world's own jobs.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A process starts.
+    Start(Actor),
+    /// A pause ends; the number tells pauses of one node apart.
+    Resume(Actor, u32),
+    /// A cut link heals.
+    Unblock(Vec<(Actor, Actor)>),
+    /// A slow link is quick again.
+    Unslow(Vec<(Actor, Actor)>, u64),
+    /// Answers of that kind are no longer lost.
+    KeepAnswers(u32),
+    /// A node serves quickly again.
+    Unburden(Actor, u64),
+    /// A controlled shutdown is looked at.
+    CheckShutdown(Actor, u64),
+    /// The next broker of a rolling restart, if the cluster is in sync.
+    Roll(u32, u64),
+    /// An action whose pause is over.
+    Act(Action),
+    /// Write-back of a broker's page cache.
+    WriteBack(Actor, u32),
+    /// Has everything finished?
+    Settle,
+}

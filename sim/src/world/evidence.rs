@@ -1,0 +1,260 @@
+//! What the history says at the end: the final read of every topic, and what a simulator can see beyond it.
+
+use std::sync::Arc;
+
+use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
+use fencepost_protocol::ids::{TopicId, TopicPartition};
+use fencepost_protocol::log::PartitionLog;
+use fencepost_protocol::message::TransactionState;
+use fencepost_reports::history::event as h;
+
+use super::World;
+use super::node::Body;
+use super::settle::{Ending, Unfinished};
+use crate::history::{identity, partition};
+use crate::schedule::Actor;
+use crate::stream::mix;
+
+impl World<'_> {
+    /// The log of the partition's leader, if that broker runs and knows it is the leader; else of the replica that a
+    /// clean election would choose.
+    pub(super) fn leader_log(&self, tp: TopicPartition) -> Option<(Actor, &PartitionLog)> {
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return None };
+        let leader = controller.image().partition(tp)?.leader?;
+        let actor = self.actor_of(leader);
+        let Body::Broker(slot) = &self.nodes[actor as usize].body else { return None };
+        let broker = slot.broker.as_ref()?;
+        broker.log(tp).map(|log| (actor, log))
+    }
+
+    pub(super) fn leader_name(&self, tp: TopicPartition) -> Option<String> {
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return None };
+        let leader = controller.image().partition(tp)?.leader?;
+        Some(self.nodes[self.actor_of(leader) as usize].name.clone())
+    }
+
+    pub(super) fn write_evidence(&mut self, ending: &Ending) {
+        let crashed: Vec<Actor> = (0..self.nodes.len() as Actor).collect();
+        for actor in crashed {
+            let now = self.now_at(actor);
+            if let Body::Client(client) = &mut self.nodes[actor as usize].body {
+                client.end_of_run(now, &mut self.history);
+            }
+        }
+        let t = self.now.0;
+        self.write_divergences(t);
+        self.observer.write_undecided(t, &mut self.history);
+        self.write_final_reads(t);
+        match ending {
+            Ending::OverBudget { busiest } => {
+                let culprit = format!("{busiest} (over the budget of deliveries)").into();
+                self.history.write(&h::Event::Stuck(h::Stuck { t, culprit }));
+            }
+            Ending::NoProgressInTime { busiest } => {
+                let culprit = format!("{busiest} (100,000 deliveries without time moving)").into();
+                self.history.write(&h::Event::Stuck(h::Stuck { t, culprit }));
+            }
+            Ending::Settled => {}
+            Ending::Bound | Ending::Idle => self.write_unfinished(t),
+        }
+    }
+
+    fn write_unfinished(&mut self, t: u64) {
+        for item in self.unfinished(false) {
+            let event = match item {
+                Unfinished::Client(name) => {
+                    h::Event::Stuck(h::Stuck { t, culprit: format!("{name} has not finished").into() })
+                }
+                Unfinished::Transaction { name, pid, epoch, state, start_ms } => {
+                    let since = (start_ms >= crate::clock::EPOCH_MS)
+                        .then(|| (start_ms - crate::clock::EPOCH_MS) as u64 * 1_000_000);
+                    let culprit = match state {
+                        TransactionState::Ongoing => format!("transactional id {name}: nobody has ended it"),
+                        _ => format!(
+                            "transactional id {name}: its coordinator is in {state:?} and has not written all markers"
+                        ),
+                    };
+                    let c = self.history.client_of_transactional_id(&name);
+                    h::Event::OpenTransaction(h::OpenTransaction { t, c, pid, epoch, since, culprit: culprit.into() })
+                }
+                Unfinished::Stalled { tp, lso, hw, leader, holder } => {
+                    let culprit = match (leader, holder) {
+                        (None, _) => "the partition has no leader".to_string(),
+                        (Some(leader), Some(pid)) => format!("an open transaction of producer id {pid}, at {leader}"),
+                        (Some(leader), None) => format!("{leader}: not all in-sync replicas have what is there"),
+                    };
+                    h::Event::Stalled(h::Stalled { t, at: partition(tp), lso, hw, culprit: culprit.into() })
+                }
+                Unfinished::Undrained { client, tp, position, end } => {
+                    let culprit = if position < 0 {
+                        "no member of the group owns the partition".to_string()
+                    } else {
+                        format!("{client} does not read on")
+                    };
+                    let c = self.history.client_number(&client);
+                    h::Event::Undrained(h::Undrained {
+                        t,
+                        c,
+                        at: partition(tp),
+                        position,
+                        end,
+                        culprit: culprit.into(),
+                    })
+                }
+            };
+            self.history.write(&event);
+        }
+    }
+
+    /// State that differs from a replay of the log that it is made from.
+    fn write_divergences(&mut self, t: u64) {
+        for index in 0..self.brokers.len() {
+            let node = &self.nodes[self.brokers[index] as usize];
+            let Body::Broker(slot) = &node.body else { continue };
+            let Some(broker) = &slot.broker else { continue };
+            let mut found = Vec::new();
+            for (tp, replica) in broker.partitions() {
+                let log = replica.log();
+                if let Some(difference) = log.replay_difference() {
+                    let name = self.history.partition_name(tp);
+                    found.push((format!("producer state of {name} on {}", node.name), difference));
+                }
+            }
+            for (what, difference) in found {
+                self.history.write(&h::Event::Divergence(h::Divergence {
+                    t,
+                    what: what.into(),
+                    expected: "the state that a replay of the log gives".into(),
+                    found: difference.into(),
+                }));
+            }
+        }
+    }
+
+    fn partitions_of(&self, topic: TopicId) -> Vec<TopicPartition> {
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return Vec::new() };
+        let count = controller.image().topic(topic).map_or(0, |t| t.partitions.len() as u32);
+        (0..count).map(|p| TopicPartition::new(topic, p)).collect()
+    }
+
+    fn write_final_reads(&mut self, t: u64) {
+        let topics = self.plan.topics.len() as u32;
+        for topic in 0..topics {
+            for tp in self.partitions_of(TopicId(topic + 2)) {
+                let Some((actor, log)) = self.leader_log(tp) else { continue };
+                let (start, lso, hw, leo) =
+                    (log.log_start_offset(), log.last_stable_offset(), log.high_watermark(), log.log_end_offset());
+                let batches: Vec<Arc<RecordBatch>> = log.batches().cloned().collect();
+                let aborted = log.aborted_transactions(start, leo);
+                self.write_replicas(t, tp, actor, &batches);
+                self.history.write(&h::Event::End(h::End { t, at: partition(tp), start, lso, hw, leo }));
+                let mut pending: std::collections::VecDeque<_> = {
+                    let mut sorted = aborted;
+                    sorted.sort_by_key(|a| a.first_offset);
+                    sorted.into()
+                };
+                let mut aborting = std::collections::BTreeSet::new();
+                for batch in &batches {
+                    if batch.base_offset >= hw {
+                        break;
+                    }
+                    while pending.front().is_some_and(|a| a.first_offset <= batch.last_offset()) {
+                        aborting.insert(pending.pop_front().expect("just looked at").producer_id);
+                    }
+                    if let Payload::Marker { result, .. } = &batch.payload {
+                        if *result == TransactionResult::Abort {
+                            aborting.remove(&batch.producer_id);
+                        }
+                        continue;
+                    }
+                    let hidden = batch.transactional && aborting.contains(&batch.producer_id);
+                    for (index, record) in batch.records().iter().enumerate() {
+                        let offset = batch.base_offset + index as i64;
+                        if offset < start || offset >= hw {
+                            continue;
+                        }
+                        self.history.write(&h::Event::Final(h::Final {
+                            at: partition(tp),
+                            offset,
+                            id: identity(&record.origin),
+                            pid: batch.producer_id,
+                            epoch: batch.producer_epoch,
+                            visible: !hidden && offset < lso,
+                        }));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What replicas hold below their high watermarks, where it is not the very batch that the leader holds.
+    fn write_replicas(&mut self, t: u64, tp: TopicPartition, leader: Actor, batches: &[Arc<RecordBatch>]) {
+        let mut events = Vec::new();
+        for actor in &self.brokers {
+            if *actor == leader {
+                continue;
+            }
+            let Body::Broker(slot) = &self.nodes[*actor as usize].body else { continue };
+            let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) else { continue };
+            let hw = log.high_watermark();
+            let mut own = batches.iter().peekable();
+            for batch in log.batches() {
+                if batch.base_offset >= hw {
+                    break;
+                }
+                while own.peek().is_some_and(|b| b.base_offset < batch.base_offset) {
+                    own.next();
+                }
+                let same = own.peek().is_some_and(|b| Arc::ptr_eq(b, batch));
+                if !same {
+                    if let Some(b) = own.peek().filter(|b| b.base_offset == batch.base_offset) {
+                        events.push(replica(t, tp, slot_id(&self.nodes[leader as usize].body), b));
+                    }
+                    events.push(replica(t, tp, slot.id.0, batch));
+                }
+            }
+        }
+        for event in events {
+            self.history.write(&event);
+        }
+    }
+}
+
+fn slot_id(body: &Body) -> i32 {
+    match body {
+        Body::Broker(slot) => slot.id.0,
+        _ => -1,
+    }
+}
+
+fn replica(t: u64, tp: TopicPartition, replica: i32, batch: &RecordBatch) -> h::Event<'static> {
+    let mut fingerprint =
+        mix(batch.producer_id as u64) ^ mix((batch.base_sequence as u64) << 32 | batch.last_offset_delta as u64);
+    fingerprint = mix(fingerprint ^ batch.producer_epoch as u64 ^ u64::from(batch.is_control()) << 40);
+    for record in batch.records() {
+        let o = &record.origin;
+        fingerprint = mix(fingerprint ^ o.offset as u64 ^ u64::from(o.source) << 32 ^ u64::from(o.partition) << 48);
+    }
+    let (offset, leader_epoch) = (batch.base_offset, batch.leader_epoch);
+    h::Event::Replica(h::Replica { t, at: partition(tp), offset, replica, leader_epoch, fingerprint })
+}
+
+pub(super) fn appended(t: u64, tp: TopicPartition, batch: &RecordBatch) -> h::Event<'static> {
+    let kind = match &batch.payload {
+        Payload::Marker { result: TransactionResult::Commit, .. } => h::BatchKind::CommitMarker,
+        Payload::Marker { result: TransactionResult::Abort, .. } => h::BatchKind::AbortMarker,
+        _ if batch.transactional => h::BatchKind::TxnData,
+        _ => h::BatchKind::Data,
+    };
+    h::Event::Appended(h::Appended {
+        t,
+        at: partition(tp),
+        base: batch.base_offset,
+        count: batch.last_offset_delta as u32 + 1,
+        pid: batch.producer_id,
+        epoch: batch.producer_epoch,
+        sequence: batch.base_sequence,
+        leader_epoch: batch.leader_epoch,
+        kind,
+    })
+}

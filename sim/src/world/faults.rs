@@ -1,0 +1,416 @@
+//! Faults: what they do, how long it lasts, and whether they are legal.
+
+use fencepost_protocol::image::Features;
+use fencepost_protocol::io::ConnId;
+use fencepost_protocol::message::ApiKey;
+use fencepost_protocol::time::{Instant, Span};
+
+use super::event::{Event, Step};
+use super::node::{Body, Ended, Process};
+use super::{TracedEvent, World};
+use crate::queue::{Class, Rank};
+use crate::schedule::{Action, Actor, Deviation, Fault, When};
+
+/// How often a controlled shutdown and a rolling restart are looked at.
+const LOOK: Span = Span::from_millis(50);
+
+/// Answers of one kind to one node are lost for a while.
+#[derive(Clone, Debug)]
+pub(super) struct LostAnswers {
+    pub node: Actor,
+    pub kind: ApiKey,
+    number: u32,
+}
+
+/// Where a fault comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From the scenario or from a written schedule: it is done as it says.
+    Written,
+    /// From the seed: it is left out where it would exceed what the cluster's configuration promises to survive.
+    Drawn,
+}
+
+/// What is broken at the moment.
+#[derive(Debug)]
+pub(super) struct FaultState {
+    nodes: usize,
+    blocked: Vec<u16>,
+    pub slow: Vec<Span>,
+    held: Vec<(Actor, Actor, Rank, Event)>,
+    pub lost_answers: Vec<LostAnswers>,
+    list: Vec<(Fault, Origin)>,
+    /// Brokers that lost power in this run.
+    powerless: Vec<Actor>,
+    pub executed: u32,
+    ordinal: u32,
+    restart_down: Vec<Span>,
+    rolling: Option<Span>,
+    /// Until when the faults that have begun will last.
+    pub last_end: Instant,
+}
+
+impl FaultState {
+    pub fn new(nodes: usize) -> FaultState {
+        FaultState {
+            nodes,
+            blocked: vec![0; nodes * nodes],
+            slow: vec![Span::ZERO; nodes * nodes],
+            held: Vec::new(),
+            lost_answers: Vec::new(),
+            list: Vec::new(),
+            powerless: Vec::new(),
+            executed: 0,
+            ordinal: 0,
+            restart_down: vec![Span::ZERO; nodes],
+            rolling: None,
+            last_end: Instant::ZERO,
+        }
+    }
+
+    pub fn next_ordinal(&mut self) -> u32 {
+        self.ordinal += 1;
+        self.ordinal
+    }
+
+    #[inline]
+    pub fn is_blocked(&self, from: Actor, to: Actor) -> bool {
+        self.blocked[from as usize * self.nodes + to as usize] > 0
+    }
+
+    pub fn hold(&mut self, from: Actor, to: Actor, rank: Rank, event: Event) {
+        self.held.push((from, to, rank, event));
+    }
+
+    pub fn holds(&self, conn: ConnId) -> bool {
+        self.held.iter().any(|(.., event)| event.conn() == Some(conn))
+    }
+
+    pub fn drop_held(&mut self, conn: ConnId) {
+        self.held.retain(|(.., event)| event.conn() != Some(conn));
+    }
+
+    /// Whether something is broken or will be.
+    pub fn is_active(&self, now: Instant) -> bool {
+        now < self.last_end || self.rolling.is_some()
+    }
+}
+
+impl Event {
+    fn conn(&self) -> Option<ConnId> {
+        match self {
+            Event::Syn(c)
+            | Event::SynAnswer(c, _)
+            | Event::Request(c, _)
+            | Event::Response(c, ..)
+            | Event::ClosedByClient(c)
+            | Event::ClosedByServer(c) => Some(*c),
+            _ => None,
+        }
+    }
+}
+
+impl World<'_> {
+    pub(super) fn schedule_faults(&mut self, faults: Vec<(Fault, Origin)>) {
+        for (fault, origin) in faults {
+            match &fault.when {
+                When::At(at) => {
+                    let index = self.faults.list.len() as u32;
+                    let rank = Rank::new(Class::Fault, 0, 0, 0, index);
+                    self.queue.push(*at, rank, Event::Fault(index));
+                    self.faults.last_end = self.faults.last_end.max(*at);
+                    self.faults.list.push((fault, origin));
+                }
+                When::After(trigger, pause) => self.triggers.add(trigger.clone(), *pause, fault.action),
+            }
+        }
+    }
+
+    pub(super) fn fault(&mut self, index: u32) {
+        let (fault, origin) = self.faults.list[index as usize].clone();
+        if origin == Origin::Drawn && !self.is_legal(&fault.action) {
+            return;
+        }
+        if self.act(&fault.action) {
+            self.record(|| Deviation::Fault(fault));
+        }
+    }
+
+    /// Does it, if it makes sense now: a process that is down cannot crash. Returns whether it did.
+    pub(super) fn act(&mut self, action: &Action) -> bool {
+        let running = |world: &World<'_>, node: Actor| world.nodes[node as usize].process.is_running();
+        let alive = |world: &World<'_>, node: Actor| {
+            matches!(world.nodes[node as usize].process, Process::Running | Process::Paused { .. })
+        };
+        let possible = match action {
+            Action::Crash { node, .. } => alive(self, *node),
+            Action::PowerLoss { node, .. } => alive(self, *node),
+            Action::Pause { node, .. } | Action::Restart { node, .. } => running(self, *node),
+            Action::HoldMetadata { node, .. } | Action::PostponeJob { node, .. } => alive(self, *node),
+            Action::RollingRestart { .. } => self.faults.rolling.is_none(),
+            _ => true,
+        };
+        if !possible {
+            return false;
+        }
+        self.faults.executed += 1;
+        if self.tracer.is_some() {
+            let text = format!("{action:?}");
+            self.trace(self.controller, self.controller, TracedEvent::Fault(text));
+        }
+        let lasts = match action {
+            Action::Crash { node, down } => {
+                self.end_process(*node, Ended::Crash);
+                self.come_back(*node, *down)
+            }
+            Action::PowerLoss { node, down, keep_ppm } => {
+                if !self.faults.powerless.contains(node) {
+                    self.faults.powerless.push(*node);
+                }
+                self.end_process(*node, Ended::PowerLoss { keep_ppm: *keep_ppm });
+                self.come_back(*node, *down)
+            }
+            Action::Pause { node, span } => {
+                let number = self.pause(*node);
+                self.after(*span, *node, Step::Resume(*node, number));
+                *span
+            }
+            Action::Restart { node, down } => {
+                self.begin_restart(*node, *down);
+                *down
+            }
+            Action::RollingRestart { down } => {
+                self.faults.rolling = Some(*down);
+                self.after(Span::ZERO, self.controller, Step::Roll(0, 0));
+                *down
+            }
+            Action::Block { links, span } => {
+                for (from, to) in links {
+                    self.faults.blocked[*from as usize * self.nodes.len() + *to as usize] += 1;
+                }
+                self.after(*span, self.controller, Step::Unblock(links.clone()));
+                *span
+            }
+            Action::Slow { links, by, span } => {
+                for (from, to) in links {
+                    let slow = &mut self.faults.slow[*from as usize * self.nodes.len() + *to as usize];
+                    *slow = *slow + *by;
+                }
+                self.after(*span, self.controller, Step::Unslow(links.clone(), by.0));
+                *span
+            }
+            Action::LoseAnswers { node, kind, span } => {
+                let number = self.faults.next_ordinal();
+                self.faults.lost_answers.push(LostAnswers { node: *node, kind: *kind, number });
+                self.after(*span, self.controller, Step::KeepAnswers(number));
+                *span
+            }
+            Action::MoveLeader { partition, to } => {
+                let now = self.now_at(self.controller);
+                let controller = self.controller;
+                if let Body::Controller(c) = &mut self.nodes[controller as usize].body {
+                    c.move_leader(now, *partition, *to, &mut self.out);
+                }
+                self.flush(controller);
+                Span::ZERO
+            }
+            Action::StepClock { node, by_ms } => {
+                self.nodes[*node as usize].clock.step(*by_ms);
+                Span::ZERO
+            }
+            Action::DriftClock { node, ppm } => {
+                let now = self.now;
+                self.nodes[*node as usize].clock.drift(now, *ppm);
+                Span::ZERO
+            }
+            Action::HoldMetadata { node, span } => {
+                let until = self.now + *span;
+                if let Body::Broker(slot) = &mut self.nodes[*node as usize].body {
+                    slot.machine().hold_metadata(until);
+                }
+                self.rearm(*node);
+                *span
+            }
+            Action::SlowNode { node, by, span } => {
+                let burden = &mut self.nodes[*node as usize].burden;
+                *burden = *burden + *by;
+                self.after(*span, *node, Step::Unburden(*node, by.0));
+                *span
+            }
+            Action::PostponeJob { node, job, by } => {
+                if let Body::Broker(slot) = &mut self.nodes[*node as usize].body {
+                    slot.machine().postpone(*job, *by);
+                }
+                self.rearm(*node);
+                *by
+            }
+            Action::SetTransactionVersion(version) => {
+                let now = self.now_at(self.controller);
+                let controller = self.controller;
+                if let Body::Controller(c) = &mut self.nodes[controller as usize].body {
+                    let features = Features { transaction_version: *version, ..c.image().features };
+                    c.set_features(now, features, &mut self.out);
+                }
+                self.flush(controller);
+                Span::ZERO
+            }
+        };
+        self.faults.last_end = self.faults.last_end.max(self.now + lasts);
+        true
+    }
+
+    /// Whether the cluster can be expected to survive it: no further power loss touches a partition until the previous
+    /// victim is back in its in-sync set.
+    fn is_legal(&self, action: &Action) -> bool {
+        let Action::PowerLoss { node, .. } = action else { return true };
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
+        let Body::Broker(slot) = &self.nodes[*node as usize].body else { return true };
+        let victims: Vec<_> = self
+            .faults
+            .powerless
+            .iter()
+            .filter_map(|a| match &self.nodes[*a as usize].body {
+                Body::Broker(slot) => Some(slot.id),
+                _ => None,
+            })
+            .collect();
+        let partitions = controller.image().topics.iter().flat_map(|t| &t.partitions);
+        partitions
+            .filter(|p| p.replicas.contains(&slot.id))
+            .all(|p| p.replicas.len() > 1 && victims.iter().all(|v| !p.replicas.contains(v) || p.isr.contains(v)))
+    }
+
+    fn come_back(&mut self, node: Actor, down: Option<Span>) -> Span {
+        let restart = match &self.nodes[node as usize].body {
+            Body::Client(client) => down.or(client.restarts_after()),
+            _ => down,
+        };
+        if let Some(down) = restart {
+            self.after(down, node, Step::Start(node));
+        }
+        restart.unwrap_or(Span::ZERO)
+    }
+
+    pub(super) fn continue_fault(&mut self, step: Step) {
+        match step {
+            Step::Start(actor) => {
+                if matches!(self.nodes[actor as usize].process, Process::Down | Process::HostDown) {
+                    self.start_process(actor);
+                }
+            }
+            Step::Resume(actor, number) => self.resume(actor, number),
+            Step::Unblock(links) => self.unblock(&links),
+            Step::Unslow(links, by) => {
+                for (from, to) in links {
+                    let slow = &mut self.faults.slow[from as usize * self.nodes.len() + to as usize];
+                    *slow = Span(slow.0.saturating_sub(by));
+                }
+            }
+            Step::KeepAnswers(number) => self.faults.lost_answers.retain(|l| l.number != number),
+            Step::Unburden(actor, by) => {
+                let burden = &mut self.nodes[actor as usize].burden;
+                *burden = Span(burden.0.saturating_sub(by));
+            }
+            Step::CheckShutdown(actor, give_up) => self.check_shutdown(actor, Instant(give_up)),
+            Step::Roll(next, waiting_since) => self.roll(next, Instant(waiting_since)),
+            Step::Act(action) => {
+                self.act(&action);
+            }
+            Step::WriteBack(actor, incarnation) => {
+                let node = &mut self.nodes[actor as usize];
+                if node.incarnation == incarnation
+                    && let Body::Broker(slot) = &mut node.body
+                {
+                    slot.machine().flush_all();
+                    self.after(self.plan.cluster.write_back, actor, Step::WriteBack(actor, incarnation));
+                }
+            }
+            Step::Settle => unreachable!("looked at before"),
+        }
+    }
+
+    fn unblock(&mut self, links: &[(Actor, Actor)]) {
+        let n = self.nodes.len();
+        for (from, to) in links {
+            self.faults.blocked[*from as usize * n + *to as usize] -= 1;
+        }
+        let held = std::mem::take(&mut self.faults.held);
+        for (from, to, rank, event) in held {
+            if self.faults.is_blocked(from, to) {
+                self.faults.held.push((from, to, rank, event));
+            } else {
+                // What was held is retransmitted and arrives in order, a latency later.
+                let index = from as usize * n + to as usize;
+                let at = self.now + self.latencies[index];
+                self.queue.push(at, rank, event);
+            }
+        }
+    }
+
+    // ---- restarts --------------------------------------------------------------------------------------------------
+
+    fn begin_restart(&mut self, actor: Actor, down: Span) {
+        let now = self.now_at(actor);
+        self.faults.restart_down[actor as usize] = down;
+        if let Body::Broker(slot) = &mut self.nodes[actor as usize].body {
+            slot.machine().begin_shutdown(now, &mut self.out);
+            self.flush(actor);
+            let give_up = self.now + Span::from_secs(60);
+            self.after(LOOK, actor, Step::CheckShutdown(actor, give_up.0));
+        } else {
+            self.end_process(actor, Ended::Crash);
+            self.after(down, actor, Step::Start(actor));
+        }
+    }
+
+    /// A broker that may stop stops; one that waits for too long is stopped all the same (Kafka's operators kill it).
+    fn check_shutdown(&mut self, actor: Actor, give_up: Instant) {
+        if !self.nodes[actor as usize].process.is_running() {
+            if matches!(self.nodes[actor as usize].process, Process::Paused { .. }) {
+                self.after(LOOK, actor, Step::CheckShutdown(actor, give_up.0));
+            }
+            return;
+        }
+        let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
+        if !slot.machine().is_stopped() && self.now < give_up {
+            self.after(LOOK, actor, Step::CheckShutdown(actor, give_up.0));
+            return;
+        }
+        self.end_process(actor, Ended::Cleanly);
+        let down = self.faults.restart_down[actor as usize];
+        self.faults.last_end = self.faults.last_end.max(self.now + down);
+        self.after(down, actor, Step::Start(actor));
+    }
+
+    /// The next broker of a rolling restart, once all brokers run and every partition is fully in sync.
+    fn roll(&mut self, next: u32, waiting_since: Instant) {
+        let Some(down) = self.faults.rolling else { return };
+        let waited_long = self.now.since(waiting_since) > Span::from_secs(120) && next > 0;
+        if !self.everything_in_sync() && !waited_long {
+            self.after(LOOK, self.controller, Step::Roll(next, waiting_since.0));
+            return;
+        }
+        let Some(actor) = self.brokers.get(next as usize).copied() else {
+            self.faults.rolling = None;
+            self.faults.last_end = self.faults.last_end.max(self.now);
+            return;
+        };
+        if self.nodes[actor as usize].process.is_running() {
+            self.begin_restart(actor, down);
+        }
+        // Leave the broker time to begin its shutdown before looking whether the cluster is in sync again.
+        let pause = down + Span::from_millis(500);
+        let since = self.now.0;
+        self.after(pause, self.controller, Step::Roll(next + 1, since));
+    }
+
+    /// Whether every broker runs, unfenced, and every partition has all its replicas in sync.
+    pub(super) fn everything_in_sync(&self) -> bool {
+        let all_run = self.brokers.iter().all(|b| self.nodes[*b as usize].process.is_running());
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
+        let image = controller.image();
+        all_run
+            && self.plan.cluster.ids().all(|id| image.is_alive(id))
+            && image.topics.iter().flat_map(|t| &t.partitions).all(|p| p.isr.len() == p.replicas.len())
+    }
+}

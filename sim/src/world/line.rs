@@ -1,0 +1,96 @@
+//! A connection between two processes: it delivers in order, or it dies.
+
+use std::collections::VecDeque;
+
+use fencepost_protocol::error::ErrorCode;
+use fencepost_protocol::io::{Channel, CorrelationId};
+use fencepost_protocol::message::{ApiKey, Request};
+use fencepost_protocol::time::{Instant, Span};
+
+use crate::schedule::{Actor, MessageName};
+
+/// What is to happen to a request and its answer, beyond the nominal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fate {
+    pub delay_request: Span,
+    pub delay_response: Span,
+    pub lose_request: bool,
+    pub lose_response: bool,
+    pub error_before: Option<ErrorCode>,
+    pub error_after: Option<ErrorCode>,
+}
+
+/// What travels with a request besides its content; absent for ordinary messages of runs that keep no names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tag {
+    pub name: Option<MessageName>,
+    pub fate: Fate,
+}
+
+/// A request that has arrived at a server's kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    pub correlation: CorrelationId,
+    pub request: Request,
+    pub tag: Option<Box<Tag>>,
+}
+
+/// The request that a server has taken from a connection and not yet answered.
+#[derive(Clone, Debug)]
+pub(crate) struct InHand {
+    pub correlation: CorrelationId,
+    pub kind: ApiKey,
+    pub tag: Option<Box<Tag>>,
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub client: Actor,
+    pub client_incarnation: u32,
+    pub server: Actor,
+    pub server_incarnation: u32,
+    pub channel: Channel,
+    /// Tells the lines of one pair apart in the order of events.
+    pub number: u16,
+    /// The client's process still has its end.
+    pub client_open: bool,
+    /// The client was told that it is connected.
+    pub established: bool,
+    /// The server's process still has its end.
+    pub server_open: bool,
+    /// Neither end may send any more: the connection was killed by a fault.
+    pub dead: bool,
+    pub requests: u32,
+    pub responses: u32,
+    /// Requests whose answers have not been sent (arrived or not).
+    pub unanswered: u32,
+    pub last_to_server: Instant,
+    pub last_to_client: Instant,
+    pub inbox: VecDeque<Arrived>,
+    pub in_hand: Option<InHand>,
+}
+
+impl Line {
+    pub fn new(client: Actor, client_incarnation: u32, server: Actor, channel: Channel, number: u16) -> Line {
+        Line {
+            client,
+            client_incarnation,
+            server,
+            server_incarnation: 0,
+            channel,
+            number,
+            client_open: true,
+            established: false,
+            server_open: false,
+            dead: false,
+            requests: 0,
+            responses: 0,
+            unanswered: 0,
+            last_to_server: Instant::ZERO,
+            last_to_client: Instant::ZERO,
+            inbox: VecDeque::new(),
+            in_hand: None,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The world: nodes, the network between them, time, and what goes wrong.
+
+mod event;
+mod evidence;
+mod faults;
+mod inject;
+mod line;
+mod node;
+mod settle;
+mod triggers;
+mod wire;
+
+use std::sync::Arc;
+
+use fencepost_protocol::broker::JournalEntry;
+use fencepost_protocol::ids::NodeId;
+use fencepost_protocol::io::Outputs;
+use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::history::Sink;
+
+use crate::client::Client;
+use crate::digest::Digest;
+use crate::explorer::Explorer;
+use crate::history::History;
+use crate::observer::Observer;
+use crate::plan::Plan;
+use crate::queue::{Class, Queue, Rank};
+use crate::schedule::{Actor, Attempts, Deviation};
+use event::{Event, Step};
+use faults::FaultState;
+pub use faults::Origin;
+use line::Line;
+pub use node::{Body, Node, broker_name, names};
+pub use settle::Ending;
+pub(crate) use triggers::Triggers;
+
+/// What one run amounted to, besides its history.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// Messages handed over and timers fired.
+    pub deliveries: u64,
+    /// Virtual time at the end.
+    pub finished_at: Instant,
+    /// Digest of everything that was delivered.
+    pub digest: Digest,
+    /// Faults that took effect.
+    pub faults: u32,
+    /// The deviations that took effect, if they were recorded.
+    pub recorded: Vec<Deviation>,
+    /// Deviations of a written schedule that did not occur.
+    pub unused: Vec<Deviation>,
+}
+
+/// What a run keeps besides its digest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// Write down the deviations that take effect.
+    pub schedule: bool,
+    /// Hand every delivery to the tracer.
+    pub trace: bool,
+}
+
+/// One line of a trace: something that was delivered.
+#[derive(Clone, Debug)]
+pub struct Traced<'a> {
+    /// When.
+    pub at: Instant,
+    /// Name of the sender.
+    pub from: &'a str,
+    /// Name of the receiver.
+    pub to: &'a str,
+    /// What.
+    pub what: TracedEvent<'a>,
+}
+
+/// What was delivered.
+#[derive(Clone, Debug)]
+pub enum TracedEvent<'a> {
+    /// A request.
+    Request(&'a fencepost_protocol::message::Request),
+    /// An answer.
+    Response(&'a fencepost_protocol::message::Response),
+    /// A connection was made.
+    Connected,
+    /// A connection is gone.
+    Disconnected,
+    /// A timer fired.
+    Timer,
+    /// A fault, in words.
+    Fault(String),
+}
+
+/// Takes the trace.
+pub type Tracer<'a> = &'a mut dyn FnMut(&Traced<'_>);
+
+/// The world.
+pub struct World<'a> {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) now: Instant,
+    queue: Queue<Event>,
+    pub(crate) nodes: Vec<Node>,
+    brokers: Vec<Actor>,
+    pub(crate) controller: Actor,
+    lines: Vec<Line>,
+    explorer: Explorer,
+    attempts: Option<Attempts>,
+    recorded: Option<Vec<Deviation>>,
+    triggers: Triggers,
+    faults: FaultState,
+    out: Outputs,
+    pub(crate) history: History<'a>,
+    tracer: Option<Tracer<'a>>,
+    digest: Digest,
+    deliveries: u64,
+    deliveries_at_this_time: u32,
+    settle: settle::Settle,
+    observer: Observer,
+    latencies: Vec<Span>,
+}
+
+impl<'a> World<'a> {
+    /// A world at time zero. `deviations` are the faults to apply (drawn or written); messages deviate by `explorer`.
+    pub fn new(
+        plan: Arc<Plan>,
+        root_seed: u64,
+        faults: Vec<(crate::schedule::Fault, Origin)>,
+        explorer: Explorer,
+        keep: Keep,
+        sink: &'a mut dyn Sink,
+        tracer: Option<Tracer<'a>>,
+    ) -> World<'a> {
+        let naming = keep.schedule || matches!(explorer, Explorer::Replay(_));
+        let (nodes, controller) = node::populate(&plan, root_seed);
+        let latencies = wire::latencies(&plan.network, &nodes);
+        let brokers: Vec<Actor> =
+            (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
+        let history = History::new(&plan, &nodes, sink);
+        let count = nodes.len();
+        let mut world = World {
+            now: Instant::ZERO,
+            queue: Queue::default(),
+            nodes,
+            brokers,
+            controller,
+            lines: Vec::new(),
+            explorer,
+            attempts: naming.then(Attempts::default),
+            recorded: keep.schedule.then(Vec::new),
+            triggers: Triggers::default(),
+            faults: FaultState::new(count),
+            out: Vec::new(),
+            history,
+            tracer,
+            digest: Digest::default(),
+            deliveries: 0,
+            deliveries_at_this_time: 0,
+            settle: settle::Settle::new(&plan),
+            observer: Observer::default(),
+            latencies,
+            plan,
+        };
+        world.schedule_faults(faults);
+        world.start_everybody();
+        world
+    }
+
+    /// Runs to the end.
+    pub fn run(mut self) -> Outcome {
+        let ending = loop {
+            let Some((at, rank, event)) = self.queue.pop() else { break Ending::Idle };
+            if at > self.now {
+                self.deliveries_at_this_time = 0;
+            }
+            debug_assert!(at >= self.now, "time does not run backwards");
+            self.now = at;
+            self.history.now = at;
+            if let Some(ending) = self.step(rank, event) {
+                break ending;
+            }
+            if self.deliveries > self.plan.end.delivery_budget {
+                break Ending::OverBudget { busiest: self.busiest() };
+            }
+            if self.deliveries_at_this_time > 100_000 {
+                break Ending::NoProgressInTime { busiest: self.busiest() };
+            }
+        };
+        self.write_evidence(&ending);
+        let mut unused: Vec<Deviation> = self.triggers.still_waiting().map(Deviation::Fault).collect();
+        if let Explorer::Replay(replay) = &self.explorer {
+            unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
+        }
+        Outcome {
+            ending,
+            deliveries: self.deliveries,
+            finished_at: self.now,
+            digest: self.digest,
+            faults: self.faults.executed,
+            recorded: self.recorded.take().unwrap_or_default(),
+            unused,
+        }
+    }
+
+    fn step(&mut self, rank: Rank, event: Event) -> Option<Ending> {
+        match event {
+            Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
+            Event::Request(conn, arrived) => self.request_arrives(rank, conn, arrived),
+            Event::Response(conn, correlation, response) => self.response_arrives(rank, conn, correlation, response),
+            Event::NextRequest(conn) => self.next_request(conn),
+            Event::Syn(conn) => self.syn(rank, conn),
+            Event::SynAnswer(conn, accepted) => self.syn_answer(rank, conn, accepted),
+            Event::ClosedByClient(conn) => self.closed_by_client(rank, conn),
+            Event::ClosedByServer(conn) => self.closed_by_server(rank, conn),
+            Event::Silence(conn) => self.silence(conn),
+            Event::Fault(index) => self.fault(index),
+            Event::Step(Step::Settle) => return self.look_whether_settled(),
+            Event::Step(step) => self.continue_fault(step),
+        }
+        None
+    }
+
+    /// What time it is on a node.
+    pub(crate) fn now_at(&self, actor: Actor) -> Now {
+        Now::new(self.now, self.nodes[actor as usize].clock.wall_ms(self.now))
+    }
+
+    /// The node that has this protocol id.
+    pub(crate) fn actor_of(&self, id: NodeId) -> Actor {
+        if id == NodeId::CONTROLLER {
+            return self.controller;
+        }
+        *self.brokers.get((id.0 - 1) as usize).expect("brokers are numbered from 1")
+    }
+
+    fn busiest(&self) -> String {
+        let busiest = self.nodes.iter().max_by_key(|n| (n.deliveries, std::cmp::Reverse(&n.name)));
+        busiest.map_or_else(String::new, |n| n.name.clone())
+    }
+
+    /// Counts a delivery to `actor` and adds it to the digest.
+    #[inline]
+    fn delivered(&mut self, actor: Actor, rank: Rank, what: u64, about: u64) {
+        self.deliveries += 1;
+        self.deliveries_at_this_time += 1;
+        self.nodes[actor as usize].deliveries += 1;
+        self.digest.add(self.now.0);
+        self.digest.add(rank.word());
+        self.digest.add(what);
+        self.digest.add(about);
+    }
+
+    fn trace(&mut self, from: Actor, to: Actor, what: TracedEvent<'_>) {
+        if let Some(tracer) = &mut self.tracer {
+            let (from, to) = (&self.nodes[from as usize].name, &self.nodes[to as usize].name);
+            tracer(&Traced { at: self.now, from, to, what });
+        }
+    }
+
+    /// Writes down a deviation that took effect.
+    fn record(&mut self, deviation: impl FnOnce() -> Deviation) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push(deviation());
+        }
+    }
+
+    /// Writes into the history what a broker's journal tells.
+    fn observe(&mut self, actor: Actor) {
+        let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
+        let Some(broker) = slot.broker.as_mut().filter(|b| b.has_journal()) else { return };
+        let t = self.now.0;
+        for entry in broker.take_journal() {
+            match entry {
+                JournalEntry::Appended(tp, batch) => self.history.write(&evidence::appended(t, tp, &batch)),
+                JournalEntry::Committed(tp) => {
+                    if let Some(log) = broker.log(tp) {
+                        self.observer.committed(t, tp, log, &mut self.history);
+                    }
+                }
+            }
+        }
+    }
+
+    fn after(&mut self, pause: Span, actor: Actor, step: Step) {
+        let at = self.now + pause;
+        self.queue.push(at, Rank::new(Class::Fault, actor, actor, 0, self.faults.next_ordinal()), Event::Step(step));
+    }
+
+    /// Calls a client with the context it needs, then sends what it wants sent.
+    fn with_client(&mut self, actor: Actor, call: impl FnOnce(&mut Client, Now, &mut Outputs, &mut History<'a>)) {
+        let now = self.now_at(actor);
+        if let Body::Client(client) = &mut self.nodes[actor as usize].body {
+            call(client, now, &mut self.out, &mut self.history);
+        }
+        self.flush(actor);
+    }
+}

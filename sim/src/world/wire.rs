@@ -1,0 +1,533 @@
+//! How messages travel: sending, arriving, being answered, connections made and closed.
+
+use fencepost_protocol::io::{Channel, Client as _, ConnId, CorrelationId, NetInput, Output, Server as _};
+use fencepost_protocol::message::{Request, Response};
+use fencepost_protocol::time::{Instant, Span};
+
+use super::event::Event;
+use super::inject;
+use super::line::{Arrived, Fate, InHand, Line, Tag};
+use super::node::{Body, Node, Process};
+use super::{TracedEvent, World};
+use crate::explorer::Explorer;
+use crate::plan::NetworkPlan;
+use crate::queue::{Class, Rank};
+use crate::schedule::{Actor, Deviation, Effect, Phase, Subject};
+
+/// A connection dies after this much silence (the kernel gives up retransmitting).
+const SILENCE: Span = Span::from_secs(15 * 60);
+
+/// Nominal one-way latencies, by (from, to).
+pub(super) fn latencies(plan: &NetworkPlan, nodes: &[Node]) -> Vec<Span> {
+    let is_client = |a: usize| matches!(nodes[a].body, Body::Client(_));
+    let n = nodes.len();
+    let mut table = Vec::with_capacity(n * n);
+    for from in 0..n {
+        for to in 0..n {
+            table.push(match () {
+                () if from == to => plan.loopback_latency,
+                () if is_client(from) || is_client(to) => plan.client_latency,
+                () => plan.broker_latency,
+            });
+        }
+    }
+    table
+}
+
+impl World<'_> {
+    #[inline]
+    fn latency(&self, from: Actor, to: Actor) -> Span {
+        let index = from as usize * self.nodes.len() + to as usize;
+        self.latencies[index] + self.faults.slow[index]
+    }
+
+    fn line(&mut self, conn: ConnId) -> &mut Line {
+        &mut self.lines[conn.0 as usize]
+    }
+
+    /// When a message that `from` sends now leaves it: its processor does one thing at a time.
+    #[inline]
+    fn departure(&mut self, from: Actor, bytes: u64) -> Instant {
+        let network = &self.plan.network;
+        let node = &mut self.nodes[from as usize];
+        let cost = network.service_per_message.0 + network.service_per_kib.0 * bytes / 1024 + node.burden.0;
+        if cost == 0 {
+            return self.now;
+        }
+        let start = node.busy_until.max(self.now);
+        node.busy_until = start + Span(cost);
+        node.busy_until
+    }
+
+    /// Sends what a machine pushed.
+    pub(super) fn flush(&mut self, actor: Actor) {
+        self.observe(actor);
+        if self.out.is_empty() {
+            self.rearm(actor);
+            return;
+        }
+        let mut out = std::mem::take(&mut self.out);
+        let incarnation = self.nodes[actor as usize].incarnation;
+        for output in out.drain(..) {
+            if self.nodes[actor as usize].incarnation != incarnation {
+                break; // a fault that one of the messages triggered has ended the process
+            }
+            match output {
+                Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
+                Output::Respond(conn, response) => self.respond(conn, Some(response)),
+                Output::Done(conn) => self.respond(conn, None),
+                Output::Connect(channel) => self.connect(actor, channel),
+                Output::Close(channel) => self.close(actor, channel),
+                Output::CloseIncoming(conn) => self.close_incoming(conn),
+            }
+        }
+        if self.out.is_empty() {
+            out.clear();
+            self.out = out;
+        }
+        self.rearm(actor);
+    }
+
+    // ---- connecting ------------------------------------------------------------------------------------------------
+
+    fn connect(&mut self, client: Actor, channel: Channel) {
+        let server = self.actor_of(channel.to);
+        let conn = ConnId(self.lines.len() as u64);
+        let node = &mut self.nodes[client as usize];
+        node.lines_made = node.lines_made.wrapping_add(1);
+        self.lines.push(Line::new(client, node.incarnation, server, channel, node.lines_made));
+        node.channels.retain(|(c, _)| *c != channel);
+        node.channels.push((channel, conn));
+        let at = self.departure(client, 0) + self.latency(client, server);
+        self.queue.push(at, self.rank_to_server(conn, 0), Event::Syn(conn));
+    }
+
+    fn rank_to_server(&self, conn: ConnId, ordinal: u32) -> Rank {
+        let line = &self.lines[conn.0 as usize];
+        Rank::new(Class::Message, line.server, line.client, line.number, ordinal)
+    }
+
+    fn rank_to_client(&self, conn: ConnId, ordinal: u32) -> Rank {
+        let line = &self.lines[conn.0 as usize];
+        Rank::new(Class::Message, line.client, line.server, line.number, ordinal)
+    }
+
+    /// Whether bytes from one node to the other are held back; if so the event is kept until the link heals.
+    fn held(&mut self, from: Actor, to: Actor, rank: Rank, conn: ConnId, event: impl FnOnce() -> Event) -> bool {
+        if !self.faults.is_blocked(from, to) {
+            return false;
+        }
+        self.faults.hold(from, to, rank, event());
+        let at = self.now + SILENCE;
+        self.queue.push(at, rank, Event::Silence(conn));
+        true
+    }
+
+    pub(super) fn syn(&mut self, rank: Rank, conn: ConnId) {
+        let (client, server) = (self.line(conn).client, self.line(conn).server);
+        if self.held(client, server, rank, conn, || Event::Syn(conn)) {
+            return;
+        }
+        let node = &self.nodes[server as usize];
+        let accepted = match node.process {
+            Process::Running | Process::Paused { .. } => true,
+            Process::Down => false,
+            Process::HostDown => return, // silence
+        };
+        let incarnation = node.incarnation;
+        let line = self.line(conn);
+        line.server_incarnation = incarnation;
+        line.server_open = accepted;
+        let at = self.now + self.latency(server, client);
+        self.queue.push(at, self.rank_to_client(conn, 0), Event::SynAnswer(conn, accepted));
+    }
+
+    pub(super) fn syn_answer(&mut self, rank: Rank, conn: ConnId, accepted: bool) {
+        let (client, server) = (self.line(conn).client, self.line(conn).server);
+        if self.held(server, client, rank, conn, || Event::SynAnswer(conn, accepted)) {
+            return;
+        }
+        if self.freeze(client, rank, || Event::SynAnswer(conn, accepted)) || !self.client_end_is_live(conn) {
+            return;
+        }
+        let channel = self.line(conn).channel;
+        if accepted {
+            self.line(conn).established = true;
+            self.tell_client(client, NetInput::Connected(channel));
+        } else {
+            self.forget_channel(client, channel, conn);
+            self.line(conn).client_open = false;
+            self.tell_client(client, NetInput::Disconnected(channel));
+        }
+    }
+
+    fn client_end_is_live(&self, conn: ConnId) -> bool {
+        let line = &self.lines[conn.0 as usize];
+        let node = &self.nodes[line.client as usize];
+        line.client_open && node.incarnation == line.client_incarnation && node.process.is_running()
+    }
+
+    fn forget_channel(&mut self, client: Actor, channel: Channel, conn: ConnId) {
+        self.nodes[client as usize].channels.retain(|(c, id)| *c != channel || *id != conn);
+    }
+
+    // ---- requests --------------------------------------------------------------------------------------------------
+
+    fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
+        let found = self.nodes[from as usize].channels.iter().find(|(c, _)| *c == channel);
+        let (_, conn) = *found.expect("a request is sent on a connection that is open");
+        let to = self.line(conn).server;
+        if self.triggers.any() && self.triggered(Phase::Sending, from, to, &request) {
+            return; // the sender is gone
+        }
+        let tag = self.tag(from, to, channel, &request);
+        let latency = self.latency(from, to);
+        let departure = self.departure(from, if self.plan.network.service_per_kib.0 == 0 { 0 } else { size(&request) });
+        let fate = tag.as_ref().map_or(Fate::default(), |t| t.fate);
+        let line = self.line(conn);
+        if line.dead {
+            return; // the client will learn it
+        }
+        line.requests += 1;
+        line.unanswered += 1;
+        let at = (departure + latency + fate.delay_request).max(line.last_to_server);
+        line.last_to_server = at;
+        let ordinal = line.requests;
+        if fate.lose_request {
+            self.kill(conn, at);
+            return;
+        }
+        let rank = self.rank_to_server(conn, ordinal);
+        self.queue.push(at, rank, Event::Request(conn, Arrived { correlation, request, tag }));
+    }
+
+    /// Draws or looks up what happens to a request.
+    #[inline]
+    fn tag(&mut self, from: Actor, to: Actor, channel: Channel, request: &Request) -> Option<Box<Tag>> {
+        let name = match &mut self.attempts {
+            Some(attempts) => Some(attempts.name(from, self.nodes[from as usize].incarnation, channel, request)),
+            None => None,
+        };
+        let mut fate = Fate::default();
+        match &mut self.explorer {
+            Explorer::Nominal => {}
+            Explorer::Draw(draw) => {
+                if let Some(effect) = draw.draw(self.now, from, to, true) {
+                    fate.apply(effect);
+                    self.faults.executed += u32::from(!matches!(effect, Effect::DelayRequest(_)));
+                    if let (Some(recorded), Some(name)) = (&mut self.recorded, name) {
+                        recorded.push(Deviation::Message(name, effect));
+                    }
+                }
+            }
+            Explorer::Replay(replay) => {
+                let name = name.expect("a replay names its messages");
+                for effect in replay.take(&name) {
+                    fate.apply(effect);
+                    if let Some(recorded) = &mut self.recorded {
+                        recorded.push(Deviation::Message(name, effect));
+                    }
+                }
+            }
+        }
+        (name.is_some() || fate != Fate::default()).then(|| Box::new(Tag { name, fate }))
+    }
+
+    pub(super) fn request_arrives(&mut self, rank: Rank, conn: ConnId, arrived: Arrived) {
+        let line = &self.lines[conn.0 as usize];
+        let (client, server) = (line.client, line.server);
+        if self.faults.is_blocked(client, server) {
+            self.held(client, server, rank, conn, || Event::Request(conn, arrived));
+            return;
+        }
+        let node = &self.nodes[server as usize];
+        if node.process == Process::HostDown {
+            return; // silence; the reset comes when the host is back
+        }
+        let line = &self.lines[conn.0 as usize];
+        if !line.server_open || line.server_incarnation != node.incarnation {
+            self.reset_to_client(conn);
+            return;
+        }
+        if line.in_hand.is_some() || !line.inbox.is_empty() || !node.process.is_running() {
+            self.line(conn).inbox.push_back(arrived);
+            return;
+        }
+        self.hand_over(rank, conn, arrived);
+    }
+
+    /// The server takes the next request of a connection from its kernel.
+    pub(super) fn next_request(&mut self, conn: ConnId) {
+        let line = &self.lines[conn.0 as usize];
+        let node = &self.nodes[line.server as usize];
+        if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.process.is_running() {
+            return;
+        }
+        if let Some(arrived) = self.line(conn).inbox.pop_front() {
+            let line = &self.lines[conn.0 as usize];
+            let rank = Rank::new(Class::Message, line.server, line.client, line.number, arrived.correlation);
+            self.hand_over(rank, conn, arrived);
+        }
+    }
+
+    fn hand_over(&mut self, rank: Rank, conn: ConnId, arrived: Arrived) {
+        let Arrived { correlation, request, tag } = arrived;
+        let line = &mut self.lines[conn.0 as usize];
+        let (client, server) = (line.client, line.server);
+        let kind = request.api_key();
+        let injected = tag.as_ref().and_then(|t| t.fate.error_before);
+        line.in_hand = Some(InHand { correlation, kind, tag });
+        let (about, number) = Subject::of(&request).words();
+        self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
+        if self.tracer.is_some() {
+            self.trace(client, server, TracedEvent::Request(&request));
+        }
+        if let Some(response) = injected.and_then(|error| inject::error_response(&request, error)) {
+            self.respond(conn, Some(response));
+            return;
+        }
+        let watched = self.triggers.any().then(|| request.clone());
+        let now = self.now_at(server);
+        match &mut self.nodes[server as usize].body {
+            Body::Broker(slot) => slot.machine().request(now, conn, request, &mut self.out),
+            Body::Controller(controller) => controller.request(now, conn, request, &mut self.out),
+            Body::Client(_) => panic!("nobody connects to a client"),
+        }
+        if let Some(request) = watched {
+            // The answer is still in the buffer: a fault here comes after the handling and before the answer leaves.
+            if self.triggered(Phase::Handled, client, server, &request) {
+                self.out.clear();
+                return;
+            }
+        }
+        self.flush(server);
+    }
+
+    // ---- answers ---------------------------------------------------------------------------------------------------
+
+    fn respond(&mut self, conn: ConnId, response: Option<Response>) {
+        let line = &mut self.lines[conn.0 as usize];
+        let in_hand = line.in_hand.take().expect("a server answers the request that it was given, once");
+        line.unanswered = line.unanswered.saturating_sub(1);
+        let (client, server) = (line.client, line.server);
+        if !line.server_open || line.dead {
+            line.inbox.clear(); // the answer cannot be sent: nothing more is read from this connection
+            return;
+        }
+        if !line.inbox.is_empty() {
+            let rank = Rank::new(Class::Message, server, client, line.number, u32::MAX);
+            self.queue.push(self.now, rank, Event::NextRequest(conn));
+        }
+        let mut fate = in_hand.tag.as_ref().map_or(Fate::default(), |t| t.fate);
+        let Some(mut response) = response else { return };
+        let lose_all = !self.faults.lost_answers.is_empty()
+            && self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind);
+        if fate.lose_response || lose_all {
+            self.kill(conn, self.now);
+            return;
+        }
+        if let Some(error) = fate.error_after {
+            inject::overwrite(&mut response, error);
+        }
+        if let Explorer::Draw(draw) = &mut self.explorer
+            && let Some(effect) = draw.draw(self.now, server, client, false)
+        {
+            fate.apply(effect);
+            if let (Some(recorded), Some(name)) = (&mut self.recorded, in_hand.tag.as_ref().and_then(|t| t.name)) {
+                recorded.push(Deviation::Message(name, effect));
+            }
+        }
+        let latency = self.latency(server, client);
+        let bytes = if self.plan.network.service_per_kib.0 == 0 { 0 } else { response_size(&response) };
+        let departure = self.departure(server, bytes);
+        let line = self.line(conn);
+        let at = (departure + latency + fate.delay_response).max(line.last_to_client);
+        line.last_to_client = at;
+        line.responses += 1;
+        let ordinal = line.responses;
+        let rank = self.rank_to_client(conn, ordinal);
+        if self.triggers.any() {
+            self.triggered_answer(Phase::Answered, client, server, &response);
+        }
+        self.queue.push(at, rank, Event::Response(conn, in_hand.correlation, response));
+    }
+
+    pub(super) fn response_arrives(
+        &mut self,
+        rank: Rank,
+        conn: ConnId,
+        correlation: CorrelationId,
+        response: Response,
+    ) {
+        let line = &self.lines[conn.0 as usize];
+        let (client, server, channel) = (line.client, line.server, line.channel);
+        if self.faults.is_blocked(server, client) {
+            self.held(server, client, rank, conn, || Event::Response(conn, correlation, response));
+            return;
+        }
+        let node = &mut self.nodes[client as usize];
+        if let Process::Paused { .. } = node.process {
+            node.frozen.push((rank, Event::Response(conn, correlation, response)));
+            return;
+        }
+        if !self.client_end_is_live(conn) {
+            return;
+        }
+        self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
+        if self.tracer.is_some() {
+            self.trace(server, client, TracedEvent::Response(&response));
+        }
+        let watched = self.triggers.any().then(|| response.clone());
+        self.tell_client(client, NetInput::Response(channel, correlation, response));
+        if let Some(response) = watched {
+            self.triggered_answer(Phase::Received, client, server, &response);
+        }
+    }
+
+    fn tell_client(&mut self, client: Actor, input: NetInput) {
+        if self.tracer.is_some() {
+            let (channel, what) = match &input {
+                NetInput::Connected(channel) => (Some(*channel), TracedEvent::Connected),
+                NetInput::Disconnected(channel) => (Some(*channel), TracedEvent::Disconnected),
+                NetInput::Response(..) => (None, TracedEvent::Timer),
+            };
+            if let Some(channel) = channel {
+                let peer = self.actor_of(channel.to);
+                self.trace(peer, client, what);
+            }
+        }
+        let now = self.now_at(client);
+        match &mut self.nodes[client as usize].body {
+            Body::Broker(slot) => slot.machine().net(now, input, &mut self.out),
+            Body::Client(c) => c.net(now, input, &mut self.out, &mut self.history),
+            Body::Controller(_) => panic!("the controller opens no connections"),
+        }
+        self.flush(client);
+    }
+
+    // ---- closing ---------------------------------------------------------------------------------------------------
+
+    /// A client closes its end: what it had sent may still arrive, then the server learns.
+    fn close(&mut self, client: Actor, channel: Channel) {
+        let Some((_, conn)) = self.nodes[client as usize].channels.iter().copied().find(|(c, _)| *c == channel) else {
+            return;
+        };
+        self.forget_channel(client, channel, conn);
+        self.close_client_end(conn);
+    }
+
+    /// The client's end is gone (closed, or its process died).
+    pub(super) fn close_client_end(&mut self, conn: ConnId) {
+        let now = self.now;
+        let latency = self.latency(self.lines[conn.0 as usize].client, self.lines[conn.0 as usize].server);
+        let line = self.line(conn);
+        if !line.client_open {
+            return;
+        }
+        line.client_open = false;
+        let at = (now + latency).max(line.last_to_server);
+        let ordinal = line.requests + 1;
+        self.queue.push(at, self.rank_to_server(conn, ordinal), Event::ClosedByClient(conn));
+    }
+
+    pub(super) fn closed_by_client(&mut self, rank: Rank, conn: ConnId) {
+        let (client, server) = (self.line(conn).client, self.line(conn).server);
+        if self.held(client, server, rank, conn, || Event::ClosedByClient(conn)) {
+            return;
+        }
+        // What has arrived before is processed one by one, until an answer cannot be sent.
+        self.line(conn).server_open = false;
+    }
+
+    fn close_incoming(&mut self, conn: ConnId) {
+        let line = self.line(conn);
+        line.in_hand = None;
+        line.inbox.clear();
+        line.server_open = false;
+        self.reset_to_client(conn);
+    }
+
+    /// Tells the client that the connection is gone.
+    pub(super) fn reset_to_client(&mut self, conn: ConnId) {
+        let now = self.now;
+        let latency = self.latency(self.lines[conn.0 as usize].server, self.lines[conn.0 as usize].client);
+        let line = self.line(conn);
+        if line.dead || !line.client_open {
+            return;
+        }
+        line.dead = true;
+        let at = (now + latency).max(line.last_to_client);
+        let ordinal = line.responses + 1;
+        self.queue.push(at, self.rank_to_client(conn, ordinal), Event::ClosedByServer(conn));
+    }
+
+    /// A fault kills the connection: both ends learn it, nothing more gets through.
+    fn kill(&mut self, conn: ConnId, at: Instant) {
+        self.reset_to_client(conn);
+        let line = self.line(conn);
+        let at = at.max(line.last_to_server);
+        let ordinal = line.requests + 1;
+        self.queue.push(at, self.rank_to_server(conn, ordinal), Event::ClosedByClient(conn));
+    }
+
+    pub(super) fn closed_by_server(&mut self, rank: Rank, conn: ConnId) {
+        let (client, server) = (self.line(conn).client, self.line(conn).server);
+        if self.held(server, client, rank, conn, || Event::ClosedByServer(conn)) {
+            return;
+        }
+        if self.freeze(client, rank, || Event::ClosedByServer(conn)) || !self.client_end_is_live(conn) {
+            return;
+        }
+        self.line(conn).client_open = false;
+        let channel = self.line(conn).channel;
+        self.forget_channel(client, channel, conn);
+        self.tell_client(client, NetInput::Disconnected(channel));
+    }
+
+    /// Fifteen minutes after something was held: if it still is, the connection is dead.
+    pub(super) fn silence(&mut self, conn: ConnId) {
+        let (client, server) = (self.line(conn).client, self.line(conn).server);
+        if !self.faults.holds(conn) {
+            return;
+        }
+        self.faults.drop_held(conn);
+        let line = self.line(conn);
+        line.server_open = false;
+        line.inbox.clear();
+        if self.client_end_is_live(conn) {
+            self.line(conn).client_open = false;
+            let channel = self.line(conn).channel;
+            self.forget_channel(client, channel, conn);
+            self.tell_client(client, NetInput::Disconnected(channel));
+        }
+        let _ = server;
+    }
+}
+
+impl Fate {
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::DelayRequest(span) => self.delay_request = self.delay_request + span,
+            Effect::DelayResponse(span) => self.delay_response = self.delay_response + span,
+            Effect::LoseRequest => self.lose_request = true,
+            Effect::LoseResponse => self.lose_response = true,
+            Effect::ErrorBefore(error) => self.error_before = Some(error),
+            Effect::ErrorAfter(error) => self.error_after = Some(error),
+        }
+    }
+}
+
+/// Bytes of a request that matter for service times.
+fn size(request: &Request) -> u64 {
+    match request {
+        Request::Produce(r) => 64 + r.partitions.iter().map(|p| u64::from(p.batch.size)).sum::<u64>(),
+        _ => 64,
+    }
+}
+
+fn response_size(response: &Response) -> u64 {
+    match response {
+        Response::Fetch(r) => 64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>(),
+        _ => 64,
+    }
+}
