@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A *family* has `case NAME key=value...` lines: each case is a dialogue of its own, in which `{key}` stands for the
-//! value. Lines that begin with `[key=value]` belong only to the cases that say so.
+//! value (in which `%` stands for a space and `~` for an equals sign). Lines that begin with `[key=value]` belong only to the cases that say so.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -237,7 +237,7 @@ pub fn parse(name: &str, text: &str) -> Result<Vec<Dialogue>, String> {
             }
             let mut line = line.to_string();
             for (key, value) in &values {
-                line = line.replace(&format!("{{{key}}}"), &value.replace('%', " "));
+                line = line.replace(&format!("{{{key}}}"), &value.replace('%', " ").replace('~', "="));
             }
             if line.contains('{') {
                 return Err(format!("{full}: '{line}' names what the case does not give"));

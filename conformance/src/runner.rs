@@ -2,7 +2,8 @@
 //!
 //! How a step settles: the codes 14, 15 and 16 (and those of a leader that is being elected) are always asked again, for
 //! they speak of the cluster's start, unless the step says `raw`; `settle` asks again after 51 too; `until=FIELD=VALUE`
-//! asks again until a field of the answer has that value. After 30 seconds the last answer stands.
+//! asks again until a field of the answer has that value; `repeat=N` sends the request until it
+//! has succeeded N times. After 30 seconds the last answer stands.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -613,6 +614,19 @@ impl Run<'_> {
             self.target.pass(100);
             self.later.insert(name.to_string(), (node, request, step.bind.clone()));
             return Ok(Value::Null);
+        }
+        let repeat: u32 = self.number(step, "repeat", 1)?;
+        let mut done = 1;
+        while done < repeat {
+            let node = self.destination(step, &request)?.ok_or("nobody is there for it")?;
+            self.target.send(node, "main", version, request.clone())?;
+            let reply = self.target.receive(node, "main", PATIENCE_MS)?.unwrap_or(Reply::Closed);
+            let answer = self.render(None, &request, &reply);
+            if answer::errors(&answer).iter().all(|e| e == "NONE") {
+                done += 1;
+            } else {
+                self.target.pass(PAUSE_MS);
+            }
         }
         let connection = self.arg(step, "on").unwrap_or("main").to_string();
         let mut waited = 0;
