@@ -52,6 +52,9 @@ fn producer(names: &mut Names, pair: ProducerIdAndEpoch) -> String {
 
 fn blob(value: &Option<Blob>) -> String {
     match value {
+        Some(Blob::Bytes(bytes)) if bytes.len() > 40 => {
+            format!("{}.. {} bytes", String::from_utf8_lossy(&bytes[..10]), bytes.len())
+        }
         Some(Blob::Bytes(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
         Some(Blob::Generated { id, .. }) => format!("generated {id}"),
         None => "null".to_string(),
@@ -120,7 +123,10 @@ pub fn render(names: &mut Names, topics: &[Topic], request: &Request, response: 
                 map.insert("high_watermark".into(), p.high_watermark.into());
                 if asked.isolation == IsolationLevel::ReadCommitted {
                     map.insert("last_stable_offset".into(), p.last_stable_offset.into());
-                    let list = p.aborted.iter().map(|a| format!("{}@{}", names.producer(a.producer_id), a.first_offset));
+                    // Kafka's list may name transactions beyond what is returned: its bound is the next indexed offset.
+                    let end = p.batches.last().map_or(-1, |b| b.last_offset());
+                    let list = p.aborted.iter().filter(|a| a.first_offset <= end);
+                    let list = list.map(|a| format!("{}@{}", names.producer(a.producer_id), a.first_offset));
                     map.insert("aborted".into(), list.collect::<Vec<_>>().into());
                 }
                 map.insert("batches".into(), p.batches.iter().map(|b| batch(names, b)).collect::<Vec<_>>().into());

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod dialogue;
+pub mod fuzz;
 pub mod machines;
 pub mod names;
 pub mod runner;

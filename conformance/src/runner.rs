@@ -164,12 +164,11 @@ impl Run<'_> {
             ApiKey::Fetch => 12,
             ApiKey::ListOffsets => 7,
             ApiKey::Metadata => 9,
-            ApiKey::OffsetCommit => 8,
+            ApiKey::OffsetCommit => 9,
             ApiKey::OffsetFetch => 7,
             ApiKey::FindCoordinator => 3,
             ApiKey::JoinGroup => 7,
-            ApiKey::Heartbeat | ApiKey::LeaveGroup => 4,
-            ApiKey::SyncGroup => 5,
+            ApiKey::Heartbeat | ApiKey::LeaveGroup | ApiKey::SyncGroup => 4,
             ApiKey::ApiVersions => 3,
             ApiKey::InitProducerId => 5.min(if v2 { 5 } else { 4 }),
             ApiKey::OffsetForLeaderEpoch => 4,
@@ -595,6 +594,18 @@ impl Run<'_> {
                     self.target.start(node)?;
                 }
                 return Ok(Value::Null);
+            }
+            "AtRest" => {
+                // Waits until no marker of the transactional id is on its way; says where it rests.
+                let described = crate::dialogue::step(&format!("DescribeTransactions id={}", step.args["id"]))?;
+                for _ in 0..PATIENCE_MS / 5 {
+                    let answer = self.step(index, &described)?;
+                    if !answer::fields(&answer, "state").iter().any(|s| s.starts_with("Prepare")) {
+                        return Ok(answer);
+                    }
+                    self.target.pass(5);
+                }
+                return Err("the transaction does not end".to_string());
             }
             "await" => {
                 let name = step.words.first().ok_or("await which?")?;

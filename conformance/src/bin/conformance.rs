@@ -1,12 +1,16 @@
 //! `conformance record [NAME...]`: puts dialogues to a real Kafka and writes what it answered into `vectors/`.
+//!
+//! `conformance fuzz [seeds=N] [first=SEED] [length=N] [transaction.version=V] [line=L]`: puts random dialogues to a
+//! real Kafka and to our machines, and shrinks each that is answered differently. Exit code 1 if there is one.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use fencepost_conformance::dialogue::{self, Dialogue};
 use fencepost_conformance::kafka::{KafkaCluster, fetch};
-use fencepost_conformance::runner;
-use fencepost_conformance::vector::Vector;
+use fencepost_conformance::machines::Machines;
+use fencepost_conformance::vector::{Mismatch, Vector, compare};
+use fencepost_conformance::{fuzz, runner};
 
 fn here(directory: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)
@@ -52,11 +56,65 @@ fn record(wanted: &[String]) -> Result<(), String> {
     if failures > 0 { Err(format!("{failures} dialogues could not be recorded")) } else { Ok(()) }
 }
 
+/// Puts one dialogue to both; what differs.
+fn differ(kafka: &mut KafkaCluster, dialogue: &Dialogue) -> Result<Vec<Mismatch>, String> {
+    let mut machines = Machines::new(&dialogue.cluster)?;
+    let theirs = runner::run(kafka, dialogue)?;
+    let ours = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner::run(&mut machines, dialogue)));
+    let ours = match ours {
+        Ok(answers) => answers?,
+        Err(_) => vec!["our machines panicked".into(); theirs.len()],
+    };
+    Ok(compare(dialogue, &theirs, &ours))
+}
+
+fn fuzz(args: &[String]) -> Result<(), String> {
+    let (mut seeds, mut first, mut length, mut version, mut line) = (200u64, 1u64, 12usize, 2u8, "4.2".to_string());
+    for arg in args {
+        let (key, value) = arg.split_once('=').ok_or_else(|| format!("'{arg}' is not KEY=VALUE"))?;
+        let bad = |_| format!("{key}={value} is no number");
+        match key {
+            "seeds" => seeds = value.parse().map_err(bad)?,
+            "first" => first = value.parse().map_err(bad)?,
+            "length" => length = value.parse().map_err(bad)?,
+            "transaction.version" => version = value.parse().map_err(bad)?,
+            "line" => line = value.to_string(),
+            _ => return Err(format!("unknown key '{key}'")),
+        }
+    }
+    let cluster = fuzz::draw(first, &line, version, length).cluster;
+    let release = fetch(&line)?;
+    println!("starting Apache Kafka {}", release.version);
+    let mut kafka = KafkaCluster::start(&release, &cluster)?;
+    let began = std::time::Instant::now();
+    let (mut steps, mut mismatches) = (0, 0);
+    for seed in first..first + seeds {
+        let dialogue = fuzz::draw(seed, &line, version, length);
+        steps += dialogue.steps.len();
+        if differ(&mut kafka, &dialogue)?.is_empty() {
+            continue;
+        }
+        // A race that does not come back is not a difference.
+        if differ(&mut kafka, &dialogue)?.is_empty() {
+            println!("seed {seed}: differed once, not twice");
+            continue;
+        }
+        mismatches += 1;
+        let small = fuzz::shrink(&dialogue, |d| differ(&mut kafka, d).is_ok_and(|list| !list.is_empty()));
+        let list: Vec<String> = differ(&mut kafka, &small)?.iter().map(|m| m.to_string()).collect();
+        println!("seed {seed} differs:\n{}  {}", dialogue::print(&small), list.join("\n  "));
+    }
+    let seconds = began.elapsed().as_secs();
+    println!("{seeds} dialogues, {steps} steps, {mismatches} mismatches, in {seconds} s, Apache Kafka {}, transaction.version {version}", kafka.version());
+    if mismatches > 0 { Err(format!("{mismatches} dialogues differ")) } else { Ok(()) }
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.split_first() {
         Some((verb, rest)) if verb == "record" => record(rest),
-        _ => Err("usage: conformance record [NAME...]".to_string()),
+        Some((verb, rest)) if verb == "fuzz" => fuzz(rest),
+        _ => Err("usage: conformance record [NAME...] | fuzz [KEY=VALUE...]".to_string()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -368,13 +368,15 @@ pub fn encode_request(d: &Directory, version: i16, request: &Request) -> Wire<Ve
                 let entry = sync_group_request::SyncGroupRequestAssignment::default().with_member_id(s(member));
                 assignments.push(entry.with_assignment(assignment(d, partitions)?));
             }
+            // Version 5 insists on both names. Ours does not carry the assignor's; "range" stands for it.
+            let named = |text| if version >= 5 { Some(s(text)) } else { None };
             let message = SyncGroupRequest::default()
                 .with_group_id(GroupId(s(&r.group.group_id)))
                 .with_generation_id(r.group.generation)
                 .with_member_id(s(&r.group.member_id))
                 .with_group_instance_id(if version >= 3 { optional(&r.group.group_instance_id) } else { None })
-                .with_protocol_type(None)
-                .with_protocol_name(None)
+                .with_protocol_type(named("consumer"))
+                .with_protocol_name(named("range"))
                 .with_assignments(assignments);
             encode(&message, version)
         }
