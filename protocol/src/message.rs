@@ -53,6 +53,11 @@ impl ProducerIdAndEpoch {
     }
 }
 
+/// Per partition an error, or success.
+pub type PartitionErrors = Vec<(TopicPartition, Option<ErrorCode>)>;
+/// Per partition an offset (-1 for none) with its leader epoch, or an error.
+pub type PartitionOffsets = Vec<(TopicPartition, Result<(Offset, LeaderEpoch), ErrorCode>)>;
+
 macro_rules! requests {
     ($($(#[$doc:meta])* $variant:ident($request:ty, $response:ty) = $key:literal;)*) => {
         /// A request.
@@ -320,7 +325,7 @@ pub struct ListOffsetsRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOffsetsResponse {
     /// Per partition: offset and its leader epoch, or an error.
-    pub partitions: Vec<(TopicPartition, Result<(Offset, LeaderEpoch), ErrorCode>)>,
+    pub partitions: PartitionOffsets,
 }
 
 /// §7.4.
@@ -463,7 +468,7 @@ pub struct AddPartitionsToTxnResponse {
     /// Error of the whole request (v4+).
     pub error: Option<ErrorCode>,
     /// Per transactional id, in request order: per partition an error or success.
-    pub transactions: Vec<(Name, Vec<(TopicPartition, Option<ErrorCode>)>)>,
+    pub transactions: Vec<(Name, PartitionErrors)>,
 }
 
 /// §1.5; never used by a client of transaction version 2.
@@ -534,7 +539,7 @@ pub struct TxnMarkerEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteTxnMarkersResponse {
     /// Per producer id and partition.
-    pub markers: Vec<(ProducerId, Vec<(TopicPartition, Option<ErrorCode>)>)>,
+    pub markers: Vec<(ProducerId, PartitionErrors)>,
 }
 
 /// Identity of a consumer within its group, as `sendOffsetsToTransaction` passes it on.
@@ -589,7 +594,7 @@ pub struct TxnOffsetCommitRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnOffsetCommitResponse {
     /// Per partition.
-    pub partitions: Vec<(TopicPartition, Option<ErrorCode>)>,
+    pub partitions: PartitionErrors,
 }
 
 // ---- Groups --------------------------------------------------------------------------------------------------------
@@ -607,7 +612,7 @@ pub struct OffsetCommitRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OffsetCommitResponse {
     /// Per partition.
-    pub partitions: Vec<(TopicPartition, Option<ErrorCode>)>,
+    pub partitions: PartitionErrors,
 }
 
 /// §4.4.
@@ -627,7 +632,7 @@ pub struct OffsetFetchResponse {
     /// Error of the group.
     pub error: Option<ErrorCode>,
     /// Per partition: the committed offset (-1 for none) with its leader epoch, or an error.
-    pub partitions: Vec<(TopicPartition, Result<(Offset, LeaderEpoch), ErrorCode>)>,
+    pub partitions: PartitionOffsets,
 }
 
 /// §4.6. The subscription replaces Kafka's opaque protocol metadata.

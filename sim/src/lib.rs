@@ -3,8 +3,11 @@
 //! One seed, or one written schedule, gives one execution of the machines of `fencepost-protocol` in virtual time: their
 //! network, disks, clocks and faults are here. What happened is written as a history, which `fencepost-reports` judges.
 
+pub mod capsule;
 pub mod client;
 pub mod clock;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod digest;
 pub mod draw;
 pub mod explorer;
@@ -13,6 +16,7 @@ mod observer;
 pub mod plan;
 pub mod queue;
 pub mod run;
+pub mod scenario;
 pub mod schedule;
 pub mod stream;
 pub mod world;

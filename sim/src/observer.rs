@@ -36,10 +36,13 @@ struct Decision {
     newer: bool,
 }
 
+/// Offset and record offset that a transaction would commit, by group and input partition.
+type PendingOffsets = BTreeMap<(Name, TopicPartition), (Offset, Offset)>;
+
 /// Offsets of one partition of `__consumer_offsets`.
 #[derive(Clone, Debug, Default)]
 struct Offsets {
-    pending: BTreeMap<ProducerId, BTreeMap<(Name, TopicPartition), (Offset, Offset)>>,
+    pending: BTreeMap<ProducerId, PendingOffsets>,
     /// Record offset of what is committed.
     committed: BTreeMap<(Name, TopicPartition), Offset>,
 }

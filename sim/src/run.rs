@@ -60,10 +60,8 @@ pub fn run(
         }
     };
     let mut sink = (Checker::new(), extra);
-    let tracer = match tracer {
-        Some(tracer) => Some(tracer as Tracer<'_>),
-        None => None,
-    };
+    // A tracer that outlives the sink is lent for as long as the sink lives.
+    let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
     let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
     Run { outcome, report: sink.0.finish() }
 }

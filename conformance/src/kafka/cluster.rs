@@ -216,6 +216,36 @@ impl KafkaCluster {
         Ok(())
     }
 
+    /// Waits until the leaders have opened the logs of new partitions: metadata runs ahead of them.
+    fn await_logs(&mut self, ids: &[TopicId], topics: &[Topic]) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        for id in ids {
+            let topic = &topics[id.0 as usize - 2];
+            let assignment = self.assignment(id.0, topic.partitions, topic.replication_factor);
+            for (p, replicas) in assignment.iter().enumerate() {
+                let node = NodeId(replicas[0]);
+                let mut connection = Connection::open(self.nodes[&node].port).map_err(|e| e.to_string())?;
+                let asked = (TopicPartition::new(*id, p as u32), NO_LEADER_EPOCH, OffsetSpec::Latest);
+                let request =
+                    ListOffsetsRequest { isolation: IsolationLevel::ReadUncommitted, partitions: vec![asked] };
+                loop {
+                    connection.send(&self.directory, 7, request.clone().into())?;
+                    let answer = connection.receive(&self.directory, Duration::from_secs(5))?;
+                    if let Some(Reply::Answer(Response::ListOffsets(r))) = &answer
+                        && r.partitions.iter().all(|(_, found)| found.is_ok())
+                    {
+                        break;
+                    }
+                    if Instant::now() > deadline {
+                        return Err(format!("{node} does not serve a new partition: {answer:?}"));
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What a broker's log ends with.
     pub fn last_words(&self) -> String {
         self.nodes.iter().map(|(id, n)| format!("--- {id}\n{}\n", n.last_words())).collect()
@@ -266,7 +296,8 @@ impl Target for KafkaCluster {
         for ((id, topic), uuid) in wanted.iter().zip(&list).zip(ids) {
             self.directory.add_topic(*id, &topic.name, uuid);
         }
-        self.await_leaders(&wanted)
+        self.await_leaders(&wanted)?;
+        self.await_logs(&wanted, topics)
     }
 
     fn brokers(&self) -> Vec<NodeId> {

@@ -119,7 +119,7 @@ impl Broker {
             feed: metadata::Feed::new(),
             partitions,
             purgatory: purgatory::Purgatory::default(),
-            sessions: session::Sessions::default(),
+            sessions: session::Sessions::new(incarnation),
             follower_fetches: BTreeMap::new(),
             outsiders: BTreeMap::new(),
             fetchers: BTreeMap::new(),
@@ -152,6 +152,11 @@ impl Broker {
     /// Its log of a partition.
     pub fn log(&self, tp: TopicPartition) -> Option<&PartitionLog> {
         self.partitions.get(tp).map(Partition::log)
+    }
+
+    /// Its replica of a partition.
+    pub fn partition(&self, tp: TopicPartition) -> Option<&Partition> {
+        self.partitions.get(tp)
     }
 
     /// Its replicas.

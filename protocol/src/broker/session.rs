@@ -95,8 +95,9 @@ impl Session {
     }
 }
 
-/// All sessions, by id. Ids are never used twice.
-#[derive(Clone, Debug, Default)]
+/// All sessions, by id. Ids are never used twice, not even by another run of the broker: Kafka draws them at random, here
+/// each run has a range of its own, so that a reader's old session is not mistaken for somebody else's new one.
+#[derive(Clone, Debug)]
 pub(super) struct Sessions {
     last: u32,
     lasting: u32,
@@ -106,6 +107,11 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    pub fn new(incarnation: u64) -> Sessions {
+        let last = (incarnation as u32).wrapping_mul(1 << 16);
+        Sessions { last, lasting: 0, by_id: BTreeMap::new(), to_check: Vec::new() }
+    }
+
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Session> {
         self.by_id.get_mut(&id)
     }
@@ -153,6 +159,7 @@ impl Broker {
             self.open_session(request, lasting)
         } else {
             let session = self.sessions.by_id.get_mut(&request.session_id).filter(|s| s.lasting);
+            let session = session.filter(|s| s.replica == request.replica.map(|(id, _)| id));
             let session = session.ok_or(ErrorCode::FetchSessionIdNotFound)?;
             if session.epoch != request.session_epoch {
                 return Err(ErrorCode::InvalidFetchSessionEpoch);

@@ -1,2 +1,5 @@
-//! The fencepost command.
-fn main() {}
+//! The `fencepost` command.
+
+fn main() -> std::process::ExitCode {
+    fencepost_sim::command::main()
+}

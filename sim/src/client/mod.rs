@@ -1,5 +1,6 @@
 //! Client nodes: an application with its producer, consumer or pipeline.
 
+mod echo;
 mod pipeline;
 mod producer;
 mod reader;
@@ -13,6 +14,7 @@ use fencepost_reports::history::event as h;
 use crate::history::History;
 use crate::plan::{Plan, ProducerPlan};
 
+pub use echo::{EchoClient, EchoPlan};
 pub use pipeline::PipelineClient;
 pub use producer::ProducerClient;
 pub use reader::ReaderClient;
@@ -26,6 +28,8 @@ pub enum Client {
     Pipeline(PipelineClient),
     /// Reads.
     Reader(ReaderClient),
+    /// Only asks.
+    Echo(EchoClient),
 }
 
 macro_rules! each {
@@ -34,6 +38,7 @@ macro_rules! each {
             Client::Producer($client) => $call,
             Client::Pipeline($client) => $call,
             Client::Reader($client) => $call,
+            Client::Echo($client) => $call,
         }
     };
 }
@@ -62,7 +67,7 @@ impl Client {
     /// Its consumer group.
     pub fn group(&self) -> Option<&str> {
         match self {
-            Client::Producer(_) => None,
+            Client::Producer(_) | Client::Echo(_) => None,
             Client::Pipeline(c) => Some(c.group()),
             Client::Reader(c) => c.group(),
         }
@@ -71,7 +76,7 @@ impl Client {
     /// All partitions of what it reads.
     pub fn input_partitions(&self) -> Vec<TopicPartition> {
         match self {
-            Client::Producer(_) => Vec::new(),
+            Client::Producer(_) | Client::Echo(_) => Vec::new(),
             Client::Pipeline(c) => c.input_partitions(),
             Client::Reader(c) => c.input_partitions(),
         }
@@ -80,7 +85,7 @@ impl Client {
     /// Next offset to be processed of each partition that it owns.
     pub fn positions(&self) -> Vec<(TopicPartition, i64)> {
         match self {
-            Client::Producer(_) => Vec::new(),
+            Client::Producer(_) | Client::Echo(_) => Vec::new(),
             Client::Pipeline(c) => c.positions(),
             Client::Reader(c) => c.positions(),
         }
@@ -89,7 +94,7 @@ impl Client {
     /// Whether its consumer is at read_committed.
     pub fn reads_committed(&self) -> bool {
         match self {
-            Client::Producer(_) => false,
+            Client::Producer(_) | Client::Echo(_) => false,
             Client::Pipeline(c) => c.reads_committed(),
             Client::Reader(c) => c.reads_committed(),
         }
@@ -99,6 +104,7 @@ impl Client {
     pub fn has_finished_its_input(&self) -> bool {
         match self {
             Client::Producer(c) => c.is_finished(),
+            Client::Echo(c) => c.is_finished(),
             _ => true,
         }
     }
@@ -107,6 +113,7 @@ impl Client {
     pub fn is_idle(&self) -> bool {
         match self {
             Client::Producer(c) => c.is_finished(),
+            Client::Echo(c) => c.is_finished(),
             Client::Pipeline(c) => c.is_idle(),
             Client::Reader(_) => true,
         }
@@ -159,6 +166,7 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
             clients.push(Client::Reader(ReaderClient::new(plan, reader, member)));
         }
     }
+    clients.extend(plan.echoes.iter().map(|echo| Client::Echo(EchoClient::new(plan, echo))));
     clients
 }
 
@@ -170,6 +178,7 @@ pub fn names(plan: &Plan) -> Vec<String> {
     {
         names.extend((1..=members).map(|m| member_name(name, m, members)));
     }
+    names.extend(plan.echoes.iter().map(|e| e.name.clone()));
     names
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fencepost_protocol::batch::{Blob, Origin, Record};
+use fencepost_protocol::batch::{Origin, Record};
 use fencepost_protocol::config::{Domains, ProtocolGeneration};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicId};
@@ -12,8 +12,7 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
 use crate::history::{History, identity, partition};
-use crate::plan::{OnUnknown, Plan, ProducerPlan, Source};
-use crate::stream::mix;
+use crate::plan::{OnUnknown, Plan, ProducerPlan};
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
@@ -296,14 +295,7 @@ impl ProducerClient {
     fn record(&self, index: u64, wall_ms: i64) -> Record {
         let origin =
             Origin { source: Origin::SOURCE | self.workload, partition: 0, offset: index as i64, stage: 0, index: 0 };
-        let (key, value) = match &self.plan.source {
-            Source::Generated { keys, value_bytes, .. } => {
-                let id = mix(mix(self.root_seed ^ u64::from(self.workload) << 48) ^ index);
-                let key = (*keys > 0).then(|| Blob::Generated { id: id % keys.max(&1), len: 8 });
-                (key, Some(Blob::Generated { id, len: *value_bytes }))
-            }
-            Source::Lines { records, .. } => records[index as usize].clone(),
-        };
+        let (key, value) = self.plan.source.record(self.root_seed, self.workload, index);
         Record { origin, timestamp_ms: wall_ms, key, value }
     }
 

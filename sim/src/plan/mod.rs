@@ -8,7 +8,9 @@ use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
 use fencepost_protocol::time::Span;
 
+use crate::client::EchoPlan;
 use crate::schedule::Fault;
+use crate::stream::mix;
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Plan {
     pub pipelines: Vec<PipelinePlan>,
     /// Readers.
     pub readers: Vec<ReaderPlan>,
+    /// Clients that only ask.
+    pub echoes: Vec<EchoPlan>,
     /// Faults that happen whatever the seed.
     pub faults: Vec<Fault>,
     /// Faults that are drawn from the seed.
@@ -142,6 +146,18 @@ impl Source {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Key and value of record `index`: a pure function of (root seed, workload, index), or a line of the user's file.
+    pub fn record(&self, root_seed: u64, workload: u32, index: u64) -> (Option<Blob>, Option<Blob>) {
+        match self {
+            Source::Generated { keys, value_bytes, .. } => {
+                let id = mix(mix(root_seed ^ u64::from(workload) << 48) ^ index);
+                let key = (*keys > 0).then(|| Blob::Generated { id: id % keys.max(&1), len: 8 });
+                (key, Some(Blob::Generated { id, len: *value_bytes }))
+            }
+            Source::Lines { records, .. } => records[index as usize].clone(),
+        }
     }
 }
 

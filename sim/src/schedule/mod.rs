@@ -202,6 +202,8 @@ pub enum Action {
     },
     /// The finalized transaction version changes.
     SetTransactionVersion(u8),
+    /// Happens to the very message that the trigger named, which is about to be sent ([`Phase::Sending`]).
+    Message(Effect),
 }
 
 /// The whole list.

@@ -16,15 +16,29 @@ use crate::schedule::Actor;
 use crate::stream::mix;
 
 impl World<'_> {
-    /// The log of the partition's leader, if that broker runs and knows it is the leader; else of the replica that a
-    /// clean election would choose.
+    /// The log of the partition's leader, if that broker runs and leads it at the epoch that the controller gave.
     pub(super) fn leader_log(&self, tp: TopicPartition) -> Option<(Actor, &PartitionLog)> {
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return None };
-        let leader = controller.image().partition(tp)?.leader?;
-        let actor = self.actor_of(leader);
+        let registration = controller.image().partition(tp)?;
+        let actor = self.actor_of(registration.leader?);
         let Body::Broker(slot) = &self.nodes[actor as usize].body else { return None };
-        let broker = slot.broker.as_ref()?;
-        broker.log(tp).map(|log| (actor, log))
+        let replica = slot.broker.as_ref()?.partition(tp)?;
+        let leads = replica.is_leader() && replica.leader_epoch() == registration.leader_epoch;
+        leads.then(|| (actor, replica.log()))
+    }
+
+    /// The log that a final read reads: the leader's; where nobody leads, that of the in-sync or eligible replica (running
+    /// or not) that would be elected, as far as its process runs.
+    fn final_log(&self, tp: TopicPartition) -> Option<(Actor, &PartitionLog)> {
+        self.leader_log(tp).or_else(|| {
+            let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return None };
+            let registration = controller.image().partition(tp)?;
+            registration.isr.iter().chain(&registration.elr).find_map(|id| {
+                let actor = self.actor_of(*id);
+                let Body::Broker(slot) = &self.nodes[actor as usize].body else { return None };
+                slot.broker.as_ref()?.log(tp).map(|log| (actor, log))
+            })
+        })
     }
 
     pub(super) fn leader_name(&self, tp: TopicPartition) -> Option<String> {
@@ -141,7 +155,7 @@ impl World<'_> {
         let topics = self.plan.topics.len() as u32;
         for topic in 0..topics {
             for tp in self.partitions_of(TopicId(topic + 2)) {
-                let Some((actor, log)) = self.leader_log(tp) else { continue };
+                let Some((actor, log)) = self.final_log(tp) else { continue };
                 let (start, lso, hw, leo) =
                     (log.log_start_offset(), log.last_stable_offset(), log.high_watermark(), log.log_end_offset());
                 let batches: Vec<Arc<RecordBatch>> = log.batches().cloned().collect();

@@ -9,7 +9,7 @@ use super::event::{Event, Step};
 use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
 use crate::queue::{Class, Rank};
-use crate::schedule::{Action, Actor, Deviation, Fault, When};
+use crate::schedule::{Action, Actor, Deviation, Effect, Fault, When};
 
 /// How often a controlled shutdown and a rolling restart are looked at.
 const LOOK: Span = Span::from_millis(50);
@@ -39,6 +39,8 @@ pub(super) struct FaultState {
     pub slow: Vec<Span>,
     held: Vec<(Actor, Actor, Rank, Event)>,
     pub lost_answers: Vec<LostAnswers>,
+    /// What triggers want done to the message that is being sent.
+    pub for_this_message: Vec<Effect>,
     list: Vec<(Fault, Origin)>,
     /// Brokers that lost power in this run.
     powerless: Vec<Actor>,
@@ -58,6 +60,7 @@ impl FaultState {
             slow: vec![Span::ZERO; nodes * nodes],
             held: Vec::new(),
             lost_answers: Vec::new(),
+            for_this_message: Vec::new(),
             list: Vec::new(),
             powerless: Vec::new(),
             executed: 0,
@@ -254,30 +257,46 @@ impl World<'_> {
                 self.flush(controller);
                 Span::ZERO
             }
+            Action::Message(effect) => {
+                self.faults.for_this_message.push(*effect);
+                Span::ZERO
+            }
         };
         self.faults.last_end = self.faults.last_end.max(self.now + lasts);
         true
     }
 
-    /// Whether the cluster can be expected to survive it: no further power loss touches a partition until the previous
-    /// victim is back in its in-sync set.
+    /// Whether the cluster can be expected to survive it, by what its configuration promises (RF 3, min.insync 2: one
+    /// replica may lose what it had not flushed). A power loss needs every other replica of the broker's partitions to be
+    /// back and in sync; and while a victim of a power loss is not back in its in-sync sets, no broker that shares a
+    /// partition with it is ended in any way. (To the controller, a broker that crashed is as suspect as one that lost
+    /// power, §7.5: with two such, the last known leader is elected, whatever it has lost.)
     fn is_legal(&self, action: &Action) -> bool {
-        let Action::PowerLoss { node, .. } = action else { return true };
-        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
+        let (node, loses_power) = match action {
+            Action::PowerLoss { node, .. } => (node, true),
+            Action::Crash { node, .. } | Action::Restart { node, .. } => (node, false),
+            _ => return true,
+        };
         let Body::Broker(slot) = &self.nodes[*node as usize].body else { return true };
-        let victims: Vec<_> = self
-            .faults
-            .powerless
-            .iter()
-            .filter_map(|a| match &self.nodes[*a as usize].body {
-                Body::Broker(slot) => Some(slot.id),
-                _ => None,
-            })
-            .collect();
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
         let partitions = controller.image().topics.iter().flat_map(|t| &t.partitions);
-        partitions
-            .filter(|p| p.replicas.contains(&slot.id))
-            .all(|p| p.replicas.len() > 1 && victims.iter().all(|v| !p.replicas.contains(v) || p.isr.contains(v)))
+        partitions.filter(|p| p.replicas.contains(&slot.id)).all(|p| {
+            let others = p.replicas.iter().filter(|r| **r != slot.id);
+            let mut suspects = others.filter(|r| {
+                let actor = self.actor_of(**r);
+                (loses_power || self.faults.powerless.contains(&actor)) && !(self.is_back(actor) && p.isr.contains(r))
+            });
+            (p.replicas.len() > 1 || !loses_power) && suspects.next().is_none()
+        })
+    }
+
+    /// Whether a broker runs and takes part in the cluster: it knows that its present incarnation is registered and not
+    /// fenced.
+    pub(super) fn is_back(&self, actor: Actor) -> bool {
+        match &self.nodes[actor as usize].body {
+            Body::Broker(slot) => slot.broker.as_ref().is_some_and(|b| !b.is_fenced()),
+            _ => true,
+        }
     }
 
     fn come_back(&mut self, node: Actor, down: Option<Span>) -> Span {
@@ -406,7 +425,7 @@ impl World<'_> {
 
     /// Whether every broker runs, unfenced, and every partition has all its replicas in sync.
     pub(super) fn everything_in_sync(&self) -> bool {
-        let all_run = self.brokers.iter().all(|b| self.nodes[*b as usize].process.is_running());
+        let all_run = self.brokers.iter().all(|b| self.nodes[*b as usize].process.is_running() && self.is_back(*b));
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return false };
         let image = controller.image();
         all_run

@@ -72,7 +72,8 @@ impl World<'_> {
             }
             _ => true,
         });
-        let quiet = input_done && !self.faults.is_active(self.now) && !self.waits_for_start();
+        let quiet =
+            input_done && !self.faults.is_active(self.now) && !self.waits_for_start() && self.brokers_are_back();
         if quiet {
             let since = *self.settle.input_done.get_or_insert(self.now);
             if self.now >= self.settle.not_before && self.unfinished(true).is_empty() {
@@ -92,6 +93,12 @@ impl World<'_> {
         let actor = self.controller;
         self.after(LOOK, actor, Step::Settle);
         None
+    }
+
+    /// Whether every broker that runs takes part in the cluster again.
+    fn brokers_are_back(&self) -> bool {
+        let gone = |b: u16| !self.nodes[b as usize].process.is_running();
+        self.brokers.iter().all(|b| gone(*b) || self.is_back(*b))
     }
 
     fn waits_for_start(&self) -> bool {

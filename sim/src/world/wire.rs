@@ -209,6 +209,9 @@ impl World<'_> {
             None => None,
         };
         let mut fate = Fate::default();
+        for effect in self.faults.for_this_message.drain(..) {
+            fate.apply(effect);
+        }
         match &mut self.explorer {
             Explorer::Nominal => {}
             Explorer::Draw(draw) => {

@@ -1,0 +1,122 @@
+//! An application that asks a broker for its versions, again and again, one request at a time: the smallest thing that
+//! goes through a world's connections, timers, names and digest. The benchmark's echo.
+
+use fencepost_protocol::connections::{ConnectionSettings, Connections};
+use fencepost_protocol::ids::NodeId;
+use fencepost_protocol::io::{Channel, NetInput, Outputs, Purpose};
+use fencepost_protocol::message::ApiVersionsRequest;
+use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::history::event as h;
+
+use crate::history::History;
+use crate::plan::Plan;
+
+/// A client that only asks.
+#[derive(Clone, Debug)]
+pub struct EchoPlan {
+    /// Name of the client.
+    pub name: String,
+    /// Questions that it asks, each after the answer to the one before.
+    pub round_trips: u64,
+    /// When it begins.
+    pub start: Span,
+}
+
+/// Kafka's defaults for clients.
+const SETTINGS: ConnectionSettings = ConnectionSettings {
+    reconnect_backoff_ms: 50,
+    reconnect_backoff_max_ms: 1_000,
+    max_in_flight: 1,
+    request_timeout_ms: 30_000,
+};
+
+/// The application.
+#[derive(Clone, Debug)]
+pub struct EchoClient {
+    plan: EchoPlan,
+    channel: Channel,
+    connections: Connections<()>,
+    answered: u64,
+}
+
+impl EchoClient {
+    /// The client of `plan`. It asks the first broker.
+    pub fn new(all: &Plan, plan: &EchoPlan) -> EchoClient {
+        let to: NodeId = all.cluster.ids().next().expect("a cluster has brokers");
+        EchoClient {
+            channel: Channel { to, purpose: Purpose::Client },
+            connections: Connections::new(SETTINGS),
+            answered: 0,
+            plan: plan.clone(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    pub(super) fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    pub(super) fn restarts_after(&self) -> Option<Span> {
+        Some(Span::from_secs(1))
+    }
+
+    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
+        // It neither writes nor reads a topic: to the checker it is a producer that sends nothing.
+        h::Client { name: self.plan.name.clone().into(), kind: h::ClientKind::Producer, ..h::Client::default() }
+    }
+
+    /// Whether every question is answered.
+    pub fn is_finished(&self) -> bool {
+        self.answered >= self.plan.round_trips
+    }
+
+    pub(super) fn start(&mut self, now: Now, _: u32, out: &mut Outputs, _: &mut History<'_>) {
+        self.connections = Connections::new(SETTINGS);
+        self.advance(now, out);
+    }
+
+    pub(super) fn next_deadline(&self) -> Instant {
+        if self.is_finished() {
+            return Instant::NEVER;
+        }
+        let not_before = match self.connections.not_before(self.channel) {
+            Instant::ZERO => Instant::NEVER,
+            backing_off => backing_off,
+        };
+        not_before.min(self.connections.next_deadline())
+    }
+
+    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, _: &mut History<'_>) {
+        match input {
+            NetInput::Connected(channel) => {
+                self.connections.connected(channel);
+            }
+            NetInput::Disconnected(channel) => {
+                self.connections.disconnected(now, channel);
+            }
+            NetInput::Response(channel, correlation, _) => {
+                self.answered += u64::from(self.connections.response(channel, correlation).is_some());
+            }
+        }
+        self.advance(now, out);
+    }
+
+    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, _: &mut History<'_>) {
+        while self.connections.expire(now, out).is_some() {}
+        self.advance(now, out);
+    }
+
+    /// Asks the next question if none is under way; one that was lost is asked again.
+    fn advance(&mut self, now: Now, out: &mut Outputs) {
+        if !self.is_finished() && self.connections.ready(now, self.channel, out) {
+            self.connections.send(now, self.channel, ApiVersionsRequest, (), out);
+        }
+    }
+
+    pub(super) fn crash(&mut self, _: Now, _: &mut History<'_>) {
+        self.connections = Connections::new(SETTINGS);
+    }
+}

@@ -1,0 +1,140 @@
+//! One run with everything that is written beside it.
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use fencepost_reports::history::{Header, Writer};
+use serde_json::json;
+
+use super::dump::Dump;
+use super::output::WholeFile;
+use super::{Files, Refusal};
+use crate::capsule::PROGRAM;
+use crate::run::{Course, Run, run};
+use crate::scenario::Scenario;
+use crate::world::{Keep, Traced, TracedEvent};
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From now on the panic of a machine is kept as a finding instead of being printed.
+pub fn keep_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if GUARDED.get() {
+            PANIC.set(Some(info.to_string()));
+        } else {
+            usual(info);
+        }
+    }));
+}
+
+/// A run, or the panic that ended it.
+pub type Ran = Result<Run, String>;
+
+/// Runs without writing anything.
+pub fn quietly(scenario: &Scenario, course: Course<'_>, keep: Keep) -> Ran {
+    guarded(|| run(&scenario.plan, course, keep, None, None))
+}
+
+fn guarded(call: impl FnOnce() -> Run) -> Ran {
+    GUARDED.set(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(false);
+    result.map_err(|_| PANIC.take().unwrap_or_else(|| "a machine panicked".to_string()))
+}
+
+/// Files that have been written but do not have their names yet.
+#[must_use = "the files get their names when they are finished"]
+pub struct Written {
+    history: Option<Writer<WholeFile>>,
+    trace: Option<WholeFile>,
+    dump: Option<(Dump, std::path::PathBuf)>,
+}
+
+impl Written {
+    /// Gives the files their names.
+    pub fn finish(self, scenario: &Scenario, seed: u64) -> Result<(), Refusal> {
+        if let Some(writer) = self.history {
+            writer.finish()?.finish()?;
+        }
+        if let Some(file) = self.trace {
+            file.finish()?;
+        }
+        if let Some((dump, folder)) = self.dump {
+            dump.write(&folder, &scenario.plan, seed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs, and writes what was asked for.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn with_files(
+    scenario: &Scenario,
+    course: Course<'_>,
+    keep: Keep,
+    files: &Files,
+) -> Result<(Ran, Written), Refusal> {
+    let seed = match course {
+        Course::Seed(seed) | Course::Schedule(seed, _) => seed,
+    };
+    let history = match &files.history {
+        None => None,
+        Some(path) => {
+            let mut header = Header::new(PROGRAM);
+            header.scenario = Some(scenario.label());
+            header.seed = Some(seed);
+            Some(Writer::new(WholeFile::create(path)?, &header))
+        }
+    };
+    if let Some(folder) = &files.dump {
+        std::fs::create_dir_all(folder).map_err(|e| Refusal(format!("cannot write {}: {e}", folder.display())))?;
+    }
+    let mut extra = (history, files.dump.as_ref().map(|_| Dump::default()));
+    let mut trace = files.trace.as_deref().map(WholeFile::create).transpose()?;
+    let mut trace_error = None;
+    let tracing = trace.is_some();
+    let mut tracer = |traced: &Traced<'_>| {
+        if let Some(file) = &mut trace
+            && trace_error.is_none()
+        {
+            trace_error = writeln!(file, "{}", line(traced)).err();
+        }
+    };
+    let keep = Keep { trace: tracing, ..keep };
+    let ran = guarded(|| {
+        let tracer: Option<crate::world::Tracer<'_>> = if tracing { Some(&mut tracer) } else { None };
+        run(&scenario.plan, course, keep, Some(&mut extra), tracer)
+    });
+    if let Some(error) = trace_error {
+        return Err(Refusal(format!("cannot write the trace: {error}")));
+    }
+    let (history, dump) = extra;
+    let dump = dump.zip(files.dump.clone());
+    Ok((ran, Written { history, trace, dump }))
+}
+
+/// One line of a trace.
+fn line(traced: &Traced<'_>) -> serde_json::Value {
+    let (what, kind, detail) = match &traced.what {
+        TracedEvent::Request(r) => ("request", Some(r.api_key().name()), Some(format!("{r:?}"))),
+        TracedEvent::Response(r) => ("response", Some(r.api_key().name()), Some(format!("{r:?}"))),
+        TracedEvent::Connected => ("connected", None, None),
+        TracedEvent::Disconnected => ("disconnected", None, None),
+        TracedEvent::Timer => ("timer", None, None),
+        TracedEvent::Fault(text) => ("fault", None, Some(text.clone())),
+    };
+    let mut line = json!({ "ns": traced.at.0, "from": traced.from, "to": traced.to, "what": what });
+    for (key, value) in [("kind", kind.map(str::to_string)), ("detail", detail)] {
+        if let Some(value) = value {
+            line[key] = value.into();
+        }
+    }
+    line
+}

@@ -1,0 +1,168 @@
+//! The `fencepost` command: what a person types, what is printed, and the exit codes.
+//!
+//! Everything here is outside the simulation: files, the terminal, the wall clock and threads belong to this module only.
+
+mod check;
+mod dump;
+mod execute;
+mod interrupt;
+mod list;
+mod output;
+mod replay;
+mod run;
+mod source;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::scenario::Choice;
+
+/// Nothing wrong.
+pub const OK: u8 = 0;
+/// Safety violated, or a mismatch in `verify`.
+pub const VIOLATED: u8 = 1;
+/// Bad usage or input.
+pub const BAD_INPUT: u8 = 2;
+/// The same run gave two results.
+pub const NONDETERMINISM: u8 = 4;
+/// A machine panicked.
+pub const PANICKED: u8 = 5;
+/// Interrupted before anything was found, as shells count it.
+pub const INTERRUPTED: u8 = 130;
+
+/// Why a command cannot be carried out: a message for the user, exit code 2.
+#[derive(Debug)]
+pub struct Refusal(pub String);
+
+impl<E: std::error::Error> From<E> for Refusal {
+    fn from(error: E) -> Refusal {
+        Refusal(error.to_string())
+    }
+}
+
+type Outcome = Result<u8, Refusal>;
+
+/// A deterministic simulation testbed for Kafka's exactly-once protocol: one seed gives one execution, always.
+#[derive(Debug, Parser)]
+#[command(name = "fencepost", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    /// Print one JSON document on standard output and nothing else there
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 nothing wrong; 1 safety violated, or a mismatch in verify; 2 bad usage or input; \
+3 something did not finish (verdict stuck); 4 nondeterminism; 5 a machine panicked.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the built-in scenarios
+    List,
+    /// Show a scenario: its story and its text, or with --resolved every setting that holds
+    Show {
+        #[command(flatten)]
+        what: What,
+        /// Print every default
+        #[arg(long)]
+        resolved: bool,
+    },
+    /// Run a scenario once and judge it
+    Run {
+        #[command(flatten)]
+        what: What,
+        /// The seed; without it the scenario's own, else 1
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Write the run as a capsule, which 'replay' runs again
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Run a capsule again, exactly
+    Replay {
+        /// A capsule that 'run --save' wrote
+        capsule: PathBuf,
+        #[command(flatten)]
+        files: Files,
+    },
+    /// Judge a history (JSON Lines), whatever wrote it
+    Check {
+        /// The history
+        history: PathBuf,
+    },
+    /// Run scenarios over the seeds that they declare, and compare with what they expect
+    Verify {
+        /// A scenario or a folder of them; without it all built-in ones but bench/
+        what: Option<String>,
+        /// Other seeds than the declared ones, such as 1..10000
+        #[arg(long)]
+        seeds: Option<String>,
+        /// Runs at a time; without it one for each processor
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
+}
+
+/// Which scenario, and how it is changed.
+#[derive(Debug, Args)]
+struct What {
+    /// Name of a built-in scenario, or path of a TOML file
+    scenario: String,
+    /// One of the scenario's cases
+    #[arg(long)]
+    case: Option<String>,
+    /// Change a setting: KEY for every client that knows it (or the brokers), NAME.KEY for one
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+impl What {
+    fn choice(&self) -> Choice {
+        Choice { case: self.case.clone(), sets: self.sets.clone() }
+    }
+}
+
+/// What else is written.
+#[derive(Clone, Debug, Default, Args)]
+struct Files {
+    /// Write every delivery, one JSON object on each line
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write the history that was judged, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Write the visible records of each topic and partition, as JSON Lines
+    #[arg(long, value_name = "DIR")]
+    dump: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn main() -> ExitCode {
+    execute::keep_panics();
+    let cli = Cli::parse();
+    let json = cli.json;
+    let outcome = match cli.command {
+        Command::List => list::list(json),
+        Command::Show { what, resolved } => list::show(&what, resolved, json),
+        Command::Run { what, seed, save, files } => run::run(&what, seed, save.as_deref(), &files, json),
+        Command::Replay { capsule, files } => replay::replay(&capsule, &files, json),
+        Command::Check { history } => check::check(&history, json),
+        Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(Refusal(message)) => {
+            if json {
+                output::document(&serde_json::json!({ "error": message }));
+            }
+            eprintln!("error: {message}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `run`: one execution, judged.
+
+use std::path::Path;
+
+use fencepost_reports::render::thousands;
+use fencepost_reports::report::Report;
+use serde_json::{Value, json};
+
+use super::execute::{Ran, with_files};
+use super::output::{WholeFile, document, print, shell_word};
+use super::{Files, Outcome, PANICKED, What, interrupt, source};
+use crate::capsule::{Capsule, PROGRAM};
+use crate::run::{Course, Run};
+use crate::scenario::Scenario;
+use crate::schedule::Schedule;
+use crate::world::Keep;
+
+/// The wall clock, for what is printed and nothing else.
+#[expect(clippy::disallowed_types, reason = "outside the simulation: how long the user waited")]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts.
+    #[expect(clippy::disallowed_types, reason = "outside the simulation: how long the user waited")]
+    pub fn start() -> Stopwatch {
+        Stopwatch(std::time::Instant::now())
+    }
+
+    /// Milliseconds since the start.
+    pub fn ms(&self) -> u64 {
+        self.0.elapsed().as_millis() as u64
+    }
+}
+
+/// `fencepost run`.
+pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, json: bool) -> Outcome {
+    let scenario = source::load(&source::find(&what.scenario)?, what.choice())?;
+    let seed = seed.unwrap_or(scenario.seed);
+    interrupt::end_cleanly();
+    let watch = Stopwatch::start();
+    let keep = Keep { schedule: save.is_some(), ..Keep::default() };
+    let capsule_file = save.map(WholeFile::create).transpose()?;
+    let (ran, written) = with_files(&scenario, Course::Seed(seed), keep, files)?;
+    let wall_ms = watch.ms();
+    if ran.is_ok() {
+        written.finish(&scenario, seed)?;
+    }
+    if let Some(file) = capsule_file {
+        file.finish_with(&capsule(&scenario, seed, &ran).to_json())?;
+    }
+    let again = command_line(&scenario, seed);
+    match &ran {
+        Err(panic) => {
+            if json {
+                document(&panicked(&scenario, seed, panic, &again));
+            } else {
+                print(&format!("{}\n\na machine panicked: {panic}\nagain:  {again}\n", head(&scenario, seed)));
+            }
+            Ok(PANICKED)
+        }
+        Ok(run) => {
+            if json {
+                let mut value = numbers(&scenario, seed, run, wall_ms);
+                value["command"] = again.into();
+                value["capsule"] = save.map(|p| p.display().to_string()).into();
+                document(&value);
+            } else {
+                let mut text = format!("{}\n\n{}", head(&scenario, seed), body(run, wall_ms));
+                text += &format!("again:  {again}\n");
+                if let Some(path) = save {
+                    let path = shell_word(&path.display().to_string());
+                    text += &format!("replay: fencepost replay {path}\n");
+                }
+                text += &next(&scenario, seed);
+                print(&text);
+            }
+            Ok(run.report.verdict.exit_code())
+        }
+    }
+}
+
+/// A run as a capsule.
+pub fn capsule(scenario: &Scenario, seed: u64, ran: &Ran) -> Capsule {
+    let (verdict, kinds, digest, schedule) = match ran {
+        Err(_) => ("panicked".to_string(), Vec::new(), None, None),
+        Ok(run) => (
+            run.report.verdict.name().to_string(),
+            run.report.violations.iter().map(|v| v.kind.name().to_string()).collect(),
+            Some(run.outcome.digest.to_string()),
+            Some(Schedule { deviations: run.outcome.recorded.clone() }),
+        ),
+    };
+    Capsule { program: PROGRAM.into(), scenario: scenario.clone(), seed, verdict, kinds, digest, schedule }
+}
+
+/// The command that does the same again.
+pub fn command_line(scenario: &Scenario, seed: u64) -> String {
+    let mut words = vec!["fencepost".to_string(), "run".to_string(), scenario.name.clone()];
+    if let Some(case) = &scenario.choice.case {
+        words.extend(["--case".to_string(), case.clone()]);
+    }
+    words.extend(["--seed".to_string(), seed.to_string()]);
+    for set in &scenario.choice.sets {
+        words.extend(["--set".to_string(), set.clone()]);
+    }
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// What ran.
+pub fn head(scenario: &Scenario, seed: u64) -> String {
+    let plan = &scenario.plan;
+    let mut text = format!("{}: {}\n", scenario.label(), plan.title);
+    let brokers = plan.cluster.brokers;
+    let clients =
+        [(plan.producers.len(), "producer"), (plan.pipelines.len(), "pipeline"), (plan.readers.len(), "reader")];
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    text += &format!("seed {seed}; {brokers} broker{}", plural(brokers as usize));
+    for (n, what) in clients.into_iter().filter(|(n, _)| *n > 0) {
+        text += &format!(", {n} {what}{}", plural(n));
+    }
+    for set in &scenario.choice.sets {
+        text += &format!("; {set}");
+    }
+    text
+}
+
+/// The verdict, the topics, the findings, and the digest.
+pub fn body(run: &Run, wall_ms: u64) -> String {
+    let outcome = &run.outcome;
+    let mut text = run.report.render_text();
+    text += &format!(
+        "\n{} deliveries, {} faults, {} of virtual time in {} ms\n",
+        thousands(outcome.deliveries),
+        outcome.faults,
+        fencepost_protocol::time::Span::from_millis((outcome.finished_at.0 / 1_000_000) as i64),
+        thousands(wall_ms),
+    );
+    text += &format!("digest: {}\n", outcome.digest);
+    text
+}
+
+/// The other cases, for those who read a lesson.
+fn next(scenario: &Scenario, seed: u64) -> String {
+    if scenario.choice.case.is_some() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for (case, title) in &scenario.cases {
+        let mut other = scenario.clone();
+        other.choice.case = Some(case.clone());
+        let title = if title.is_empty() { String::new() } else { format!("  # {title}") };
+        text += &format!("then:   {}{title}\n", command_line(&other, seed));
+    }
+    text
+}
+
+/// The parts of `--json` that judge.
+pub fn judged(report: &Report) -> Value {
+    let violations = |list: &[fencepost_reports::report::Violation]| -> Value {
+        list.iter()
+            .map(|v| json!({ "kind": v.kind.name(), "count": v.count, "proof": v.proof, "further": v.further }))
+            .collect()
+    };
+    json!({
+        "verdict": report.verdict.name(),
+        "violations": violations(&report.violations),
+        "allowed": violations(&report.allowed),
+        "topics": report.topics,
+        "notes": report.notes,
+    })
+}
+
+/// A run as JSON.
+pub fn numbers(scenario: &Scenario, seed: u64, run: &Run, wall_ms: u64) -> Value {
+    let mut value = judged(&run.report);
+    value["scenario"] = scenario.name.as_str().into();
+    value["case"] = scenario.choice.case.clone().into();
+    value["seed"] = seed.into();
+    value["deliveries"] = run.outcome.deliveries.into();
+    value["faults"] = run.outcome.faults.into();
+    value["virtual_ms"] = (run.outcome.finished_at.0 / 1_000_000).into();
+    value["wall_ms"] = wall_ms.into();
+    value["digest"] = run.outcome.digest.to_string().into();
+    value
+}
+
+/// A run that a panic ended, as JSON.
+pub fn panicked(scenario: &Scenario, seed: u64, panic: &str, again: &str) -> Value {
+    json!({
+        "scenario": scenario.name,
+        "case": scenario.choice.case,
+        "seed": seed,
+        "verdict": "panicked",
+        "panic": panic,
+        "command": again,
+    })
+}

@@ -1,0 +1,81 @@
+//! Scenarios by name or path, and the files that they name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Refusal;
+use crate::scenario::{Choice, Scenario, builtin};
+
+/// Where the text of a scenario comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is part of the binary; the full name.
+    BuiltIn(&'static str, &'static str),
+    /// A file.
+    File(PathBuf),
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8 (the line is named).
+pub fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|b| **b == b'\n').count() + 1;
+        format!("line {line} is not UTF-8 text")
+    })
+}
+
+/// Finds a scenario.
+///
+/// # Errors
+/// There is none of that name, or several.
+pub fn find(what: &str) -> Result<Place, Refusal> {
+    let path = Path::new(what);
+    if path.extension().is_some_and(|e| e == "toml") {
+        return Ok(Place::File(path.to_path_buf()));
+    }
+    builtin::find(what).map(|(name, text)| Place::BuiltIn(name, text)).map_err(Refusal)
+}
+
+/// Reads and checks a scenario.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn load(place: &Place, choice: Choice) -> Result<Scenario, Refusal> {
+    match place {
+        Place::BuiltIn(name, text) => {
+            Ok(Scenario::load(name, text, choice, &mut |path| builtin::read_file(name, path))?)
+        }
+        Place::File(path) => {
+            let name = path.display().to_string();
+            let text = read_text(path).map_err(|m| Refusal(format!("cannot read {name}: {m}")))?;
+            let folder = path.parent().unwrap_or(Path::new(""));
+            Ok(Scenario::load(&name, &text, choice, &mut |file| read_text(&folder.join(file)))?)
+        }
+    }
+}
+
+/// All scenarios below a folder, in order.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn in_folder(folder: &Path) -> Result<Vec<Place>, Refusal> {
+    let refuse = |error: std::io::Error| Refusal(format!("cannot read {}: {error}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(refuse)? {
+        paths.push(entry.map_err(refuse)?.path());
+    }
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            found.extend(in_folder(&path)?);
+        } else if path.extension().is_some_and(|e| e == "toml") {
+            found.push(Place::File(path));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,98 @@
+//! The parts of a scenario's text, split up but not yet understood.
+
+use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, ProducerConfig};
+
+use super::fields::Fields;
+use super::keys;
+use super::nearest::hint;
+use super::problem::Complaint;
+
+/// A scenario, section by section.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub top: Fields,
+    pub cluster: Fields,
+    pub network: Fields,
+    pub chaos: Fields,
+    pub end: Fields,
+    pub promise: Fields,
+    pub expect: Fields,
+    pub topics: Vec<Fields>,
+    pub producers: Vec<Fields>,
+    pub pipelines: Vec<Fields>,
+    pub readers: Vec<Fields>,
+    pub faults: Vec<Fields>,
+    pub cases: Vec<Fields>,
+}
+
+impl Document {
+    /// Splits a text up and complains about every key that nothing knows.
+    pub fn parse(text: &str) -> Result<Document, Complaint> {
+        let mut top = Fields::from_toml(text)?;
+        let [cluster, network, chaos, end, promise, expect] =
+            ["cluster", "network", "chaos", "end", "promise", "expect"].map(|name| top.split_off(name));
+        for name in keys::SECTIONS {
+            if top.has(name) {
+                return Err(top.complain(name, format!("there is one {name}, so it is written [{name}]")));
+            }
+        }
+        let mut document = Document {
+            cluster,
+            network,
+            chaos,
+            end,
+            promise,
+            expect,
+            topics: top.take_tables("topic")?,
+            producers: top.take_tables("producer")?,
+            pipelines: top.take_tables("pipeline")?,
+            readers: top.take_tables("reader")?,
+            faults: top.take_tables("fault")?,
+            cases: top.take_tables("case")?,
+            top,
+        };
+        document.check()?;
+        Ok(document)
+    }
+
+    fn check(&mut self) -> Result<(), Complaint> {
+        for (path, item) in self.top.iter() {
+            if !keys::TOP.contains(&path) {
+                let section = path.split('.').next().unwrap_or(path);
+                let known = || keys::TOP.iter().chain(keys::SECTIONS).chain(keys::LISTS).copied();
+                let message = format!("unknown key or section '{section}'{}", hint(section, known()));
+                return Err(Complaint::new(&item.place, message));
+            }
+        }
+        self.cluster.only(&[keys::CLUSTER, BrokerConfig::KEYS])?;
+        self.network.only(&[keys::NETWORK])?;
+        self.chaos.only(&[keys::CHAOS])?;
+        self.end.only(&[keys::END])?;
+        for topic in &self.topics {
+            topic.only(&[keys::TOPIC])?;
+        }
+        for producer in &self.producers {
+            producer.only(&[keys::PRODUCER, ProducerConfig::KEYS])?;
+        }
+        let known = pipeline_keys();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        for pipeline in &self.pipelines {
+            pipeline.only(&[&known])?;
+        }
+        for reader in &self.readers {
+            reader.only(&[keys::READER, ConsumerConfig::KEYS])?;
+        }
+        for fault in &self.faults {
+            fault.only(&[keys::FAULT])?;
+        }
+        Ok(())
+    }
+}
+
+/// Every key of a pipeline.
+pub fn pipeline_keys() -> Vec<String> {
+    let own = keys::PIPELINE.iter().map(|key| key.to_string());
+    let consumer = ConsumerConfig::KEYS.iter().map(|key| format!("consumer.{key}"));
+    let producer = ProducerConfig::KEYS.iter().map(|key| format!("producer.{key}"));
+    own.chain(consumer).chain(producer).collect()
+}

@@ -1,0 +1,306 @@
+//! What a scenario expects of its runs, and whether a run kept to it.
+
+use core::fmt;
+
+use fencepost_reports::report::{Kind, Report, Verdict};
+
+use super::fields::{Fields, Item, Value};
+use super::nearest::hint;
+use super::problem::Complaint;
+
+/// A range of whole numbers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// At least.
+    pub min: u64,
+    /// At most.
+    pub max: u64,
+}
+
+impl Bound {
+    /// Exactly that many.
+    pub const fn exactly(n: u64) -> Bound {
+        Bound { min: n, max: n }
+    }
+
+    /// Reads `3000`, `>=1`, `>0`, `<=5`, `<6` or `10..20`.
+    pub fn parse(text: &str) -> Option<Bound> {
+        let number = |text: &str| text.trim().replace('_', "").parse::<u64>().ok();
+        let text = text.trim();
+        if let Some(n) = text.strip_prefix(">=") {
+            return Some(Bound { min: number(n)?, max: u64::MAX });
+        }
+        if let Some(n) = text.strip_prefix("<=") {
+            return Some(Bound { min: 0, max: number(n)? });
+        }
+        if let Some(n) = text.strip_prefix('>') {
+            return Some(Bound { min: number(n)?.checked_add(1)?, max: u64::MAX });
+        }
+        if let Some(n) = text.strip_prefix('<') {
+            return Some(Bound { min: 0, max: number(n)?.checked_sub(1)? });
+        }
+        if let Some((low, high)) = text.split_once("..") {
+            let bound = Bound { min: number(low)?, max: number(high)? };
+            return (bound.min <= bound.max).then_some(bound);
+        }
+        number(text).map(Bound::exactly)
+    }
+
+    /// Whether `n` lies in it.
+    pub const fn holds(self, n: u64) -> bool {
+        self.min <= n && n <= self.max
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (min, max) if min == max => write!(f, "{min}"),
+            (min, u64::MAX) => write!(f, ">={min}"),
+            (0, max) => write!(f, "<={max}"),
+            (min, max) => write!(f, "{min}..{max}"),
+        }
+    }
+}
+
+/// A column of a topic's account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// Records that should be there.
+    Input,
+    /// Records that are, copies included.
+    Visible,
+    /// Copies.
+    Duplicates,
+    /// Records that are not there.
+    Lost,
+    /// Records that should not be there.
+    Leaked,
+}
+
+const COLUMNS: [(&str, Column); 5] = [
+    ("input", Column::Input),
+    ("visible", Column::Visible),
+    ("duplicates", Column::Duplicates),
+    ("lost", Column::Lost),
+    ("leaked", Column::Leaked),
+];
+
+/// What is expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// The verdict; clean if nothing is said.
+    pub verdict: Option<Verdict>,
+    /// If there are any, kinds that are not named must not occur.
+    pub violations: Vec<(Kind, Bound)>,
+    /// What the promise allows, by kind.
+    pub allowed: Vec<(Kind, Bound)>,
+    /// Columns of topics.
+    pub topics: Vec<(String, Column, Bound)>,
+    /// Virtual time at the end, in milliseconds.
+    pub virtual_ms: Option<Bound>,
+    /// Deliveries.
+    pub deliveries: Option<Bound>,
+    /// Faults that took effect.
+    pub faults: Option<Bound>,
+}
+
+/// The numbers of a run besides its report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbers {
+    /// Virtual time at the end, in milliseconds.
+    pub virtual_ms: u64,
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Faults that took effect.
+    pub faults: u64,
+}
+
+impl Expectation {
+    /// Reads `[expect]`. `topics` are the scenario's.
+    pub(super) fn read(fields: &Fields, topics: &[String]) -> Result<Expectation, Complaint> {
+        let mut expectation = Expectation::default();
+        let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
+        expectation.verdict = fields.word("verdict", &verdicts)?;
+        for (path, item) in fields.iter() {
+            let complain = |message: String| Err(Complaint::new(&item.place, message));
+            if path == "verdict" {
+                continue;
+            } else if let Some(kind) = path.strip_prefix("violations.") {
+                expectation.violations.push((read_kind(kind, item)?, bound(path, item)?));
+            } else if let Some(kind) = path.strip_prefix("allowed.") {
+                expectation.allowed.push((read_kind(kind, item)?, bound(path, item)?));
+            } else if let Some(rest) = path.strip_prefix("topics.") {
+                let Some((topic, column)) = rest.rsplit_once('.') else {
+                    return complain(format!("'{path}': expected topics.NAME.COLUMN"));
+                };
+                if !topics.iter().any(|t| t == topic) {
+                    let near = hint(topic, topics.iter().map(String::as_str));
+                    return complain(format!("'{path}': there is no topic '{topic}'{near}"));
+                }
+                let Some((_, which)) = COLUMNS.iter().find(|(name, _)| *name == column) else {
+                    let near = hint(column, COLUMNS.iter().map(|(name, _)| *name));
+                    return complain(format!("'{path}': unknown column '{column}'{near}"));
+                };
+                expectation.topics.push((topic.to_string(), *which, bound(path, item)?));
+            } else {
+                let place = match path {
+                    "virtual_ms" => &mut expectation.virtual_ms,
+                    "deliveries" => &mut expectation.deliveries,
+                    "faults" => &mut expectation.faults,
+                    _ => {
+                        let known =
+                            ["verdict", "violations", "allowed", "topics", "virtual_ms", "deliveries", "faults"];
+                        let first = path.split('.').next().unwrap_or(path);
+                        return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
+                    }
+                };
+                *place = Some(bound(path, item)?);
+            }
+        }
+        Ok(expectation)
+    }
+
+    /// What differs from what is expected, one sentence each.
+    pub fn differences(&self, report: &Report, numbers: &Numbers) -> Vec<String> {
+        let mut found = Vec::new();
+        let expected = self.verdict.unwrap_or(Verdict::Clean);
+        if report.verdict != expected {
+            found.push(format!("verdict: expected {expected}, was {}", report.verdict));
+        }
+        let mut compare = |what: &str, bound: Bound, n: u64| {
+            if !bound.holds(n) {
+                found.push(format!("{what}: expected {bound}, was {n}"));
+            }
+        };
+        for (kind, bound) in &self.violations {
+            compare(&format!("violations.{kind}"), *bound, report.count(*kind));
+        }
+        if !self.violations.is_empty() {
+            for violation in &report.violations {
+                if !self.violations.iter().any(|(kind, _)| *kind == violation.kind) {
+                    compare(&format!("violations.{}", violation.kind), Bound::exactly(0), violation.count);
+                }
+            }
+        }
+        for (kind, bound) in &self.allowed {
+            let count = report.allowed.iter().find(|v| v.kind == *kind).map_or(0, |v| v.count);
+            compare(&format!("allowed.{kind}"), *bound, count);
+        }
+        for (name, column, bound) in &self.topics {
+            let account = report.topic(name).cloned().unwrap_or_default();
+            let n = match column {
+                Column::Input => account.input,
+                Column::Visible => account.visible,
+                Column::Duplicates => account.duplicates,
+                Column::Lost => account.lost,
+                Column::Leaked => account.leaked,
+            };
+            let label = COLUMNS.iter().find(|(_, c)| c == column).expect("every column has a name").0;
+            compare(&format!("topics.{name}.{label}"), *bound, n);
+        }
+        let rest = [
+            ("virtual_ms", self.virtual_ms, numbers.virtual_ms),
+            ("deliveries", self.deliveries, numbers.deliveries),
+            ("faults", self.faults, numbers.faults),
+        ];
+        for (what, bound, n) in rest {
+            if let Some(bound) = bound {
+                compare(what, bound, n);
+            }
+        }
+        found
+    }
+}
+
+fn read_kind(name: &str, item: &Item) -> Result<Kind, Complaint> {
+    Kind::from_name(name).ok_or_else(|| {
+        let near = hint(name, Kind::ALL.iter().map(|kind| kind.name()));
+        Complaint::new(&item.place, format!("there is no kind of violation '{name}'{near}"))
+    })
+}
+
+fn bound(path: &str, item: &Item) -> Result<Bound, Complaint> {
+    let bound = match &item.value {
+        Value::Integer(number) => u64::try_from(*number).ok().map(Bound::exactly),
+        Value::Text(text) | Value::Raw(text) => Bound::parse(text),
+        _ => None,
+    };
+    bound.ok_or_else(|| {
+        let message = format!("'{path}': expected a number or a bound such as \">=1\", \"<=5\" or \"10..20\"");
+        Complaint::new(&item.place, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_read_and_printed() {
+        for (text, min, max) in [
+            ("3000", 3000, 3000),
+            (">=1", 1, u64::MAX),
+            (">1", 2, u64::MAX),
+            ("<=5", 0, 5),
+            ("< 5", 0, 4),
+            ("10_000..20_000", 10_000, 20_000),
+        ] {
+            let bound = Bound::parse(text).unwrap();
+            assert_eq!(bound, Bound { min, max }, "{text}");
+            assert_eq!(Bound::parse(&bound.to_string()), Some(bound));
+        }
+        for text in ["", "many", "5..1", "<0", "-1"] {
+            assert_eq!(Bound::parse(text), None, "{text}");
+        }
+    }
+
+    fn report(verdict: Verdict, duplicates: u64) -> Report {
+        use fencepost_reports::report::{TopicAccount, Violation};
+        let violation =
+            Violation { kind: Kind::Duplicate, count: duplicates, proof: Default::default(), further: Vec::new() };
+        Report {
+            verdict,
+            violations: if duplicates > 0 { vec![violation] } else { Vec::new() },
+            allowed: Vec::new(),
+            topics: vec![TopicAccount { name: "out".into(), duplicates, ..TopicAccount::default() }],
+            notes: Vec::new(),
+            events: 0,
+        }
+    }
+
+    fn expect(text: &str) -> Expectation {
+        Expectation::read(&Fields::from_toml(text).unwrap(), &["out".to_string()]).unwrap()
+    }
+
+    #[test]
+    fn nothing_said_means_clean() {
+        let numbers = Numbers::default();
+        assert!(Expectation::default().differences(&report(Verdict::Clean, 0), &numbers).is_empty());
+        assert_eq!(Expectation::default().differences(&report(Verdict::Violated, 1), &numbers).len(), 1);
+    }
+
+    #[test]
+    fn numbers_are_compared_exactly_and_by_bounds() {
+        let expectation = expect("verdict = 'violated'\nviolations.duplicate = 3\ntopics.out.duplicates = '>=3'");
+        let numbers = Numbers::default();
+        assert!(expectation.differences(&report(Verdict::Violated, 3), &numbers).is_empty());
+        assert_eq!(expectation.differences(&report(Verdict::Violated, 2), &numbers).len(), 2);
+    }
+
+    #[test]
+    fn a_kind_that_is_not_named_must_not_occur_once_kinds_are_named() {
+        let expectation = expect("verdict = 'violated'\nviolations.loss = 0");
+        let differences = expectation.differences(&report(Verdict::Violated, 2), &Numbers::default());
+        assert_eq!(differences, ["violations.duplicate: expected 0, was 2"]);
+    }
+
+    #[test]
+    fn unknown_kinds_and_columns_are_refused() {
+        let read = |text| Expectation::read(&Fields::from_toml(text).unwrap(), &["out".to_string()]).unwrap_err();
+        assert!(read("violations.duplicates = 1").message.contains("'duplicate'"));
+        assert!(read("topics.out.lots = 1").message.contains("lost"));
+        assert!(read("topics.oat.lost = 1").message.contains("'out'"));
+        assert!(read("virtual_sm = 1").message.contains("virtual_ms"));
+    }
+}

@@ -1,0 +1,108 @@
+//! The keys that each part of a scenario knows, besides Kafka's own.
+
+/// Top level.
+pub const TOP: &[&str] = &["title", "about", "seed", "seeds"];
+/// Sections: `[name]`.
+pub const SECTIONS: &[&str] = &["cluster", "network", "chaos", "end", "promise", "expect"];
+/// Lists of tables: `[[name]]`.
+pub const LISTS: &[&str] = &["topic", "producer", "pipeline", "reader", "fault", "case"];
+
+/// `[cluster]`; with Kafka's broker configuration.
+pub const CLUSTER: &[&str] = &[
+    "brokers",
+    "transaction.version",
+    "eligible.leader.replicas.version",
+    "write.back",
+    "domains.max.sequence",
+    "domains.max.epoch",
+    "domains.batch.window",
+];
+/// `[network]`.
+pub const NETWORK: &[&str] =
+    &["client.latency", "broker.latency", "loopback.latency", "service.per.message", "service.per.kib"];
+/// `[[topic]]`.
+pub const TOPIC: &[&str] = &[
+    "name",
+    "partitions",
+    "replication.factor",
+    "min.insync.replicas",
+    "unclean.leader.election.enable",
+    "max.message.bytes",
+    "segment.bytes",
+    "assignment",
+];
+/// `[[producer]]`; with Kafka's producer configuration.
+pub const PRODUCER: &[&str] = &[
+    "name",
+    "topic",
+    "partition",
+    "records",
+    "source",
+    "keys",
+    "value.bytes",
+    "start",
+    "interval",
+    "window",
+    "transaction.records",
+    "abort.every",
+    "abandon.transaction",
+    "transaction.pause",
+    "on_unknown",
+    "restart.after",
+];
+/// `[[pipeline]]`; with Kafka's configuration under `consumer.` and `producer.`.
+pub const PIPELINE: &[&str] = &[
+    "name",
+    "members",
+    "input",
+    "output",
+    "stage",
+    "outputs.per.input",
+    "processing.guarantee",
+    "commit.interval.ms",
+    "processing.time",
+    "send.offsets.with",
+    "on_unknown",
+    "start",
+    "restart.after",
+];
+/// `[[reader]]`; with Kafka's consumer configuration.
+pub const READER: &[&str] = &["name", "members", "topics", "start"];
+/// `[[fault]]` and the faults of a capsule.
+pub const FAULT: &[&str] = &[
+    "at",
+    "after.kind",
+    "after.phase",
+    "after.from",
+    "after.to",
+    "after.partition",
+    "after.nth",
+    "after.pause",
+    "cases",
+    "action",
+    "node",
+    "nodes",
+    "span",
+    "down",
+    "keep.ppm",
+    "from",
+    "to",
+    "both.ways",
+    "links",
+    "by",
+    "kind",
+    "partition",
+    "drift.ppm",
+    "job",
+    "version",
+    "error",
+];
+/// `[chaos]`.
+pub const CHAOS: &[&str] =
+    &["delay.ppm", "delay.min", "delay.max", "late.ppm", "late.max", "lose.request.ppm", "lose.response.ppm", "family"];
+/// `[[chaos.family]]`.
+pub const FAMILY: &[&str] = &["kind", "count", "lasts"];
+/// `[end]`.
+pub const END: &[&str] = &["faults.until", "bound", "delivery.budget"];
+/// `[[case]]`; `set.` and `expect.` take more.
+pub const CASE: &[&str] = &["name", "title", "seeds"];

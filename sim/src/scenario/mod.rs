@@ -1,0 +1,203 @@
+//! Scenarios as TOML: what is run, what goes wrong, what is promised and what is expected (`docs/scenarios.md`).
+
+mod assemble;
+pub mod builtin;
+pub mod deviation;
+mod document;
+pub mod duration;
+pub mod expect;
+pub mod fields;
+mod keys;
+pub mod lines;
+pub mod names;
+pub mod nearest;
+mod overrides;
+mod problem;
+mod resolved;
+mod streams;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use assemble::ReadFile;
+pub use expect::{Bound, Expectation, Numbers};
+pub use names::Names;
+pub use problem::{Place, Problem};
+
+use crate::plan::Plan;
+use document::Document;
+use fields::Fields;
+use overrides::Setting;
+use problem::Complaint;
+
+/// Name of the scenario as it stands, beside its cases.
+pub const BASE: &str = "base";
+
+/// What makes a scenario out of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The case; none for the scenario as it stands.
+    pub case: Option<String>,
+    /// Settings of the command line, each `KEY=VALUE`, applied after those of the case.
+    pub sets: Vec<String>,
+}
+
+/// A scenario, understood and checked.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Name of a built-in scenario, or path of a file.
+    pub name: String,
+    /// Its text.
+    pub text: Arc<str>,
+    /// Case and settings.
+    pub choice: Choice,
+    /// What is run.
+    pub plan: Arc<Plan>,
+    /// The seed of `run`.
+    pub seed: u64,
+    /// The seeds of `verify`, both ends included.
+    pub seeds: (u64, u64),
+    /// What `verify` expects.
+    pub expect: Expectation,
+    /// Names and titles of all cases.
+    pub cases: Vec<(String, String)>,
+    /// As much of users' files as is used, by path.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// What is wrong with it, where, and what would be right.
+    pub fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Scenario, Problem> {
+        load(name, text, choice, read).map_err(|complaint| complaint.in_file(name))
+    }
+
+    /// Reads a built-in scenario.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`]; the choice may not fit.
+    pub fn load_built_in(name: &str, choice: Choice) -> Result<Scenario, Problem> {
+        let complain = |message| Problem { file: name.to_string(), place: Place::Whole, message };
+        let (full, text) = builtin::find(name).map_err(complain)?;
+        Scenario::load(full, text, choice, &mut |path| builtin::read_file(full, path))
+    }
+
+    /// Names of nodes and topics.
+    pub fn names(&self) -> Names {
+        Names::of(&self.plan)
+    }
+
+    /// With every default, as TOML.
+    pub fn resolved(&self) -> String {
+        resolved::print(&self.plan, self.seed, self.seeds)
+    }
+
+    /// Name and case, as a person would say them.
+    pub fn label(&self) -> String {
+        match &self.choice.case {
+            Some(case) => format!("{} ({case})", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Scenario, Complaint> {
+    let mut document = Document::parse(text)?;
+    let cases = cases(&document)?;
+    let chosen = choose(&document, choice.case.as_deref())?;
+    if let Some(case) = &chosen {
+        for (path, item) in case.iter() {
+            let Some(key) = path.strip_prefix("set.") else { continue };
+            let value = case.config_text(path, item)?.into_owned();
+            let setting = Setting { key: key.to_string(), value, place: item.place.clone() };
+            overrides::apply(&mut document, &setting)?;
+        }
+    }
+    for set in &choice.sets {
+        overrides::apply(&mut document, &Setting::parse(set)?)?;
+    }
+    let assembled = assemble::assemble(name, &document, choice.case.as_deref(), read)?;
+    let topics: Vec<String> = assembled.plan.topics.iter().map(|t| t.name.clone()).collect();
+    let mut expect = Expectation::read(&document.expect, &topics)?;
+    let seed = document.top.integer("seed", 0i64, i64::MAX)?.unwrap_or(1) as u64;
+    let mut seeds = seed_range(&document.top)?;
+    // Every case is checked, whichever is chosen: a slip in another one should not wait to be found.
+    for case in &document.cases {
+        let mut rest = case.clone();
+        let expected = Expectation::read(&rest.split_off("expect"), &topics)?;
+        if choice.case.is_some() && case.text("name")? == choice.case {
+            expect = expected;
+            seeds = seed_range(case)?.or(seeds);
+        }
+    }
+    Ok(Scenario {
+        name: name.to_string(),
+        text: text.into(),
+        choice,
+        plan: Arc::new(assembled.plan),
+        seed,
+        seeds: seeds.unwrap_or((seed, seed)),
+        expect,
+        cases,
+        files: assembled.files,
+    })
+}
+
+fn cases(document: &Document) -> Result<Vec<(String, String)>, Complaint> {
+    let mut cases: Vec<(String, String)> = Vec::new();
+    for case in &document.cases {
+        let mut own = case.clone();
+        own.split_off("set");
+        own.split_off("expect");
+        own.only(&[keys::CASE])?;
+        let name = case.needed_text("name")?;
+        if name == BASE || cases.iter().any(|(other, _)| *other == name) {
+            return Err(case.complain("name", format!("there is a case named '{name}' already")));
+        }
+        cases.push((name, case.text("title")?.unwrap_or_default()));
+    }
+    Ok(cases)
+}
+
+fn choose(document: &Document, wanted: Option<&str>) -> Result<Option<Fields>, Complaint> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let mut names = Vec::new();
+    for case in &document.cases {
+        let name = case.needed_text("name")?;
+        if name == wanted {
+            return Ok(Some(case.clone()));
+        }
+        names.push(name);
+    }
+    let place = Place::Set(format!("--case {wanted}"));
+    let message = match names.is_empty() {
+        true => "this scenario has no cases".to_string(),
+        false => format!("there is no such case; cases are {}", names.join(", ")),
+    };
+    Err(Complaint::new(&place, message))
+}
+
+/// `"1..3"`, both ends included, or one number.
+fn seed_range(fields: &Fields) -> Result<Option<(u64, u64)>, Complaint> {
+    if let Ok(one) = fields.integer("seeds", 0i64, i64::MAX) {
+        return Ok(one.map(|n| (n as u64, n as u64)));
+    }
+    let text = fields.text("seeds").ok().flatten().unwrap_or_default();
+    let range = parse_seeds(&text).map(Some);
+    range.ok_or_else(|| fields.complain("seeds", "'seeds': expected a number or a range such as \"1..100\""))
+}
+
+/// Reads `7` or `1..100`, both ends included.
+pub fn parse_seeds(text: &str) -> Option<(u64, u64)> {
+    let number = |text: &str| text.trim().replace('_', "").parse::<u64>().ok();
+    let (low, high) = match text.split_once("..") {
+        Some((low, high)) => (number(low)?, number(high.trim_start_matches('='))?),
+        None => (number(text)?, number(text)?),
+    };
+    (low <= high).then_some((low, high))
+}

@@ -1,0 +1,86 @@
+//! Names of nodes, topics and partitions, and their numbers.
+
+use fencepost_protocol::broker::Job;
+use fencepost_protocol::ids::{TopicId, TopicPartition};
+
+use super::nearest::hint;
+use crate::plan::Plan;
+use crate::schedule::Actor;
+
+/// Background jobs by name.
+pub const JOBS: [(&str, Job); 7] = [
+    ("transaction_sweep", Job::TransactionSweep),
+    ("producer_id_expiry", Job::ProducerIdExpiry),
+    ("isr_check", Job::IsrCheck),
+    ("high_watermark_checkpoint", Job::HighWatermarkCheckpoint),
+    ("recovery_point_checkpoint", Job::RecoveryPointCheckpoint),
+    ("coordinator_load", Job::CoordinatorLoad),
+    ("offsets_expiry", Job::OffsetsExpiry),
+];
+
+/// The names of a plan's nodes and topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// By actor.
+    pub nodes: Vec<String>,
+    /// By topic id, with the number of partitions.
+    pub topics: Vec<(String, u32)>,
+}
+
+impl Names {
+    /// The names of `plan`.
+    pub fn of(plan: &Plan) -> Names {
+        let internal = [
+            ("__transaction_state".to_string(), plan.cluster.config.transaction_partitions),
+            ("__consumer_offsets".to_string(), plan.cluster.config.offsets_partitions),
+        ];
+        let topics = internal.into_iter().chain(plan.topics.iter().map(|t| (t.name.clone(), t.partitions))).collect();
+        Names { nodes: crate::world::names(plan), topics }
+    }
+
+    /// Number of a node.
+    ///
+    /// # Errors
+    /// There is none of that name; the message names the nearest.
+    pub fn actor(&self, name: &str) -> Result<Actor, String> {
+        let found = self.nodes.iter().position(|n| n == name);
+        found.map(|n| n as Actor).ok_or_else(|| {
+            format!("there is no node '{name}'{} (nodes: {})", self.node_hint(name), self.nodes.join(", "))
+        })
+    }
+
+    fn node_hint(&self, name: &str) -> String {
+        hint(name, self.nodes.iter().map(String::as_str))
+    }
+
+    /// Name of a node.
+    pub fn node(&self, actor: Actor) -> &str {
+        self.nodes.get(actor as usize).map_or("?", String::as_str)
+    }
+
+    /// A partition, written `orders-0`.
+    ///
+    /// # Errors
+    /// There is none; the message says why.
+    pub fn partition(&self, text: &str) -> Result<TopicPartition, String> {
+        let parsed = text.rsplit_once('-').and_then(|(topic, index)| Some((topic, index.parse::<u32>().ok()?)));
+        let Some((topic, index)) = parsed else {
+            return Err(format!("'{text}' is no partition; expected TOPIC-NUMBER, such as orders-0"));
+        };
+        let Some(id) = self.topics.iter().position(|(name, _)| name == topic) else {
+            let near = hint(topic, self.topics.iter().map(|(name, _)| name.as_str()));
+            return Err(format!("there is no topic '{topic}'{near}"));
+        };
+        let count = self.topics[id].1;
+        if index >= count {
+            return Err(format!("topic '{topic}' has partitions 0 to {}, not {index}", count.saturating_sub(1)));
+        }
+        Ok(TopicPartition::new(TopicId(id as u32), index))
+    }
+
+    /// `orders-0`.
+    pub fn partition_name(&self, tp: TopicPartition) -> String {
+        let topic = self.topics.get(tp.topic.0 as usize).map_or("?", |(name, _)| name.as_str());
+        format!("{topic}-{}", tp.partition)
+    }
+}

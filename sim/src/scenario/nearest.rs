@@ -1,0 +1,49 @@
+//! The nearest known name to one that is not known.
+
+/// The known name with the fewest edits from `wanted`, if it is near enough to have been meant.
+pub fn nearest<'k>(wanted: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let limit = (wanted.chars().count() / 2).max(2);
+    let best = known.into_iter().map(|name| (edits(wanted, name), name)).min()?;
+    (best.0 <= limit).then_some(best.1)
+}
+
+/// `; did you mean 'X'?`, or nothing.
+pub fn hint<'k>(wanted: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    nearest(wanted, known).map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
+}
+
+/// Insertions, deletions and substitutions that turn one text into the other.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("same", "same"), 0);
+    }
+
+    #[test]
+    fn a_slip_finds_its_key_and_nonsense_finds_none() {
+        let keys = ["enable.idempotence", "retries", "acks"];
+        assert_eq!(nearest("enable.idempotnce", keys), Some("enable.idempotence"));
+        assert_eq!(nearest("ack", keys), Some("acks"));
+        assert_eq!(nearest("zzzzzzzz", keys), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! `--set KEY=VALUE`, and the `set` of a case: which keys of which sections a setting means.
+//!
+//! A bare key goes to every client that knows it, or to the brokers. A key that both know needs `client.` or `broker.`
+//! before it. `NAME.KEY` goes to one client, topic or section.
+
+use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, ProducerConfig};
+
+use super::document::{Document, pipeline_keys};
+use super::fields::{Fields, Item, Value};
+use super::keys;
+use super::nearest::hint;
+use super::problem::{Complaint, Place};
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Key, perhaps with a name or a role before it.
+    pub key: String,
+    /// Value as text.
+    pub value: String,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+impl Setting {
+    /// Reads `KEY=VALUE`.
+    ///
+    /// # Errors
+    /// There is no `=`, or no key before it.
+    pub fn parse(text: &str) -> Result<Setting, Complaint> {
+        let place = Place::Set(format!("--set {text}"));
+        match text.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                Ok(Setting { key: key.trim().to_string(), value: value.trim().to_string(), place })
+            }
+            _ => Err(Complaint::new(&place, "expected KEY=VALUE, such as enable.idempotence=true")),
+        }
+    }
+
+    fn item(&self) -> Item {
+        Item { value: Value::Raw(self.value.clone()), place: self.place.clone() }
+    }
+
+    fn complain<T>(&self, message: String) -> Result<T, Complaint> {
+        Err(Complaint::new(&self.place, message))
+    }
+}
+
+/// Whom a key may be meant for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Producer,
+    Pipeline,
+    Reader,
+}
+
+impl Kind {
+    /// The paths within the client's section that `key` stands for.
+    fn paths(self, key: &str) -> Vec<String> {
+        let own = |known: &[&str], config: &[&str]| {
+            let knows = known.contains(&key) || config.contains(&key);
+            if knows { vec![key.to_string()] } else { Vec::new() }
+        };
+        match self {
+            Kind::Producer => own(keys::PRODUCER, ProducerConfig::KEYS),
+            Kind::Reader => own(keys::READER, ConsumerConfig::KEYS),
+            Kind::Pipeline if pipeline_keys().iter().any(|k| k == key) => vec![key.to_string()],
+            Kind::Pipeline => {
+                let consumer = ConsumerConfig::KEYS.contains(&key).then(|| format!("consumer.{key}"));
+                let producer = ProducerConfig::KEYS.contains(&key).then(|| format!("producer.{key}"));
+                consumer.into_iter().chain(producer).collect()
+            }
+        }
+    }
+
+    fn keys(self) -> Vec<String> {
+        let owned = |list: &[&str]| list.iter().map(|k| k.to_string()).collect::<Vec<String>>();
+        match self {
+            Kind::Producer => [owned(keys::PRODUCER), owned(ProducerConfig::KEYS)].concat(),
+            Kind::Reader => [owned(keys::READER), owned(ConsumerConfig::KEYS)].concat(),
+            Kind::Pipeline => [pipeline_keys(), owned(ConsumerConfig::KEYS), owned(ProducerConfig::KEYS)].concat(),
+        }
+    }
+}
+
+fn clients(document: &mut Document) -> Vec<(Kind, &mut Fields)> {
+    let producers = document.producers.iter_mut().map(|f| (Kind::Producer, f));
+    let pipelines = document.pipelines.iter_mut().map(|f| (Kind::Pipeline, f));
+    let readers = document.readers.iter_mut().map(|f| (Kind::Reader, f));
+    producers.chain(pipelines).chain(readers).collect()
+}
+
+fn name_of(fields: &Fields) -> Option<String> {
+    match fields.get("name").map(|item| &item.value) {
+        Some(Value::Text(name)) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+fn known_to_clients(key: &str) -> bool {
+    [Kind::Producer, Kind::Pipeline, Kind::Reader].into_iter().any(|kind| !kind.paths(key).is_empty())
+}
+
+fn known_to_brokers(key: &str) -> bool {
+    keys::CLUSTER.contains(&key) || BrokerConfig::KEYS.contains(&key)
+}
+
+/// Applies a setting.
+///
+/// # Errors
+/// Nothing knows the key; or both clients and brokers do and it does not say which is meant.
+pub fn apply(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
+    let key = setting.key.as_str();
+    match (known_to_clients(key), known_to_brokers(key)) {
+        (true, true) => setting.complain(format!(
+            "both clients and brokers know '{key}': write client.{key} for the clients or broker.{key} for the brokers"
+        )),
+        (true, false) => to_clients(document, key, setting),
+        (false, true) => to_brokers(document, key, setting),
+        (false, false) => to_named(document, setting),
+    }
+}
+
+fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
+    let mut known = false;
+    for (kind, fields) in clients(document) {
+        for path in kind.paths(key) {
+            fields.replace(path, setting.item());
+            known = true;
+        }
+    }
+    if known {
+        return Ok(());
+    }
+    if known_to_clients(key) {
+        return setting.complain(format!("no client of this scenario knows '{key}'"));
+    }
+    let all: Vec<String> = [Kind::Producer, Kind::Pipeline, Kind::Reader].iter().flat_map(|k| k.keys()).collect();
+    setting.complain(format!("no client knows '{key}'{}", hint(key, all.iter().map(String::as_str))))
+}
+
+fn to_brokers(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
+    if !known_to_brokers(key) {
+        let all = keys::CLUSTER.iter().chain(BrokerConfig::KEYS).copied();
+        return setting.complain(format!("no broker knows '{key}'{}", hint(key, all)));
+    }
+    document.cluster.replace(key, setting.item());
+    Ok(())
+}
+
+/// `NAME.KEY`, `client.KEY` or `broker.KEY`.
+fn to_named(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
+    let after = |name: &str| setting.key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::to_string);
+    let mut named: Vec<(String, Option<Kind>, &mut Fields)> = Vec::new();
+    let Document { cluster, network, chaos, end, topics, producers, pipelines, readers, .. } = &mut *document;
+    let lists = [(Some(Kind::Producer), producers), (Some(Kind::Pipeline), pipelines), (Some(Kind::Reader), readers)];
+    for (kind, list) in lists.into_iter().chain([(None, topics)]) {
+        named.extend(list.iter_mut().filter_map(|f| name_of(f).map(|name| (name, kind, f))));
+    }
+    for (name, fields) in [("cluster", cluster), ("network", network), ("chaos", chaos), ("end", end)] {
+        named.push((name.to_string(), None, fields));
+    }
+    let longest = named.iter().filter(|(name, ..)| after(name).is_some()).map(|(name, ..)| name.len()).max();
+    let Some(longest) = longest else {
+        if let Some(key) = after("client") {
+            return to_clients(document, &key, setting);
+        }
+        if let Some(key) = after("broker") {
+            return to_brokers(document, &key, setting);
+        }
+        return unknown(document, setting);
+    };
+    for (name, kind, fields) in named {
+        let Some(key) = after(&name).filter(|_| name.len() == longest) else { continue };
+        let paths = match kind {
+            Some(kind) => kind.paths(&key),
+            None => vec![key.clone()],
+        };
+        if paths.is_empty() {
+            let known = kind.map(Kind::keys).unwrap_or_default();
+            let hint = hint(&key, known.iter().map(String::as_str));
+            return setting.complain(format!("'{name}' does not know '{key}'{hint}"));
+        }
+        for path in paths {
+            fields.replace(path, setting.item());
+        }
+    }
+    Ok(())
+}
+
+fn unknown(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
+    let mut known: Vec<String> = keys::CLUSTER.iter().chain(BrokerConfig::KEYS).map(|k| k.to_string()).collect();
+    for (kind, fields) in clients(document) {
+        let name = name_of(fields).unwrap_or_default();
+        known.extend(kind.keys().iter().map(|key| format!("{name}.{key}")));
+        known.extend(kind.keys());
+    }
+    let hint = hint(&setting.key, known.iter().map(String::as_str));
+    setting.complain(format!("nothing in this scenario knows '{}'{hint}", setting.key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [[topic]]
+        name = "orders"
+        [[topic]]
+        name = "orders.v2"
+        [[producer]]
+        name = "shop"
+        [[pipeline]]
+        name = "enrich"
+        [[reader]]
+        name = "audit"
+    "#;
+
+    fn set(text: &str) -> Result<Document, String> {
+        let mut document = Document::parse(TEXT).unwrap();
+        let setting = Setting::parse(text).map_err(|c| c.message)?;
+        apply(&mut document, &setting).map_err(|c| c.message)?;
+        Ok(document)
+    }
+
+    #[test]
+    fn a_bare_key_goes_to_every_client_that_knows_it() {
+        let document = set("enable.idempotence=false").unwrap();
+        assert!(document.producers[0].has("enable.idempotence"));
+        assert!(document.pipelines[0].has("producer.enable.idempotence"));
+        assert!(document.readers[0].is_empty() || !document.readers[0].has("enable.idempotence"));
+        let document = set("retry.backoff.ms=5").unwrap();
+        assert!(document.pipelines[0].has("producer.retry.backoff.ms"));
+        assert!(document.pipelines[0].has("consumer.retry.backoff.ms"));
+        assert!(document.readers[0].has("retry.backoff.ms"));
+    }
+
+    #[test]
+    fn a_key_that_both_know_needs_a_role() {
+        let error = set("request.timeout.ms=5").unwrap_err();
+        assert!(error.contains("client.request.timeout.ms") && error.contains("broker.request.timeout.ms"), "{error}");
+        assert!(set("broker.request.timeout.ms=5").unwrap().cluster.has("request.timeout.ms"));
+        let document = set("client.request.timeout.ms=5").unwrap();
+        assert!(!document.cluster.has("request.timeout.ms") && document.producers[0].has("request.timeout.ms"));
+    }
+
+    #[test]
+    fn a_key_that_begins_with_a_role_is_itself_first() {
+        assert!(set("client.id=x").unwrap().producers[0].has("client.id"));
+        assert!(set("broker.session.timeout.ms=1").unwrap().cluster.has("broker.session.timeout.ms"));
+    }
+
+    #[test]
+    fn a_name_goes_to_one_and_the_longest_name_wins() {
+        let document = set("audit.isolation.level=read_committed").unwrap();
+        assert!(document.readers[0].has("isolation.level") && !document.pipelines[0].has("consumer.isolation.level"));
+        let document = set("orders.v2.partitions=4").unwrap();
+        assert!(document.topics[1].has("partitions") && !document.topics[0].has("v2.partitions"));
+        assert!(set("network.client.latency=1ms").unwrap().network.has("client.latency"));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_nearest() {
+        assert!(set("enable.idempotnce=true").unwrap_err().contains("enable.idempotence"));
+        assert!(set("shop.ack=1").unwrap_err().contains("acks"));
+        assert!(set("no-equals-sign").unwrap_err().contains("KEY=VALUE"));
+    }
+}
