@@ -24,6 +24,9 @@ const IDS: [&str; 2] = ["A", "B"];
 
 struct Draw {
     random: ChaCha8Rng,
+    /// Leave out what a 3.9 broker answers otherwise, as `protocol/MODEL.md` says: epochs beside the producer's own in
+    /// an open transaction, and members of groups that do not exist.
+    old_line: bool,
     version_2: bool,
     lines: Vec<String>,
     producers: BTreeMap<&'static str, Sketch>,
@@ -52,6 +55,7 @@ impl Draw {
     fn who(&mut self, id: &str) -> String {
         let name = id.to_lowercase();
         match self.below(24) {
+            0 | 1 if self.old_line => "900000001:0".to_string(),
             0 => format!("{name}-1"),
             1 => format!("{name}+1"),
             2 => if name == "a" { "b" } else { "a" }.to_string(),
@@ -175,7 +179,7 @@ impl Draw {
             (true, 1) => " member=m generation=+1".to_string(),
             (true, 2) => " member=nobody generation=1".to_string(),
             (true, 3..=6) => " member=m".to_string(),
-            (false, 0) => " member=nobody generation=1".to_string(),
+            (false, 0) if !self.old_line => " member=nobody generation=1".to_string(),
             _ => String::new(),
         }
     }
@@ -252,6 +256,7 @@ impl Draw {
 pub fn draw(seed: u64, line: &str, transaction_version: u8, length: usize) -> Dialogue {
     let mut draw = Draw {
         random: ChaCha8Rng::seed_from_u64(seed),
+        old_line: line == "3.9",
         version_2: transaction_version >= 2,
         lines: Vec::new(),
         producers: BTreeMap::new(),
