@@ -275,7 +275,8 @@ pub fn print(dialogue: &Dialogue) -> String {
         lines.push(format!("# {}", dialogue.about));
     }
     let c = &dialogue.cluster;
-    let mut cluster = format!("cluster line={} brokers={} transaction.version={}", c.line, c.brokers, c.transaction_version);
+    let mut cluster =
+        format!("cluster line={} brokers={} transaction.version={}", c.line, c.brokers, c.transaction_version);
     if c.alone {
         cluster.push_str(" alone=yes");
     }
@@ -300,7 +301,8 @@ mod tests {
 
     #[test]
     fn a_family_is_one_dialogue_for_each_case() {
-        let text = "# About {x}.\ntopic t\ncase a x=1 kind=yes\ncase b x=2 kind=no\nProduce seq={x}\n[kind=yes] wait 1s\n";
+        let text =
+            "# About {x}.\ntopic t\ncase a x=1 kind=yes\ncase b x=2 kind=no\nProduce seq={x}\n[kind=yes] wait 1s\n";
         let dialogues = parse("f", text).unwrap();
         assert_eq!(dialogues.iter().map(|d| &*d.name).collect::<Vec<_>>(), ["f.a", "f.b"]);
         assert_eq!(dialogues[0].steps.len(), 2);

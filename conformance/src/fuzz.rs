@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::dialogue::{Cluster, Dialogue, Topic, step};
+use crate::dialogue::{Cluster, Dialogue, Step, Topic, step};
 
 /// What is drawn about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -169,7 +169,9 @@ impl Draw {
         let version = if self.version_2 && old_client { " v=4" } else { "" };
         let identity = self.identity();
         let (partition, offset) = (self.below(PARTITIONS as u32), self.below(50));
-        self.say(format!("TxnOffsetCommit id={id} producer={who} group=g offsets=t-{partition}:{offset}{identity}{version}"));
+        self.say(format!(
+            "TxnOffsetCommit id={id} producer={who} group=g offsets=t-{partition}:{offset}{identity}{version}"
+        ));
         self.producers.entry(id).or_default().open = true;
     }
 
@@ -280,10 +282,13 @@ pub fn draw(seed: u64, line: &str, transaction_version: u8, length: usize) -> Di
             _ => draw.look(),
         }
     }
-    for line in ["Fetch of=t-0", "Fetch of=t-1", "DescribeProducers of=t-0,t-1", "OffsetFetch group=g of=t-0,t-1 unstable"] {
+    for line in
+        ["Fetch of=t-0", "Fetch of=t-1", "DescribeProducers of=t-0,t-1", "OffsetFetch group=g of=t-0,t-1 unstable"]
+    {
         draw.say(line.to_string());
     }
-    let topic = Topic { name: "t".into(), partitions: PARTITIONS as u32, replication_factor: 1, min_insync_replicas: 1 };
+    let topic =
+        Topic { name: "t".into(), partitions: PARTITIONS as u32, replication_factor: 1, min_insync_replicas: 1 };
     Dialogue {
         name: format!("fuzz-tv{transaction_version}-{seed}"),
         about: "Drawn at random.".into(),
@@ -294,24 +299,32 @@ pub fn draw(seed: u64, line: &str, transaction_version: u8, length: usize) -> Di
     }
 }
 
-/// The smallest dialogue that still fails: parts are left out, first halves, then smaller pieces, then single steps.
+/// The smallest dialogue that still fails: parts are left out, first halves, then smaller pieces, then single steps. A
+/// wait for rest stays with the step before it: without it, what is left would be a race.
 pub fn shrink(dialogue: &Dialogue, mut fails: impl FnMut(&Dialogue) -> bool) -> Dialogue {
-    let mut smallest = dialogue.clone();
-    let mut piece = smallest.steps.len().div_ceil(2);
+    let mut groups: Vec<Vec<Step>> = Vec::new();
+    for step in &dialogue.steps {
+        match groups.last_mut() {
+            Some(group) if step.verb == "AtRest" => group.push(step.clone()),
+            _ => groups.push(vec![step.clone()]),
+        }
+    }
+    let of = |groups: &[Vec<Step>]| Dialogue { steps: groups.concat(), ..dialogue.clone() };
+    let mut piece = groups.len().div_ceil(2);
     while piece > 0 {
         let mut at = 0;
-        while at < smallest.steps.len() {
-            let mut candidate = smallest.clone();
-            candidate.steps.drain(at..(at + piece).min(smallest.steps.len()));
-            if fails(&candidate) {
-                smallest = candidate;
+        while at < groups.len() {
+            let mut candidate = groups.clone();
+            candidate.drain(at..(at + piece).min(groups.len()));
+            if fails(&of(&candidate)) {
+                groups = candidate;
             } else {
                 at += piece;
             }
         }
         piece /= 2;
     }
-    smallest
+    of(&groups)
 }
 
 #[cfg(test)]
@@ -329,7 +342,7 @@ mod tests {
         let dialogue = draw(3, "4.2", 2, 30);
         let fails = |d: &Dialogue| d.steps.iter().any(|s| s.verb == "EndTxn");
         let small = shrink(&dialogue, fails);
-        assert_eq!(small.steps.len(), 1);
-        assert_eq!(small.steps[0].verb, "EndTxn");
+        let verbs: Vec<&str> = small.steps.iter().map(|s| &*s.verb).collect();
+        assert_eq!(verbs, ["EndTxn", "AtRest"]);
     }
 }

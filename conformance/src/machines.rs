@@ -122,7 +122,10 @@ impl Machines {
     }
 
     fn of_channel(&self, from: NodeId, channel: Channel) -> Option<ConnId> {
-        let found = self.connections.iter().find(|(_, c)| matches!(&c.peer, Peer::Machine(f, ch) if (*f, *ch) == (from, channel)));
+        let found = self
+            .connections
+            .iter()
+            .find(|(_, c)| matches!(&c.peer, Peer::Machine(f, ch) if (*f, *ch) == (from, channel)));
         found.map(|(id, _)| *id)
     }
 
@@ -287,7 +290,8 @@ impl Machines {
             let leader = image.partition(tp).and_then(|p| p.leader);
             leader.is_none_or(|l| self.brokers.get(&l).is_some_and(|b| b.is_leader(tp)))
         };
-        self.brokers.values().all(|b| !b.is_fenced() && b.image().version == image.version) && partitions.into_iter().all(led)
+        self.brokers.values().all(|b| !b.is_fenced() && b.image().version == image.version)
+            && partitions.into_iter().all(led)
     }
 }
 

@@ -16,7 +16,7 @@ pub const INVENTED: ProducerId = 900_000_000;
 impl Names {
     /// Symbol of a producer id.
     pub fn producer(&mut self, id: ProducerId) -> String {
-        if id < 0 || id >= INVENTED {
+        if !(0..INVENTED).contains(&id) {
             return id.to_string();
         }
         let known = self.producers.iter().position(|p| *p == id);

@@ -160,7 +160,13 @@ impl Run<'_> {
     fn version(&self, key: ApiKey) -> i16 {
         let v2 = self.dialogue.cluster.transaction_version >= 2;
         match key {
-            ApiKey::Produce => if v2 { 12 } else { 11 },
+            ApiKey::Produce => {
+                if v2 {
+                    12
+                } else {
+                    11
+                }
+            }
             ApiKey::Fetch => 12,
             ApiKey::ListOffsets => 7,
             ApiKey::Metadata => 9,
@@ -173,7 +179,13 @@ impl Run<'_> {
             ApiKey::InitProducerId => 5.min(if v2 { 5 } else { 4 }),
             ApiKey::OffsetForLeaderEpoch => 4,
             ApiKey::AddPartitionsToTxn | ApiKey::AddOffsetsToTxn => 3,
-            ApiKey::EndTxn | ApiKey::TxnOffsetCommit => if v2 { 5 } else { 4 },
+            ApiKey::EndTxn | ApiKey::TxnOffsetCommit => {
+                if v2 {
+                    5
+                } else {
+                    4
+                }
+            }
             ApiKey::WriteTxnMarkers => 1,
             _ => 0,
         }
@@ -349,9 +361,7 @@ impl Run<'_> {
                 let partitions = self.partitions(step, "of")?.into_iter().map(|tp| (tp, NO_LEADER_EPOCH, asked));
                 OffsetForLeaderEpochRequest { partitions: partitions.collect() }.into()
             }
-            ApiKey::DescribeProducers => {
-                DescribeProducersRequest { partitions: self.partitions(step, "of")? }.into()
-            }
+            ApiKey::DescribeProducers => DescribeProducersRequest { partitions: self.partitions(step, "of")? }.into(),
             ApiKey::DescribeTransactions => {
                 DescribeTransactionsRequest { transactional_ids: vec![self.required_id(step)?] }.into()
             }
@@ -429,7 +439,9 @@ impl Run<'_> {
 
     fn leader(&mut self, tp: TopicPartition) -> Result<Option<NodeId>, String> {
         let brokers = self.target.brokers();
-        if let [only] = brokers[..] && self.dialogue.cluster.brokers == 1 {
+        if let [only] = brokers[..]
+            && self.dialogue.cluster.brokers == 1
+        {
             return Ok(Some(only));
         }
         for to in brokers {
@@ -445,7 +457,9 @@ impl Run<'_> {
 
     fn coordinator(&mut self, key_type: CoordinatorType, key: Name) -> Result<Option<NodeId>, String> {
         let brokers = self.target.brokers();
-        if let [only] = brokers[..] && self.dialogue.cluster.brokers == 1 {
+        if let [only] = brokers[..]
+            && self.dialogue.cluster.brokers == 1
+        {
             return Ok(Some(only));
         }
         for to in brokers {
@@ -482,9 +496,7 @@ impl Run<'_> {
             Request::InitProducerId(InitProducerIdRequest { transactional_id: Some(id), .. }) => {
                 self.coordinator(Transaction, id.clone())
             }
-            Request::AddPartitionsToTxn(r) => {
-                self.coordinator(Transaction, r.transactions[0].transactional_id.clone())
-            }
+            Request::AddPartitionsToTxn(r) => self.coordinator(Transaction, r.transactions[0].transactional_id.clone()),
             Request::AddOffsetsToTxn(r) => self.coordinator(Transaction, r.transactional_id.clone()),
             Request::EndTxn(r) => self.coordinator(Transaction, r.transactional_id.clone()),
             Request::DescribeTransactions(r) => self.coordinator(Transaction, r.transactional_ids[0].clone()),

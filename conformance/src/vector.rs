@@ -63,7 +63,8 @@ impl Vector {
 
     /// The file's text: one step a line.
     pub fn print(&self) -> String {
-        let steps = self.steps.iter().map(|(step, answer)| format!("    {}", json!({ "step": step, "answer": answer })));
+        let steps =
+            self.steps.iter().map(|(step, answer)| format!("    {}", json!({ "step": step, "answer": answer })));
         let steps: Vec<String> = steps.collect();
         let head = format!("  \"dialogue\": {},\n  \"kafka\": {},", json!(self.dialogue), json!(self.kafka));
         format!("{{\n{head}\n  \"steps\": [\n{}\n  ]\n}}\n", steps.join(",\n"))

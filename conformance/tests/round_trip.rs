@@ -239,13 +239,10 @@ impl Gen {
                 group_id: self.name(),
             }
             .into(),
-            ApiKey::EndTxn => EndTxnRequest {
-                version,
-                transactional_id: self.name(),
-                producer: self.pair(),
-                result: self.result(),
+            ApiKey::EndTxn => {
+                EndTxnRequest { version, transactional_id: self.name(), producer: self.pair(), result: self.result() }
+                    .into()
             }
-            .into(),
             ApiKey::WriteTxnMarkers => {
                 let markers = self.list(|g| TxnMarkerEntry {
                     producer: g.pair(),
@@ -440,8 +437,16 @@ impl Gen {
             .into(),
             Request::DescribeTransactions(_) => {
                 use TransactionState::*;
-                let states =
-                    [Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, Dead, PrepareEpochFence];
+                let states = [
+                    Empty,
+                    Ongoing,
+                    PrepareCommit,
+                    PrepareAbort,
+                    CompleteCommit,
+                    CompleteAbort,
+                    Dead,
+                    PrepareEpochFence,
+                ];
                 let transactions = self.list(|g| {
                     let mut partitions = g.tps();
                     partitions.sort();
@@ -498,7 +503,8 @@ fn every_kind_and_version_survives_the_wire() {
                 assert_eq!(request_frame(&d, &back).unwrap(), bytes, "{what}");
                 assert_eq!((back.version, back.correlation, back.client_id.as_deref()), (version, 5, Some("c")));
                 let response = g.response(&request, version);
-                let bytes = response_frame(&d, &back, &response).unwrap_or_else(|e| panic!("{what}: {e}\n{response:?}"));
+                let bytes =
+                    response_frame(&d, &back, &response).unwrap_or_else(|e| panic!("{what}: {e}\n{response:?}"));
                 let body = response_body(key, version, 5, bytes[4..].to_vec()).unwrap();
                 let answer = decode_response(&d, version, &request, &body).unwrap_or_else(|e| panic!("{what}: {e}"));
                 assert_eq!(response_frame(&d, &back, &answer).unwrap(), bytes, "{what}");

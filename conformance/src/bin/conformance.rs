@@ -3,6 +3,8 @@
 //! `conformance fuzz [seeds=N] [first=SEED] [length=N] [transaction.version=V] [line=L]`: puts random dialogues to a
 //! real Kafka and to our machines, and shrinks each that is answered differently. Exit code 1 if there is one.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real Kafka takes real time")]
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -107,7 +109,10 @@ fn fuzz(args: &[String]) -> Result<(), String> {
         println!("seed {seed} differs:\n{}  {}", dialogue::print(&small), list.join("\n  "));
     }
     let seconds = began.elapsed().as_secs();
-    println!("{seeds} dialogues, {steps} steps, {mismatches} mismatches, {races} that did not come back, in {seconds} s, Apache Kafka {}, transaction.version {version}", kafka.version());
+    println!(
+        "{seeds} dialogues, {steps} steps, {mismatches} mismatches, {races} that did not come back, in {seconds} s, Apache Kafka {}, transaction.version {version}",
+        kafka.version()
+    );
     if mismatches > 0 { Err(format!("{mismatches} dialogues differ")) } else { Ok(()) }
 }
 

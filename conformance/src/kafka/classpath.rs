@@ -34,7 +34,9 @@ pub fn fetch(line: &str) -> Result<Release, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here.join("../target"), PathBuf::from);
     let jars = target.join("kafka").join(line);
     let newer = |a: &Path, b: &Path| Some(a.metadata().ok()?.modified().ok()? > b.metadata().ok()?.modified().ok()?);
-    if newer(&pom, &jars) != Some(true) && let Some(version) = version_in(&jars) {
+    if newer(&pom, &jars) != Some(true)
+        && let Some(version) = version_in(&jars)
+    {
         return Ok(Release { jars, version });
     }
     let output = Command::new("mvn")

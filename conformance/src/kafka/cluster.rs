@@ -35,10 +35,7 @@ pub struct KafkaCluster {
 
 fn free_ports(count: usize) -> Result<Vec<u16>, String> {
     let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
-    listeners
-        .into_iter()
-        .map(|l| l.and_then(|l| l.local_addr()).map(|a| a.port()).map_err(|e| e.to_string()))
-        .collect()
+    listeners.into_iter().map(|l| l.and_then(|l| l.local_addr()).map(|a| a.port()).map_err(|e| e.to_string())).collect()
 }
 
 impl KafkaCluster {
@@ -76,8 +73,7 @@ impl KafkaCluster {
             let at = path.join("controller");
             nodes.insert(NodeId::CONTROLLER, Node::format(release, &at, controller_port, id, &text, &features)?);
         }
-        for broker in 1..=brokers {
-            let port = ports[broker];
+        for (broker, port) in (1..).zip(ports[1..=brokers].iter().copied()) {
             let (roles, listeners) = if single {
                 ("broker,controller", format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"))
             } else {
@@ -88,7 +84,7 @@ impl KafkaCluster {
             );
             let at = path.join(format!("broker-{broker}"));
             let node = Node::format(release, &at, port, id, &text, &features)?;
-            nodes.insert(NodeId(broker as i32), node);
+            nodes.insert(NodeId(broker), node);
         }
         let mut kafka = KafkaCluster {
             nodes,

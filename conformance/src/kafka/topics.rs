@@ -4,7 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
 use kafka_protocol::messages::{
     ApiKey, BrokerId, CreateTopicsRequest, CreateTopicsResponse, RequestHeader, ResponseHeader, TopicName,
 };
@@ -35,9 +37,10 @@ pub(super) fn create(port: u16, topics: &[NewTopic]) -> Result<Vec<u128>, String
                 .with_partition_index(p as i32)
                 .with_broker_ids(replicas.iter().map(|id| BrokerId(*id)).collect())
         });
-        let configs = topic.configs.iter().map(|(key, value)| {
-            CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value)))
-        });
+        let configs = topic
+            .configs
+            .iter()
+            .map(|(key, value)| CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value))));
         request.topics.push(
             CreatableTopic::default()
                 .with_name(TopicName(text(&topic.name)))
@@ -59,7 +62,8 @@ pub(super) fn create(port: u16, topics: &[NewTopic]) -> Result<Vec<u128>, String
     let frame = [&(bytes.len() as u32).to_be_bytes()[..], &bytes[..]].concat();
     stream.write_all(&frame).map_err(|e| e.to_string())?;
     let mut body = bytes::Bytes::from(wire::read_frame(&mut stream).map_err(|e| e.to_string())?);
-    ResponseHeader::decode(&mut body, ApiKey::CreateTopics.response_header_version(VERSION)).map_err(|e| e.to_string())?;
+    ResponseHeader::decode(&mut body, ApiKey::CreateTopics.response_header_version(VERSION))
+        .map_err(|e| e.to_string())?;
     let response = CreateTopicsResponse::decode(&mut body, VERSION).map_err(|e| e.to_string())?;
     let mut ids = Vec::new();
     for topic in topics {

@@ -45,7 +45,9 @@ pub fn request_frame(directory: &Directory, frame: &Frame) -> Wire<Vec<u8>> {
         .with_correlation_id(frame.correlation)
         .with_client_id(frame.client_id.as_deref().map(s));
     let mut bytes = bytes::BytesMut::new();
-    header.encode(&mut bytes, wire_key(key, frame.version)?.request_header_version(frame.version)).map_err(malformed)?;
+    header
+        .encode(&mut bytes, wire_key(key, frame.version)?.request_header_version(frame.version))
+        .map_err(malformed)?;
     Ok(framed(&bytes, &body))
 }
 

@@ -127,6 +127,9 @@ fn by_topic<T>(entries: impl IntoIterator<Item = (TopicPartition, T)>) -> Vec<(T
     groups
 }
 
+/// Topics by name, each with its partitions' indexes and what belongs to them.
+type NamedTopics<T> = Vec<(kafka_protocol::messages::TopicName, Vec<(i32, T)>)>;
+
 fn partition(topic: TopicId, index: i32) -> Wire<TopicPartition> {
     u32::try_from(index).map(|p| TopicPartition::new(topic, p)).map_err(|_| malformed(format!("partition {index}")))
 }

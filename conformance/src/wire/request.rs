@@ -55,7 +55,7 @@ fn partitions_of(topic: TopicId, indexes: &[i32]) -> Wire<Vec<TopicPartition>> {
     indexes.iter().map(|p| partition(topic, *p)).collect()
 }
 
-fn offset_topics(d: &Directory, offsets: &[ours::OffsetToCommit]) -> Wire<Vec<(TopicName, Vec<(i32, usize)>)>> {
+fn offset_topics(d: &Directory, offsets: &[ours::OffsetToCommit]) -> Wire<NamedTopics<usize>> {
     let groups = by_topic(offsets.iter().enumerate().map(|(i, o)| (o.tp, i)));
     groups.into_iter().map(|(topic, list)| Ok((d.name(topic)?, list))).collect()
 }
@@ -319,11 +319,8 @@ pub fn encode_request(d: &Directory, version: i16, request: &Request) -> Wire<Ve
         Request::FindCoordinator(r) => {
             let key_type = if r.key_type == ours::CoordinatorType::Transaction { 1 } else { 0 };
             let message = FindCoordinatorRequest::default().with_key_type(key_type);
-            let message = if version >= 4 {
-                message.with_coordinator_keys(vec![s(&r.key)])
-            } else {
-                message.with_key(s(&r.key))
-            };
+            let message =
+                if version >= 4 { message.with_coordinator_keys(vec![s(&r.key)]) } else { message.with_key(s(&r.key)) };
             encode(&message, version)
         }
         Request::JoinGroup(r) => {
@@ -814,13 +811,14 @@ pub fn decode_request(d: &Directory, key: ApiKey, version: i16, body: &[u8]) -> 
         }
         ApiKey::AddPartitionsToTxn => {
             let m: AddPartitionsToTxnRequest = decode(body, version)?;
-            let flat = |topics: &[add_partitions_to_txn_request::AddPartitionsToTxnTopic]| -> Wire<Vec<TopicPartition>> {
-                let mut partitions = Vec::new();
-                for topic in topics {
-                    partitions.extend(partitions_of(d.topic(&topic.name)?, &topic.partitions)?);
-                }
-                Ok(partitions)
-            };
+            let flat =
+                |topics: &[add_partitions_to_txn_request::AddPartitionsToTxnTopic]| -> Wire<Vec<TopicPartition>> {
+                    let mut partitions = Vec::new();
+                    for topic in topics {
+                        partitions.extend(partitions_of(d.topic(&topic.name)?, &topic.partitions)?);
+                    }
+                    Ok(partitions)
+                };
             let mut transactions = Vec::new();
             if version >= 4 {
                 for t in &m.transactions {

@@ -17,7 +17,7 @@ use super::*;
 type PerPartition = [(TopicPartition, Option<ErrorCode>)];
 
 /// Per topic the partitions with their error codes.
-fn codes(d: &Directory, partitions: &PerPartition) -> Wire<Vec<(TopicName, Vec<(i32, i16)>)>> {
+fn codes(d: &Directory, partitions: &PerPartition) -> Wire<NamedTopics<i16>> {
     let groups = by_topic(partitions.iter().map(|(tp, error)| (*tp, code(*error))));
     groups.into_iter().map(|(topic, list)| Ok((d.name(topic)?, list))).collect()
 }
@@ -74,7 +74,9 @@ pub fn encode_response(d: &Directory, version: i16, request: &Request, response:
                         .with_base_offset(p.base_offset)
                         .with_log_append_time_ms(-1)
                         .with_log_start_offset(p.log_start_offset);
-                    if version >= 10 && let Some((leader, epoch)) = p.current_leader {
+                    if version >= 10
+                        && let Some((leader, epoch)) = p.current_leader
+                    {
                         data.current_leader = produce_response::LeaderIdAndEpoch::default()
                             .with_leader_id(BrokerId(leader.0))
                             .with_leader_epoch(epoch);
@@ -262,11 +264,8 @@ pub fn encode_response(d: &Directory, version: i16, request: &Request, response:
                         .with_error_code(error),
                 );
             } else {
-                message = message
-                    .with_error_code(error)
-                    .with_node_id(BrokerId(node))
-                    .with_host(s(&host))
-                    .with_port(port);
+                message =
+                    message.with_error_code(error).with_node_id(BrokerId(node)).with_host(s(&host)).with_port(port);
             }
             encode(&message, version)
         }
