@@ -299,6 +299,15 @@ pub fn draw(seed: u64, line: &str, transaction_version: u8, length: usize) -> Di
     }
 }
 
+/// Puts a `restart` or `crash` of the broker into the middle of a dialogue.
+pub fn interrupt(dialogue: &mut Dialogue, ending: &str) {
+    let steps = &mut dialogue.steps;
+    let middle = steps.len() / 2;
+    // Not between a step and its wait for rest.
+    let at = (middle..steps.len()).find(|i| steps[*i].verb != "AtRest").unwrap_or(steps.len());
+    steps.insert(at, step(&format!("{ending} 1")).expect("a step"));
+}
+
 /// The smallest dialogue that still fails: parts are left out, first halves, then smaller pieces, then single steps. A
 /// wait for rest stays with the step before it: without it, what is left would be a race.
 pub fn shrink(dialogue: &Dialogue, mut fails: impl FnMut(&Dialogue) -> bool) -> Dialogue {

@@ -1,6 +1,6 @@
 //! Puts a dialogue to a target, step by step.
 //!
-//! How a step settles: the codes 14, 15 and 16 (and those of a leader that is being elected) are always asked again, for
+//! How a step settles: the codes 14, 15 and 16 (their stand-in 19, and those of a leader that is being elected) are always asked again, for
 //! they speak of the cluster's start, unless the step says `raw`; `settle` asks again after 51 too; `until=FIELD=VALUE`
 //! asks again until a field of the answer has that value; `repeat=N` sends the request until it
 //! has succeeded N times. After 30 seconds the last answer stands.
@@ -584,6 +584,8 @@ impl Run<'_> {
             "NOT_COORDINATOR",
             "NOT_LEADER_OR_FOLLOWER",
             "OFFSET_NOT_AVAILABLE",
+            // A leader's stand-in for a coordinator that is not there yet (§1.6).
+            "NOT_ENOUGH_REPLICAS",
         ];
         let errors = answer::errors(answer);
         !errors.iter().any(|e| transient.contains(&&**e) || word("settle") && e == "CONCURRENT_TRANSACTIONS")
@@ -611,7 +613,7 @@ impl Run<'_> {
                 // Waits until no marker of the transactional id is on its way; says where it rests.
                 let described = crate::dialogue::step(&format!("DescribeTransactions id={}", step.args["id"]))?;
                 // A coordinator whose marker was refused gives up (§1.9): then it rests in a Prepare state.
-                for _ in 0..400 {
+                for _ in 0..150 {
                     let answer = self.step(index, &described)?;
                     if !answer::fields(&answer, "state").iter().any(|s| s.starts_with("Prepare")) {
                         return Ok(answer);

@@ -1,9 +1,11 @@
 //! `conformance record [NAME...]`: puts dialogues to a real Kafka and writes what it answered into `vectors/`.
 //!
-//! `conformance fuzz [seeds=N] [first=SEED] [length=N] [transaction.version=V] [line=L]`: puts random dialogues to a
-//! real Kafka and to our machines, and shrinks each that is answered differently. Exit code 1 if there is one.
+//! `conformance fuzz [seeds=N] [first=SEED] [length=N] [transaction.version=V] [line=L]
+//! [ending=restart|crash]`: puts random dialogues to a
+//! real Kafka and to our machines, and shrinks each that is answered differently. With `ending`, the broker is restarted
+//! (or killed and started) in the middle of each. Exit code 1 if there is a difference.
 
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real Kafka takes real time")]
+#![expect(clippy::disallowed_types, reason = "a real Kafka takes real time")]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -72,6 +74,7 @@ fn differ(kafka: &mut KafkaCluster, dialogue: &Dialogue) -> Result<Vec<Mismatch>
 
 fn fuzz(args: &[String]) -> Result<(), String> {
     let (mut seeds, mut first, mut length, mut version, mut line) = (200u64, 1u64, 12usize, 2u8, "4.2".to_string());
+    let mut ending = None;
     for arg in args {
         let (key, value) = arg.split_once('=').ok_or_else(|| format!("'{arg}' is not KEY=VALUE"))?;
         let bad = |_| format!("{key}={value} is no number");
@@ -81,6 +84,7 @@ fn fuzz(args: &[String]) -> Result<(), String> {
             "length" => length = value.parse().map_err(bad)?,
             "transaction.version" => version = value.parse().map_err(bad)?,
             "line" => line = value.to_string(),
+            "ending" => ending = Some(value.to_string()),
             _ => return Err(format!("unknown key '{key}'")),
         }
     }
@@ -91,7 +95,10 @@ fn fuzz(args: &[String]) -> Result<(), String> {
     let began = std::time::Instant::now();
     let (mut steps, mut mismatches, mut races) = (0, 0, 0);
     for seed in first..first + seeds {
-        let dialogue = fuzz::draw(seed, &line, version, length);
+        let mut dialogue = fuzz::draw(seed, &line, version, length);
+        if let Some(ending) = &ending {
+            fuzz::interrupt(&mut dialogue, ending);
+        }
         steps += dialogue.steps.len();
         let different = differ(&mut kafka, &dialogue)?;
         if different.is_empty() {
