@@ -31,6 +31,9 @@ fn our_machines_answer_as_kafka_did() {
         match ours {
             Err(_) => problems.push(format!("{}: our machines panicked", dialogue.name)),
             Ok(Err(error)) => problems.push(error),
+            Ok(Ok(answers)) if dialogue.differs.keys().any(|step| vector.steps[step - 1].1 == answers[step - 1]) => {
+                problems.push(format!("{}: a step that is declared to differ does not", dialogue.name));
+            }
             Ok(Ok(answers)) => match compare(dialogue, &vector.answers(), &answers).as_slice() {
                 [] => green += 1,
                 list => {
@@ -38,6 +41,13 @@ fn our_machines_answer_as_kafka_did() {
                     problems.push(format!("{} (Kafka {}):\n  {}", dialogue.name, vector.kafka, list.join("\n  ")));
                 }
             },
+        }
+    }
+    for entry in std::fs::read_dir(here.join("vectors")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
+        if !dialogues.iter().any(|d| d.name == name) {
+            problems.push(format!("{} belongs to no dialogue", path.display()));
         }
     }
     println!("{green} dialogues are green");
