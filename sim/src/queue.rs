@@ -3,7 +3,7 @@
 //! Events at equal times are ordered by (class, receiver, sender, connection, ordinal on the connection). No global
 //! counter enters the order, so that drawing and replaying agree, and so that an event elsewhere moves nothing here.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use fencepost_protocol::time::Instant;
@@ -44,10 +44,40 @@ impl Rank {
     }
 }
 
+/// Where an event stands, and the slot that it waits in. The order is turned round, for the heap gives out the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    at: Instant,
+    rank: Rank,
+    slot: u32,
+}
+
+impl Entry {
+    /// Time and rank as one number, which is compared without a branch.
+    #[inline]
+    fn key(&self) -> u128 {
+        u128::from(self.at.0) << 64 | u128::from(self.rank.0)
+    }
+}
+
+impl Ord for Entry {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key()).then_with(|| other.slot.cmp(&self.slot))
+    }
+}
+
+impl PartialOrd for Entry {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// A priority queue of events `E`.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Reverse<(u128, u32)>>,
+    heap: BinaryHeap<Entry>,
     slots: Vec<Option<E>>,
     free: Vec<u32>,
 }
@@ -72,21 +102,21 @@ impl<E> Queue<E> {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.heap.push(Reverse((u128::from(at.0) << 64 | u128::from(rank.0), slot)));
+        self.heap.push(Entry { at, rank, slot });
     }
 
     /// Takes the next event out.
     #[inline]
     pub fn pop(&mut self) -> Option<(Instant, Rank, E)> {
-        let Reverse((key, slot)) = self.heap.pop()?;
+        let Entry { at, rank, slot } = self.heap.pop()?;
         self.free.push(slot);
         let event = self.slots[slot as usize].take().expect("a queued slot is filled");
-        Some((Instant((key >> 64) as u64), Rank(key as u64), event))
+        Some((at, rank, event))
     }
 
     /// Time of the next event.
     pub fn next_time(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((key, _))| Instant((key >> 64) as u64))
+        self.heap.peek().map(|entry| entry.at)
     }
 
     /// Number of events waiting.

@@ -322,7 +322,7 @@ impl Server for Broker {
                 return self.settle(out);
             }
             Request::Fetch(r) => {
-                self.fetch(conn, r, out);
+                self.fetch(conn, *r, out);
                 return self.settle(out);
             }
             Request::WriteTxnMarkers(r) => {
@@ -330,7 +330,7 @@ impl Server for Broker {
                 return self.settle(out);
             }
             Request::TxnOffsetCommit(r) => {
-                self.txn_offset_commit(conn, r, out);
+                self.txn_offset_commit(conn, *r, out);
                 return self.settle(out);
             }
             Request::InitProducerId(_)
