@@ -63,30 +63,41 @@ impl World<'_> {
     /// Sends what a machine pushed.
     pub(super) fn flush(&mut self, actor: Actor) {
         self.observe(actor);
-        if self.out.is_empty() {
-            self.rearm(actor);
-            return;
+        match self.out.len() {
+            0 => {}
+            1 => {
+                let output = self.out.pop().expect("there is one");
+                self.perform(actor, output);
+            }
+            _ => self.perform_all(actor),
         }
+        self.rearm(actor);
+    }
+
+    fn perform_all(&mut self, actor: Actor) {
         let mut out = std::mem::take(&mut self.out);
         let incarnation = self.nodes[actor as usize].incarnation;
         for output in out.drain(..) {
             if self.nodes[actor as usize].incarnation != incarnation {
                 break; // a fault that one of the messages triggered has ended the process
             }
-            match output {
-                Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
-                Output::Respond(conn, response) => self.respond(conn, Some(response)),
-                Output::Done(conn) => self.respond(conn, None),
-                Output::Connect(channel) => self.connect(actor, channel),
-                Output::Close(channel) => self.close(actor, channel),
-                Output::CloseIncoming(conn) => self.close_incoming(conn),
-            }
+            self.perform(actor, output);
         }
         if self.out.is_empty() {
-            out.clear();
             self.out = out;
         }
-        self.rearm(actor);
+    }
+
+    #[inline]
+    fn perform(&mut self, actor: Actor, output: Output) {
+        match output {
+            Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
+            Output::Respond(conn, response) => self.respond(conn, Some(response)),
+            Output::Done(conn) => self.respond(conn, None),
+            Output::Connect(channel) => self.connect(actor, channel),
+            Output::Close(channel) => self.close(actor, channel),
+            Output::CloseIncoming(conn) => self.close_incoming(conn),
+        }
     }
 
     // ---- connecting ------------------------------------------------------------------------------------------------
@@ -217,8 +228,8 @@ impl World<'_> {
             None => None,
         };
         let mut fate = Fate::default();
-        for effect in self.faults.for_this_message.drain(..) {
-            fate.apply(effect);
+        if !self.faults.for_this_message.is_empty() {
+            self.faults.for_this_message.drain(..).for_each(|effect| fate.apply(effect));
         }
         match &mut self.explorer {
             Explorer::Nominal => {}
