@@ -3,7 +3,13 @@
 //! Events at equal times are ordered by (class, receiver, sender, connection, ordinal on the connection). No global
 //! counter enters the order, so that drawing and replaying agree, and so that an event elsewhere moves nothing here.
 
+mod heap;
+mod near;
+
 use fencepost_protocol::time::Instant;
+
+use heap::Heap;
+use near::Near;
 
 /// What kind of event comes first at equal times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,10 +49,10 @@ impl Rank {
 
 /// Where an event stands, and the slot that it waits in.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    at: Instant,
-    rank: Rank,
-    slot: u32,
+pub(crate) struct Entry {
+    pub at: Instant,
+    pub rank: Rank,
+    pub slot: u32,
 }
 
 impl Entry {
@@ -58,32 +64,27 @@ impl Entry {
 
     /// Whether this one comes out before the other.
     #[inline]
-    fn is_before(&self, other: &Entry) -> bool {
+    pub fn is_before(&self, other: &Entry) -> bool {
         let (own, others) = (self.key(), other.key());
         own < others || (own == others && self.slot < other.slot)
     }
 }
 
-/// How many places lie below one place of the heap. Four are compared about as quickly as two, and the heap is half as
-/// deep.
-const ARITY: usize = 4;
-
 /// A priority queue of events `E`.
 ///
-/// A heap in an array: below place `n` are the places from `ARITY * n + 1` on. Nearly every event that comes out brings
-/// another about, so the first place is left vacant until something is put in or taken out again: then one entry
-/// sinks, where otherwise one would rise and one would sink.
+/// Messages are on their way for a few milliseconds and most timers for much longer, so the next milliseconds are kept
+/// apart from what lies beyond.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    heap: Vec<Entry>,
-    vacant: bool,
+    near: Near,
+    far: Heap,
     slots: Vec<Option<E>>,
     free: Vec<u32>,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Queue { heap: Vec::new(), vacant: false, slots: Vec::new(), free: Vec::new() }
+        Queue { near: Near::default(), far: Heap::default(), slots: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -102,77 +103,32 @@ impl<E> Queue<E> {
             }
         };
         let entry = Entry { at, rank, slot };
-        if self.vacant {
-            self.vacant = false;
-            self.sink(entry);
+        if self.near.takes(at) {
+            self.near.push(entry);
         } else {
-            self.heap.push(entry);
-            self.rise(entry);
+            self.far.push(entry);
         }
     }
 
     /// Takes the next event out.
     #[inline]
     pub fn pop(&mut self) -> Option<(Instant, Rank, E)> {
-        if self.vacant {
-            self.vacant = false;
-            let last = self.heap.pop().expect("a vacant place is a place");
-            if !self.heap.is_empty() {
-                self.sink(last);
-            }
-        }
-        let Entry { at, rank, slot } = *self.heap.first()?;
-        self.vacant = true;
+        let place = self.near.first();
+        let is_near = match (place, self.far.first()) {
+            (Some(place), Some(far)) => self.near.at(place).is_before(far),
+            (place, _) => place.is_some(),
+        };
+        let Entry { at, rank, slot } =
+            if is_near { self.near.take(place.expect("the next event is near")) } else { self.far.pop()? };
+        self.near.advance(at);
         self.free.push(slot);
         let event = self.slots[slot as usize].take().expect("a queued slot is filled");
         Some((at, rank, event))
     }
 
-    /// Puts an entry where it belongs, from the first place downwards.
-    fn sink(&mut self, entry: Entry) {
-        let heap = self.heap.as_mut_slice();
-        let mut place = 0;
-        loop {
-            let below = ARITY * place + 1;
-            let least = match heap.get(below..below + ARITY) {
-                Some([a, b, c, d]) => {
-                    let (ab, ab_least) = if b.is_before(a) { (below + 1, b) } else { (below, a) };
-                    let (cd, cd_least) = if d.is_before(c) { (below + 3, d) } else { (below + 2, c) };
-                    if cd_least.is_before(ab_least) { cd } else { ab }
-                }
-                _ => {
-                    let mut rest = below..heap.len();
-                    let Some(first) = rest.next() else { break };
-                    rest.fold(first, |least, other| if heap[other].is_before(&heap[least]) { other } else { least })
-                }
-            };
-            if entry.is_before(&heap[least]) {
-                break;
-            }
-            heap[place] = heap[least];
-            place = least;
-        }
-        heap[place] = entry;
-    }
-
-    /// Puts an entry where it belongs, from the last place upwards.
-    fn rise(&mut self, entry: Entry) {
-        let heap = self.heap.as_mut_slice();
-        let mut place = heap.len() - 1;
-        while place > 0 {
-            let above = (place - 1) / ARITY;
-            if heap[above].is_before(&entry) {
-                break;
-            }
-            heap[place] = heap[above];
-            place = above;
-        }
-        heap[place] = entry;
-    }
-
     /// Number of events waiting.
     pub fn len(&self) -> usize {
-        self.heap.len() - usize::from(self.vacant)
+        self.near.len() + self.far.len()
     }
 
     /// Whether nothing waits.
@@ -220,19 +176,22 @@ mod tests {
     fn whatever_goes_in_comes_out_in_order() {
         let mut queue = Queue::default();
         let mut waiting = Vec::new();
-        let mut word = 1u64;
+        let (mut word, mut now) = (1u64, 0);
         for round in 0..20_000u64 {
             word = crate::stream::mix(word);
             // Long stretches of more in than out, and of more out than in, with times that are often equal.
+            // Some are near, some far.
             if word % 8 < if round / 1000 % 2 == 0 { 5 } else { 3 } {
-                let at = word >> 32 & 0xff;
+                let at = now + ((word >> 32 & 0xff) << (word >> 16 & 0x1f));
                 let rank = Rank::new(Class::Message, (word >> 8 & 0xf) as u16, 0, 0, round as u32);
                 queue.push(Instant(at), rank, round);
                 waiting.push((at, rank, round));
             } else {
                 let least = waiting.iter().enumerate().min_by_key(|(_, entry)| **entry).map(|(index, _)| index);
                 let expected = least.map(|index| waiting.swap_remove(index));
-                assert_eq!(queue.pop().map(|(at, rank, event)| (at.0, rank, event)), expected);
+                let popped = queue.pop().map(|(at, rank, event)| (at.0, rank, event));
+                assert_eq!(popped, expected);
+                now = popped.map_or(now, |(at, ..)| at);
             }
             assert_eq!(queue.len(), waiting.len());
         }
