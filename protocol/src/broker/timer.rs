@@ -1,10 +1,9 @@
 //! The broker's timers in order, so that the earliest is at hand.
 
-use std::collections::VecDeque;
-
 use super::jobs::Job;
 use crate::ids::*;
 use crate::io::Channel;
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 /// What is due when a timer fires. The order decides between timers of the same instant.
@@ -32,38 +31,29 @@ pub(super) enum Timer {
     AlterRetry,
 }
 
-/// The live timers in order. Most are set for later than the others, and there are few, so that a sorted queue is quicker
-/// than a tree.
+/// The live timers in order. Most are set for later than the others, and there are few.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Timers(VecDeque<(Instant, Timer)>);
+pub(super) struct Timers(Sorted<(Instant, Timer), ()>);
 
 impl Timers {
     /// Adds a timer; one that is never reached is left out.
     pub fn set(&mut self, at: Instant, timer: Timer) {
-        if at == Instant::NEVER {
-            return;
-        }
-        if self.0.back().is_none_or(|last| *last < (at, timer)) {
-            self.0.push_back((at, timer));
-        } else if let Err(place) = self.0.binary_search(&(at, timer)) {
-            self.0.insert(place, (at, timer));
+        if at != Instant::NEVER {
+            self.0.insert((at, timer), ());
         }
     }
 
     /// Removes a timer that [`Timers::set`] added.
     pub fn clear(&mut self, at: Instant, timer: Timer) {
-        if at == Instant::NEVER {
-            return;
-        }
-        if let Ok(place) = self.0.binary_search(&(at, timer)) {
-            self.0.remove(place);
+        if at != Instant::NEVER {
+            self.0.remove(&(at, timer));
         }
     }
 
     /// Earliest instant.
     #[inline]
     pub fn next(&self) -> Instant {
-        self.0.front().map_or(Instant::NEVER, |(at, _)| *at)
+        self.0.first().map_or(Instant::NEVER, |((at, _), ())| *at)
     }
 
     /// Takes the earliest timer that is due.
@@ -71,6 +61,6 @@ impl Timers {
         if self.next() > now {
             return None;
         }
-        self.0.pop_front().map(|(_, timer)| timer)
+        self.0.pop_first().map(|((_, timer), ())| timer)
     }
 }
