@@ -102,12 +102,9 @@ impl FaultState {
 impl Event {
     fn conn(&self) -> Option<ConnId> {
         match self {
-            Event::Syn(c)
-            | Event::SynAnswer(c, _)
-            | Event::Request(c, _)
-            | Event::Response(c, ..)
-            | Event::ClosedByClient(c)
-            | Event::ClosedByServer(c) => Some(*c),
+            Event::Syn(c) | Event::SynAnswer(c, _) | Event::ClosedByClient(c) | Event::ClosedByServer(c) => Some(*c),
+            Event::Request(parcel) => Some(parcel.content().conn),
+            Event::Response(parcel) => Some(parcel.content().conn),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ mod faults;
 mod inject;
 mod line;
 mod node;
+mod parcel;
 mod settle;
 mod triggers;
 mod wire;
@@ -29,8 +30,9 @@ use crate::schedule::{Actor, Attempts, Deviation};
 use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
-use line::Line;
+use line::{Answer, Arrived, Line};
 pub use node::{Body, Node, broker_name, names};
+use parcel::Parcels;
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;
 
@@ -104,6 +106,8 @@ pub struct World<'a> {
     brokers: Vec<Actor>,
     pub(crate) controller: Actor,
     lines: Vec<Line>,
+    requests: Parcels<Arrived>,
+    answers: Parcels<Answer>,
     explorer: Explorer,
     attempts: Option<Attempts>,
     recorded: Option<Vec<Deviation>>,
@@ -145,6 +149,8 @@ impl<'a> World<'a> {
             brokers,
             controller,
             lines: Vec::new(),
+            requests: Parcels::default(),
+            answers: Parcels::default(),
             explorer,
             attempts: naming.then(Attempts::default),
             recorded: keep.schedule.then(Vec::new),
@@ -205,8 +211,8 @@ impl<'a> World<'a> {
     fn step(&mut self, rank: Rank, event: Event) -> Option<Ending> {
         match event {
             Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
-            Event::Request(conn, arrived) => self.request_arrives(rank, conn, arrived),
-            Event::Response(conn, correlation, response) => self.response_arrives(rank, conn, correlation, response),
+            Event::Request(parcel) => self.request_arrives(rank, parcel),
+            Event::Response(parcel) => self.response_arrives(rank, parcel),
             Event::NextRequest(conn) => self.next_request(conn),
             Event::Syn(conn) => self.syn(rank, conn),
             Event::SynAnswer(conn, accepted) => self.syn_answer(rank, conn, accepted),
@@ -214,8 +220,10 @@ impl<'a> World<'a> {
             Event::ClosedByServer(conn) => self.closed_by_server(rank, conn),
             Event::Silence(conn) => self.silence(conn),
             Event::Fault(index) => self.fault(index),
-            Event::Step(Step::Settle) => return self.look_whether_settled(),
-            Event::Step(step) => self.continue_fault(step),
+            Event::Step(step) => match *step {
+                Step::Settle => return self.look_whether_settled(),
+                step => self.continue_fault(step),
+            },
         }
         None
     }
@@ -292,7 +300,11 @@ impl<'a> World<'a> {
 
     fn after(&mut self, pause: Span, actor: Actor, step: Step) {
         let at = self.now + pause;
-        self.queue.push(at, Rank::new(Class::Fault, actor, actor, 0, self.faults.next_ordinal()), Event::Step(step));
+        self.queue.push(
+            at,
+            Rank::new(Class::Fault, actor, actor, 0, self.faults.next_ordinal()),
+            Event::Step(Box::new(step)),
+        );
     }
 
     /// Calls a client with the context it needs, then sends what it wants sent.

@@ -6,13 +6,14 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::event::Event;
 use super::inject;
-use super::line::{Arrived, Fate, InHand, Line, Tag};
+use super::line::{Answer, Arrived, Fate, InHand, Line, Tag};
 use super::node::{Body, Node, Process};
+use super::parcel::Parcel;
 use super::{TracedEvent, World};
 use crate::explorer::Explorer;
 use crate::plan::NetworkPlan;
 use crate::queue::{Class, Rank};
-use crate::schedule::{Actor, Deviation, Effect, Phase, Subject};
+use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
 
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
@@ -66,30 +67,41 @@ impl World<'_> {
     /// Sends what a machine pushed.
     pub(super) fn flush(&mut self, actor: Actor) {
         self.observe(actor);
-        if self.out.is_empty() {
-            self.rearm(actor);
-            return;
+        match self.out.len() {
+            0 => {}
+            1 => {
+                let output = self.out.pop().expect("there is one");
+                self.perform(actor, output);
+            }
+            _ => self.perform_all(actor),
         }
+        self.rearm(actor);
+    }
+
+    fn perform_all(&mut self, actor: Actor) {
         let mut out = std::mem::take(&mut self.out);
         let incarnation = self.nodes[actor as usize].incarnation;
         for output in out.drain(..) {
             if self.nodes[actor as usize].incarnation != incarnation {
                 break; // a fault that one of the messages triggered has ended the process
             }
-            match output {
-                Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
-                Output::Respond(conn, response) => self.respond(conn, Some(response)),
-                Output::Done(conn) => self.respond(conn, None),
-                Output::Connect(channel) => self.connect(actor, channel),
-                Output::Close(channel) => self.close(actor, channel),
-                Output::CloseIncoming(conn) => self.close_incoming(conn),
-            }
+            self.perform(actor, output);
         }
         if self.out.is_empty() {
-            out.clear();
             self.out = out;
         }
-        self.rearm(actor);
+    }
+
+    #[inline]
+    fn perform(&mut self, actor: Actor, output: Output) {
+        match output {
+            Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
+            Output::Respond(conn, response) => self.respond(conn, Some(response)),
+            Output::Done(conn) => self.respond(conn, None),
+            Output::Connect(channel) => self.connect(actor, channel),
+            Output::Close(channel) => self.close(actor, channel),
+            Output::CloseIncoming(conn) => self.close_incoming(conn),
+        }
     }
 
     // ---- connecting ------------------------------------------------------------------------------------------------
@@ -184,10 +196,9 @@ impl World<'_> {
         if self.triggers.any() && self.triggered(Phase::Sending, from, to, &request) {
             return; // the sender is gone
         }
-        let tag = self.tag(from, to, channel, &request);
+        let (name, fate) = self.name_and_fate(from, to, channel, &request);
         let latency = self.latency(from, to);
         let departure = self.departure(from, if self.plan.network.service_per_kib.0 == 0 { 0 } else { size(&request) });
-        let fate = tag.as_ref().map_or(Fate::default(), |t| t.fate);
         let line = self.line(conn);
         if line.dead {
             return; // the client will learn it
@@ -202,19 +213,27 @@ impl World<'_> {
             return;
         }
         let rank = self.rank_to_server(conn, ordinal);
-        self.queue.push(at, rank, Event::Request(conn, Arrived { correlation, request, tag }));
+        let tag = (name.is_some() || fate.concerns_answer()).then(|| Box::new(Tag { name, fate }));
+        let parcel = self.requests.pack(Arrived { conn, correlation, request, tag });
+        self.queue.push(at, rank, Event::Request(parcel));
     }
 
     /// Draws or looks up what happens to a request.
     #[inline]
-    fn tag(&mut self, from: Actor, to: Actor, channel: Channel, request: &Request) -> Option<Box<Tag>> {
+    fn name_and_fate(
+        &mut self,
+        from: Actor,
+        to: Actor,
+        channel: Channel,
+        request: &Request,
+    ) -> (Option<MessageName>, Fate) {
         let name = match &mut self.attempts {
             Some(attempts) => Some(attempts.name(from, self.nodes[from as usize].incarnation, channel, request)),
             None => None,
         };
         let mut fate = Fate::default();
-        for effect in self.faults.for_this_message.drain(..) {
-            fate.apply(effect);
+        if !self.faults.for_this_message.is_empty() {
+            self.faults.for_this_message.drain(..).for_each(|effect| fate.apply(effect));
         }
         match &mut self.explorer {
             Explorer::Nominal => {}
@@ -237,14 +256,15 @@ impl World<'_> {
                 }
             }
         }
-        (name.is_some() || fate != Fate::default()).then(|| Box::new(Tag { name, fate }))
+        (name, fate)
     }
 
-    pub(super) fn request_arrives(&mut self, rank: Rank, conn: ConnId, arrived: Arrived) {
+    pub(super) fn request_arrives(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
+        let conn = parcel.content().conn;
         let line = &self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
         if self.faults.is_blocked(client, server) {
-            self.held(client, server, rank, conn, || Event::Request(conn, arrived));
+            self.held(client, server, rank, conn, || Event::Request(parcel));
             return;
         }
         let node = &self.nodes[server as usize];
@@ -257,10 +277,10 @@ impl World<'_> {
             return;
         }
         if line.in_hand.is_some() || !line.inbox.is_empty() || !node.process.is_running() {
-            self.line(conn).inbox.push_back(arrived);
+            self.line(conn).inbox.push_back(parcel);
             return;
         }
-        self.hand_over(rank, conn, arrived);
+        self.hand_over(rank, parcel);
     }
 
     /// The server takes the next request of a connection from its kernel.
@@ -270,15 +290,15 @@ impl World<'_> {
         if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.process.is_running() {
             return;
         }
-        if let Some(arrived) = self.line(conn).inbox.pop_front() {
+        if let Some(parcel) = self.line(conn).inbox.pop_front() {
             let line = &self.lines[conn.0 as usize];
-            let rank = Rank::new(Class::Message, line.server, line.client, line.number, arrived.correlation);
-            self.hand_over(rank, conn, arrived);
+            let rank = Rank::new(Class::Message, line.server, line.client, line.number, parcel.content().correlation);
+            self.hand_over(rank, parcel);
         }
     }
 
-    fn hand_over(&mut self, rank: Rank, conn: ConnId, arrived: Arrived) {
-        let Arrived { correlation, request, tag } = arrived;
+    fn hand_over(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
+        let Arrived { conn, correlation, request, tag } = self.requests.open(parcel);
         let line = &mut self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
         let kind = request.api_key();
@@ -356,30 +376,27 @@ impl World<'_> {
         if self.triggers.any() {
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
-        self.queue.push(at, rank, Event::Response(conn, in_hand.correlation, response));
+        let parcel = self.answers.pack(Answer { conn, correlation: in_hand.correlation, response });
+        self.queue.push(at, rank, Event::Response(parcel));
     }
 
-    pub(super) fn response_arrives(
-        &mut self,
-        rank: Rank,
-        conn: ConnId,
-        correlation: CorrelationId,
-        response: Response,
-    ) {
+    pub(super) fn response_arrives(&mut self, rank: Rank, parcel: Parcel<Answer>) {
+        let conn = parcel.content().conn;
         let line = &self.lines[conn.0 as usize];
         let (client, server, channel) = (line.client, line.server, line.channel);
         if self.faults.is_blocked(server, client) {
-            self.held(server, client, rank, conn, || Event::Response(conn, correlation, response));
+            self.held(server, client, rank, conn, || Event::Response(parcel));
             return;
         }
         let node = &mut self.nodes[client as usize];
         if let Process::Paused { .. } = node.process {
-            node.frozen.push((rank, Event::Response(conn, correlation, response)));
+            node.frozen.push((rank, Event::Response(parcel)));
             return;
         }
         if !self.client_end_is_live(conn) {
             return;
         }
+        let Answer { correlation, response, .. } = self.answers.open(parcel);
         self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
         if self.tracer.is_some() {
             self.trace(server, client, TracedEvent::Response(&response));
