@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, moments, seconds};
+use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -18,7 +18,7 @@ pub fn text(story: &Story) -> String {
     let moments = moments(story, MESSAGES);
     let lanes = columns(story, &moments);
     let mut out = String::new();
-    let _ = write!(out, "{:TIME$}", "");
+    let _ = write!(out, "{:>width$} ", "seconds", width = TIME - 1);
     for lane in &lanes {
         let name: String = story.lanes[*lane as usize].name.chars().take(COLUMN - 1).collect();
         let _ = write!(out, "{name:^COLUMN$}");
@@ -48,7 +48,7 @@ pub fn text(story: &Story) -> String {
                 (fence.t, rails(&lanes, &[fence.lane], '#'), format!("# {name} is fenced: {}", fence.error))
             }
         };
-        let time = if last == Some(t) { String::new() } else { seconds(t) };
+        let time = if last == Some(t) { String::new() } else { clock(t) };
         last = Some(t);
         let _ = write!(out, "{time:>width$} ", width = TIME - 1);
         let _ = write!(out, "{marks} {words}");
@@ -56,6 +56,11 @@ pub fn text(story: &Story) -> String {
     }
     logs(&mut out, story);
     out
+}
+
+/// Seconds with six decimals, so that points stand below each other.
+fn clock(t: u64) -> String {
+    format!("{}.{:06}", t / 1_000_000_000, t % 1_000_000_000 / 1_000)
 }
 
 fn end_line(out: &mut String) {
@@ -228,10 +233,10 @@ mod tests {
             ..Story::default()
         };
         let expected = "\
-              till    broker-1
-    0.001 s      ├────────>│     Produce sales-0 10 records
-    0.002 s      │✗╌╌╌╌╌╌╌╌┤     Produce answer sales-0 10 records [lost]
-    0.009 s      ├────────>│     Produce sales-0 10 records
+    seconds    till    broker-1
+   0.001000      ├────────>│     Produce sales-0 10 records
+   0.002000      │✗╌╌╌╌╌╌╌╌┤     Produce answer sales-0 10 records [lost]
+   0.009000      ├────────>│     Produce sales-0 10 records
 
 sales-0  0..9 till, 10..19 till [copies of 0..9]
 ";

@@ -1,5 +1,7 @@
 //! Which few messages tell the story: for renderings that have no room for all of them.
 
+use std::collections::BTreeMap;
+
 use super::{BandKind, Fate, Purpose, Story};
 
 /// Something worth a line.
@@ -29,11 +31,19 @@ impl Story {
         let fence = || self.fences.first().map(|f| f.t);
         let band = || self.bands.first().map(|b| b.from);
         let first = || self.messages.iter().find(|m| m.purpose.is_essential()).map(|m| m.sent);
-        flawed.min().or_else(proof).or_else(fence).or_else(band).or_else(first).unwrap_or(0)
+        let lag = || {
+            let levels = self.strips.iter().flat_map(|strip| &strip.levels);
+            let worst = levels.max_by_key(|level| (level.hw - level.lso, core::cmp::Reverse(level.t)))?;
+            (worst.hw - worst.lso > 0 && self.transactions.iter().any(|x| x.end.is_none_or(|end| end > worst.t)))
+                .then_some(worst.t)
+        };
+        flawed.min().or_else(proof).or_else(fence).or_else(band).or_else(lag).or_else(first).unwrap_or(0)
     }
 
     /// How much each message tells; 0 for those of no interest.
     fn weights(&self) -> Vec<u32> {
+        // The first time that a request is refused in some way is news, the tenth is not.
+        let mut refusals: BTreeMap<(&str, &str), u32> = BTreeMap::new();
         let mut weights: Vec<u32> = self
             .messages
             .iter()
@@ -49,7 +59,12 @@ impl Story {
                     Fate::Lost | Fate::Late => 10,
                     Fate::Delivered | Fate::Underway => 0,
                 };
-                base + fate + if m.error.is_some() { 6 } else { 0 }
+                let refusal = m.error.as_deref().map_or(0, |error| {
+                    let times = refusals.entry((&m.kind, error)).or_default();
+                    *times += 1;
+                    if *times <= 2 { 6 } else { 0 }
+                });
+                base + fate + refusal
             })
             .collect();
         for strip in &self.strips {
@@ -63,13 +78,13 @@ impl Story {
                 }
             }
         }
-        // The answer belongs to its request.
+        // Request and answer belong together.
         for (n, message) in self.messages.iter().enumerate() {
-            if let Some(request) = message.request {
-                let request = weights[request as usize];
-                if request >= 14 {
-                    weights[n] = weights[n].max(request - 4);
-                }
+            let Some(request) = message.request.map(|request| request as usize) else { continue };
+            let larger = weights[n].max(weights[request]);
+            if larger >= 9 && weights[request] > 0 {
+                weights[n] = weights[n].max(larger - 3);
+                weights[request] = weights[request].max(larger - 1);
             }
         }
         weights
