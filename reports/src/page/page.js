@@ -41,8 +41,10 @@ for (const f of D.fences) troubles.push({ t: f.t, msg: -1 });
 if (!troubles.length) for (const m of M) if (m.fate === 2 && m.pur < 4) troubles.push({ t: m.a, msg: m.i });
 if (!troubles.length) for (const b of D.bands) troubles.push({ t: b.from, msg: -1 });
 troubles.sort((a, b) => a.t - b.t);
+const refusals = new Map(); // the first time that something is refused is news, the tenth is not
 for (const m of M) {
-  m.score += (m.err ? 9 : 0) + (m.fate ? 12 : 0) + [5, 6, 2, 2, 1, 1, 0][m.pur] - (m.ans && !m.err && !m.fate ? 3 : 0);
+  if (m.err) { const k = m.kind + m.err, n = (refusals.get(k) || 0) + 1; refusals.set(k, n); m.score += n < 3 ? 9 : 3; }
+  m.score += (m.fate ? 12 : 0) + [5, 6, 2, 2, 1, 1, 0][m.pur] - (m.ans && !m.err && !m.fate ? 3 : 0);
   if (m.req >= 0 && M[m.req].score >= 30) m.score += 8;
 }
 
@@ -157,7 +159,7 @@ function draw() {
     const list = (of.get(l.i) || []).map((n) => n.replace("leader of ", "leads ").replace("coordinator of ", "coord. "));
     if (l.client) out.push(`<text class="office" x="32" y="${ly + 13}">${l.kind}</text>`);
     const lines = list.length > 2 ? [list[0], `+${list.length - 1} more`] : list;
-    lines.forEach((text, i) => out.push(`<text class="office" x="32" y="${ly + 9 + i * 12}">${esc(text.length > 19 ? text.slice(0, 18) + "…" : text)}<title>${esc(list.join("\n"))}</title></text>`));
+    lines.forEach((text, i) => out.push(`<text class="office" x="32" y="${ly + 9 + i * 12}">${esc(text.length > 17 ? text.slice(0, 16) + "…" : text)}<title>${esc(list.join("\n"))}</title></text>`));
   }
   out.push(`<g clip-path="url(#field)">`);
   // bands
@@ -192,7 +194,8 @@ function draw() {
     const solid = x.fortune === "committed", paint = solid ? color : x.fortune === "aborted" ? `url(#h-${x.lane})` : `url(#o-${x.lane})`;
     out.push(`<rect x="${x1}" y="${by}" width="${x2 - x1}" height="14" rx="3" fill="${paint}" stroke="${color}" opacity="${x.ordinal % 2 ? 0.85 : 1}"/>`);
     if (mid < x2 - 1) out.push(`<line x1="${mid}" x2="${mid}" y1="${by}" y2="${by + 14}" stroke="var(--bg)" stroke-width="1.5"/>`);
-    const mark = { committed: "✓", aborted: "✗", open: "…" }[x.fortune], text = x2 - x1 > 96 ? `txn ${x.ordinal} · e${x.epoch} ${x.fortune}` : x2 - x1 > 44 ? `txn ${x.ordinal} ${mark}` : x2 - x1 > 13 ? mark : "";
+    const mark = { committed: "✓", aborted: "✗", open: "…" }[x.fortune], room = Math.min(x2, W) - Math.max(x1, GUTTER), text = room > 132 ? `txn ${x.ordinal} · e${x.epoch} ${x.fortune}` : room > 52 ? `txn ${x.ordinal} ${mark}` : room > 15 ? mark : "";
+    boxes.push([x1, by + 1, x2, by + 13]);
     if (text) out.push(`<text class="txntext" x="${Math.max(x1, GUTTER) + 5}" y="${by + 10.5}" ${solid ? "" : `style="fill:var(--ink)"`}>${text}</text>`);
     out.push("</g>");
   });

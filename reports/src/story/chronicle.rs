@@ -24,6 +24,14 @@ struct Client {
     producer: (i64, i16),
 }
 
+/// A record that was handed to `send()`.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    topic: u32,
+    id: Identity,
+    transaction: Option<u64>,
+}
+
 /// Takes a history and remembers what a story needs of it.
 #[derive(Clone, Debug, Default)]
 pub struct Chronicle {
@@ -38,7 +46,7 @@ pub struct Chronicle {
     by_pid: BTreeMap<i64, Vec<u32>>,
     decided: Vec<bool>,
     fences: Vec<Fence>,
-    sends: BTreeMap<(u32, u32, u64), (u32, Identity, Option<u64>)>,
+    sends: BTreeMap<(u32, u32, u64), Sent>,
     /// Acknowledged records: where, and in which transaction.
     acked: BTreeMap<(u32, Identity), (u32, i64, Option<u32>)>,
     reads: Vec<Vec<(i64, i64)>>,
@@ -273,13 +281,13 @@ impl h::Sink for Chronicle {
             h::Event::Decided(e) => self.decide(e),
             h::Event::Appended(e) => self.appended(e),
             h::Event::Send(e) => {
-                self.sends.insert((e.c, e.i, e.op), (e.topic, e.id, e.n));
+                self.sends.insert((e.c, e.i, e.op), Sent { topic: e.topic, id: e.id, transaction: e.n });
             }
             h::Event::Ack(e) => {
-                if let Some((topic, id, n)) = self.sends.remove(&(e.c, e.i, e.op))
+                if let Some(Sent { topic, id, transaction }) = self.sends.remove(&(e.c, e.i, e.op))
                     && let Some(at) = self.at(e.at)
                 {
-                    let transaction = n.and_then(|n| self.by_ordinal.get(&(e.c, e.i, n)).copied());
+                    let transaction = transaction.and_then(|n| self.by_ordinal.get(&(e.c, e.i, n)).copied());
                     self.acked.insert((topic, id), (at, e.offset, transaction));
                 }
             }
