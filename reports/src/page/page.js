@@ -48,6 +48,9 @@ for (const m of M) {
   if (m.req >= 0 && M[m.req].score >= 30) m.score += 8;
 }
 
+/** The next transaction of the same client: it may begin before the markers of the previous one are written. */
+const followers = D.transactions.map((x, i) => D.transactions.findIndex((o, j) => j > i && o.lane === x.lane));
+
 // ---- state --------------------------------------------------------------------------------------------------------
 const S = { t: D.focus, sel: -1, w: null, pur: new Set(ESSENTIAL), node: "", part: "", txn: "", kind: "", q: "", fold: true, theme: "" };
 let V = [], reach = [], A = null, shown = [], W = 800, hits = [], hitAt = -1, flash = null;
@@ -194,7 +197,7 @@ function draw() {
     const solid = x.fortune === "committed", paint = solid ? color : x.fortune === "aborted" ? `url(#h-${x.lane})` : `url(#o-${x.lane})`;
     out.push(`<rect x="${x1}" y="${by}" width="${x2 - x1}" height="14" rx="3" fill="${paint}" stroke="${color}" opacity="${x.ordinal % 2 ? 0.85 : 1}"/>`);
     if (mid < x2 - 1) out.push(`<line x1="${mid}" x2="${mid}" y1="${by}" y2="${by + 14}" stroke="var(--bg)" stroke-width="1.5"/>`);
-    const mark = { committed: "✓", aborted: "✗", open: "…" }[x.fortune], room = Math.min(x2, W) - Math.max(x1, GUTTER), text = room > 132 ? `txn ${x.ordinal} · e${x.epoch} ${x.fortune}` : room > 52 ? `txn ${x.ordinal} ${mark}` : room > 15 ? mark : "";
+    const mark = { committed: "✓", aborted: "✗", open: "…" }[x.fortune], next = followers[i] < 0 ? W : clip(xOf(D.transactions[followers[i]].begin, v)), room = Math.min(x2, W, next) - Math.max(x1, GUTTER), text = room > 132 ? `txn ${x.ordinal} · e${x.epoch} ${x.fortune}` : room > 52 ? `txn ${x.ordinal} ${mark}` : room > 15 ? mark : "";
     boxes.push([x1, by + 1, x2, by + 13]);
     if (text) out.push(`<text class="txntext" x="${Math.max(x1, GUTTER) + 5}" y="${by + 10.5}" ${solid ? "" : `style="fill:var(--ink)"`}>${text}</text>`);
     out.push("</g>");
@@ -399,7 +402,7 @@ function recordTip(s, b, done) {
 // ---- explanation --------------------------------------------------------------------------------------------------
 const linkHtml = (p) => p.link ? `<a class="link" role="button" tabindex="0" data-link='${esc(JSON.stringify(p.link))}'>${esc(p.text)}</a>` : esc(p.text);
 const KINDS = {
-  "duplicate": (n, one) => `${n} ${one ? "record is" : "records are"} there once too often`,
+  "duplicate": (n, one) => `${n} ${one ? "record" : "records"} too many: ${one ? "a copy" : "copies"} of what is there already`,
   "loss": (n, one) => `${n} acknowledged ${one ? "record is" : "records are"} not there`,
   "lost-processing": (n, one) => `${n} input ${one ? "record" : "records"} passed over without output`,
   "aborted-visible": (n, one) => `${n} aborted ${one ? "record was" : "records were"} seen by a reader`,
