@@ -118,9 +118,13 @@ impl Chronicle {
         self.transactions.push(Transaction { lane, ordinal, incarnation, pid, epoch, begin, ..Transaction::default() });
     }
 
-    fn over(&mut self, index: u32, t: u64, commit: Option<bool>) {
+    /// A transaction is over: at its last marker, or when its end is told where no marker was seen.
+    fn over(&mut self, index: u32, t: u64, commit: Option<bool>, marker: bool) {
         let transaction = &mut self.transactions[index as usize];
-        transaction.end = Some(transaction.end.map_or(t, |end| end.max(t)));
+        let end = transaction.end.get_or_insert(t);
+        if marker {
+            *end = t;
+        }
         if let Some(commit) = commit {
             transaction.fortune = if commit { Fortune::Committed } else { Fortune::Aborted };
         }
@@ -130,7 +134,7 @@ impl Chronicle {
         let Some(list) = self.by_pid.get(&e.pid) else { return };
         let Some(index) = list.iter().copied().find(|n| !self.decided[*n as usize]) else { return };
         self.decided[index as usize] = true;
-        self.over(index, e.t, Some(e.commit));
+        self.over(index, e.t, Some(e.commit), false);
     }
 
     fn appended(&mut self, e: &h::Appended) {
@@ -180,7 +184,7 @@ impl Chronicle {
                 }
                 if let Some(index) = batch.transaction {
                     let known = self.transactions[index as usize].fortune != Fortune::Open;
-                    self.over(index, e.t, (!known).then_some(commit));
+                    self.over(index, e.t, (!known).then_some(commit), true);
                 }
             }
         }
@@ -270,7 +274,7 @@ impl h::Sink for Chronicle {
             h::Event::Ended(e) => {
                 if let Some(index) = self.by_ordinal.get(&(e.c, e.i, e.n)).copied() {
                     let known = (e.outcome == h::Outcome::Ok).then_some(e.commit);
-                    self.over(index, e.t, known);
+                    self.over(index, e.t, known, false);
                 }
             }
             h::Event::Fenced(e) => {
