@@ -232,8 +232,7 @@ mod tests {
             }],
             ..Story::default()
         };
-        let expected = "\
-    seconds    till    broker-1
+        let expected = "    seconds    till    broker-1
    0.001000      ├────────>│     Produce sales-0 10 records
    0.002000      │✗╌╌╌╌╌╌╌╌┤     Produce answer sales-0 10 records [lost]
    0.009000      ├────────>│     Produce sales-0 10 records
