@@ -48,7 +48,7 @@ use crate::transaction::TransactionCoordinator;
 use coordinators::{Coordinator, Scratch};
 pub use disk::BrokerDisk;
 pub use jobs::Job;
-pub use journal::JournalEntry;
+pub use journal::{BrokerTally, JournalEntry};
 pub use partition::Partition;
 use timer::{Timer, Timers};
 

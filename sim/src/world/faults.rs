@@ -157,6 +157,7 @@ impl World<'_> {
         if self.tracer.is_some() {
             let text = format!("{action:?}");
             self.trace(self.controller, self.controller, TracedEvent::Fault(text));
+            self.trace(self.controller, self.controller, TracedEvent::Began(action));
         }
         let lasts = match action {
             Action::Crash { node, down } => {

@@ -67,6 +67,9 @@ impl World<'_> {
     /// Sends what a machine pushed.
     pub(super) fn flush(&mut self, actor: Actor) {
         self.observe(actor);
+        if self.tracer.is_some() && actor == self.controller {
+            self.trace_leaders();
+        }
         match self.out.len() {
             0 => {}
             1 => {
@@ -196,11 +199,18 @@ impl World<'_> {
         if self.triggers.any() && self.triggered(Phase::Sending, from, to, &request) {
             return; // the sender is gone
         }
+        if let Request::Produce(produce) = &request {
+            self.nodes[from as usize].count_retries(produce);
+        }
         let (name, fate) = self.name_and_fate(from, to, channel, &request);
         let latency = self.latency(from, to);
         let departure = self.departure(from, if self.plan.network.service_per_kib.0 == 0 { 0 } else { size(&request) });
         let line = self.line(conn);
         if line.dead {
+            if self.tracer.is_some() {
+                self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, departure + latency));
+                self.trace_message(conn, correlation, false, TracedEvent::Lost);
+            }
             return; // the client will learn it
         }
         line.requests += 1;
@@ -208,7 +218,13 @@ impl World<'_> {
         let at = (departure + latency + fate.delay_request).max(line.last_to_server);
         line.last_to_server = at;
         let ordinal = line.requests;
+        if self.tracer.is_some() {
+            self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, at));
+        }
         if fate.lose_request {
+            if self.tracer.is_some() {
+                self.trace_message(conn, correlation, false, TracedEvent::Lost);
+            }
             self.kill(conn, at);
             return;
         }
@@ -269,10 +285,16 @@ impl World<'_> {
         }
         let node = &self.nodes[server as usize];
         if node.process == Process::HostDown {
+            if self.tracer.is_some() {
+                self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+            }
             return; // silence; the reset comes when the host is back
         }
         let line = &self.lines[conn.0 as usize];
         if !line.server_open || line.server_incarnation != node.incarnation {
+            if self.tracer.is_some() {
+                self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+            }
             self.reset_to_client(conn);
             return;
         }
@@ -307,7 +329,7 @@ impl World<'_> {
         let (about, number) = Subject::of(&request).words();
         self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
         if self.tracer.is_some() {
-            self.trace(client, server, TracedEvent::Request(&request));
+            self.trace_message(conn, correlation, false, TracedEvent::Request(&request));
         }
         if let Some(response) = injected.and_then(|error| inject::error_response(&request, error)) {
             self.respond(conn, Some(response));
@@ -338,6 +360,15 @@ impl World<'_> {
         line.unanswered = line.unanswered.saturating_sub(1);
         let (client, server) = (line.client, line.server);
         if !line.server_open || line.dead {
+            if self.tracer.is_some() {
+                self.trace_inbox(conn);
+                if let Some(response) = &response {
+                    let due = self.now + self.latency(server, client);
+                    self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(response, due));
+                    self.trace_message(conn, in_hand.correlation, true, TracedEvent::Lost);
+                }
+            }
+            let line = &mut self.lines[conn.0 as usize];
             line.inbox.clear(); // the answer cannot be sent: nothing more is read from this connection
             return;
         }
@@ -350,6 +381,11 @@ impl World<'_> {
         let lose_all = !self.faults.lost_answers.is_empty()
             && self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind);
         if fate.lose_response || lose_all {
+            if self.tracer.is_some() {
+                let due = self.now + self.latency(server, client);
+                self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(&response, due));
+                self.trace_message(conn, in_hand.correlation, true, TracedEvent::Lost);
+            }
             self.kill(conn, self.now);
             return;
         }
@@ -373,6 +409,9 @@ impl World<'_> {
         line.responses += 1;
         let ordinal = line.responses;
         let rank = self.rank_to_client(conn, ordinal);
+        if self.tracer.is_some() {
+            self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(&response, at));
+        }
         if self.triggers.any() {
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
@@ -394,12 +433,15 @@ impl World<'_> {
             return;
         }
         if !self.client_end_is_live(conn) {
+            if self.tracer.is_some() {
+                self.trace_message(conn, parcel.content().correlation, true, TracedEvent::Lost);
+            }
             return;
         }
         let Answer { correlation, response, .. } = self.answers.open(parcel);
         self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
         if self.tracer.is_some() {
-            self.trace(server, client, TracedEvent::Response(&response));
+            self.trace_message(conn, correlation, true, TracedEvent::Response(&response));
         }
         let watched = self.triggers.any().then(|| response.clone());
         self.tell_client(client, NetInput::Response(channel, correlation, response));
@@ -464,6 +506,9 @@ impl World<'_> {
     }
 
     fn close_incoming(&mut self, conn: ConnId) {
+        if self.tracer.is_some() {
+            self.trace_inbox(conn);
+        }
         let line = self.line(conn);
         line.in_hand = None;
         line.inbox.clear();
