@@ -80,19 +80,11 @@ pub struct Queue<E> {
     far: Heap,
     slots: Vec<Option<E>>,
     free: Vec<u32>,
-    /// Time and rank of the event that was taken out last.
-    last: (Instant, Rank),
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Queue {
-            near: Near::default(),
-            far: Heap::default(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            last: (Instant::ZERO, Rank(u64::MAX)),
-        }
+        Queue { near: Near::default(), far: Heap::default(), slots: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -129,16 +121,23 @@ impl<E> Queue<E> {
         let Entry { at, rank, slot } =
             if is_near { self.near.take(place.expect("the next event is near")) } else { self.far.pop()? };
         self.near.advance(at);
-        // Two events of one rank at one time would be ordered by their slots, which are not part of the run.
+        // Two events of one rank at one time would be ordered by where they lie, which is not part of the run.
         debug_assert!(
-            self.last != (at, rank) || rank.0 >> 61 == Class::Timer as u64,
+            self.next_entry().is_none_or(|next| (next.at, next.rank) != (at, rank))
+                || rank.0 >> 61 == Class::Timer as u64,
             "two events at {at} have the same rank {:x}",
             rank.0
         );
-        self.last = (at, rank);
         self.free.push(slot);
         let event = self.slots[slot as usize].take().expect("a queued slot is filled");
         Some((at, rank, event))
+    }
+
+    fn next_entry(&self) -> Option<&Entry> {
+        match (self.near.first().map(|place| self.near.at(place)), self.far.first()) {
+            (Some(near), Some(far)) => Some(if near.is_before(far) { near } else { far }),
+            (near, far) => near.or(far),
+        }
     }
 
     /// Number of events waiting.
