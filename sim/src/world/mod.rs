@@ -405,29 +405,41 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Writes into the history what a broker's journal tells.
+    /// Writes into the history what a broker's journal tells. What a deposed leader appends before it hears of its
+    /// successor is not told: the successor does not have it, so it has no effect and will be truncated.
     fn observe(&mut self, actor: Actor) {
-        let node = &mut self.nodes[actor as usize];
-        let Body::Broker(slot) = &mut node.body else { return };
+        let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
         let Some(broker) = slot.broker.as_mut().filter(|b| b.has_journal()) else { return };
+        let entries = broker.take_journal();
         let t = self.now.0;
-        for entry in broker.take_journal() {
+        for entry in entries {
             match entry {
-                JournalEntry::Appended(tp, batch) => self.history.write(&evidence::appended(t, tp, &batch)),
-                JournalEntry::Committed(tp) if !tp.topic.is_internal() => {
-                    if let (Some(log), Some(tracer)) = (broker.log(tp), &mut self.tracer) {
-                        let what = TracedEvent::Level { tp, hw: log.high_watermark(), lso: log.last_stable_offset() };
-                        let (from, to) = (node.name.as_str(), node.name.as_str());
-                        tracer(&Traced { at: self.now, from, to, what, message: None });
+                JournalEntry::Appended(tp, batch) => {
+                    let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
+                    let epoch = controller.image().partition(tp).map(|p| p.leader_epoch);
+                    if epoch == Some(batch.leader_epoch) {
+                        self.history.write(&evidence::appended(t, tp, &batch));
                     }
                 }
+                JournalEntry::Committed(tp) if !tp.topic.is_internal() => self.trace_level(actor, tp),
                 JournalEntry::Committed(tp) => {
-                    if let Some(log) = broker.log(tp) {
+                    let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
+                    if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
                     }
                 }
             }
         }
+    }
+
+    /// Tells the tracer of the watermarks of a partition, if that broker is its leader and not a deposed one.
+    fn trace_level(&mut self, actor: Actor, tp: TopicPartition) {
+        let level = match self.leader_log(tp) {
+            Some((leader, log)) if leader == actor => (log.high_watermark(), log.last_stable_offset()),
+            _ => return,
+        };
+        let (hw, lso) = level;
+        self.trace(actor, actor, TracedEvent::Level { tp, hw, lso });
     }
 
     fn after(&mut self, pause: Span, actor: Actor, step: Step) {
