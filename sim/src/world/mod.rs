@@ -429,6 +429,7 @@ impl<'a> World<'a> {
                         self.history.write(&evidence::appended(t, tp, &batch));
                     }
                 }
+                JournalEntry::Committed(tp) if !tp.topic.is_internal() => self.trace_level(actor, tp),
                 JournalEntry::Committed(tp) => {
                     let node = &self.nodes[actor as usize];
                     let Body::Broker(slot) = &node.body else { return };
@@ -443,6 +444,16 @@ impl<'a> World<'a> {
                 }
             }
         }
+    }
+
+    /// Tells the tracer of the watermarks of a partition, if that broker is its leader and not a deposed one.
+    fn trace_level(&mut self, actor: Actor, tp: TopicPartition) {
+        let level = match self.leader_log(tp) {
+            Some((leader, log)) if leader == actor => (log.high_watermark(), log.last_stable_offset()),
+            _ => return,
+        };
+        let (hw, lso) = level;
+        self.trace(actor, actor, TracedEvent::Level { tp, hw, lso });
     }
 
     fn after(&mut self, pause: Span, actor: Actor, step: Step) {
