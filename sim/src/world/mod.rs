@@ -431,15 +431,9 @@ impl<'a> World<'a> {
                 }
                 JournalEntry::Committed(tp) if !tp.topic.is_internal() => self.trace_level(actor, tp),
                 JournalEntry::Committed(tp) => {
-                    let node = &self.nodes[actor as usize];
-                    let Body::Broker(slot) = &node.body else { return };
-                    let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) else { continue };
-                    if tp.topic.is_internal() {
+                    let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
+                    if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
-                    } else if let Some(tracer) = &mut self.tracer {
-                        let what = TracedEvent::Level { tp, hw: log.high_watermark(), lso: log.last_stable_offset() };
-                        let (from, to) = (node.name.as_str(), node.name.as_str());
-                        tracer(&Traced { at: self.now, from, to, what, message: None });
                     }
                 }
             }
