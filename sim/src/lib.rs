@@ -8,9 +8,11 @@ pub mod client;
 pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;
+pub mod coverage;
 pub mod digest;
 pub mod draw;
 pub mod explorer;
+pub mod fuzz;
 pub mod history;
 mod observer;
 pub mod plan;

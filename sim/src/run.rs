@@ -19,6 +19,9 @@ pub enum Course<'s> {
     Seed(u64),
     /// Written. The seed is that of generated records.
     Schedule(u64, &'s Schedule),
+    /// Written by an explorer: as [`Course::Schedule`], but faults of nodes are left out, as drawn ones are, where they
+    /// would exceed what the cluster's configuration promises to survive.
+    Guided(u64, &'s Schedule),
 }
 
 /// What a run gives.
@@ -47,12 +50,14 @@ pub fn run(
             let draws = Draw::new(seed, plan.chaos.clone(), until, names(plan));
             (seed, faults, Explorer::Draw(Box::new(draws)))
         }
-        Course::Schedule(seed, schedule) => {
+        Course::Schedule(seed, schedule) | Course::Guided(seed, schedule) => {
+            let guided = matches!(course, Course::Guided(..));
+            let origin = if guided { Origin::Drawn } else { Origin::Written };
             let mut faults = Vec::new();
             let mut messages = Vec::new();
             for deviation in &schedule.deviations {
                 match deviation {
-                    Deviation::Fault(fault) => faults.push((fault.clone(), Origin::Written)),
+                    Deviation::Fault(fault) => faults.push((fault.clone(), origin)),
                     Deviation::Message(name, effect) => messages.push((*name, *effect)),
                 }
             }

@@ -1,9 +1,9 @@
 //! The keys that each part of a scenario knows, besides Kafka's own.
 
 /// Top level.
-pub const TOP: &[&str] = &["title", "about", "seed", "seeds"];
+pub const TOP: &[&str] = &["title", "about", "seed", "seeds", "sometimes"];
 /// Sections: `[name]`.
-pub const SECTIONS: &[&str] = &["cluster", "network", "chaos", "end", "promise", "expect"];
+pub const SECTIONS: &[&str] = &["cluster", "network", "chaos", "end", "promise", "expect", "explore"];
 /// Lists of tables: `[[name]]`.
 pub const LISTS: &[&str] = &["topic", "producer", "pipeline", "reader", "fault", "case"];
 
@@ -98,8 +98,18 @@ pub const FAULT: &[&str] = &[
     "error",
 ];
 /// `[chaos]`.
-pub const CHAOS: &[&str] =
-    &["delay.ppm", "delay.min", "delay.max", "late.ppm", "late.max", "lose.request.ppm", "lose.response.ppm", "family"];
+pub const CHAOS: &[&str] = &[
+    "delay.ppm",
+    "delay.min",
+    "delay.max",
+    "late.ppm",
+    "late.max",
+    "lose.request.ppm",
+    "lose.response.ppm",
+    "jitter.max",
+    "probes",
+    "family",
+];
 /// `[[chaos.family]]`.
 pub const FAMILY: &[&str] = &["kind", "count", "lasts"];
 /// `[end]`.

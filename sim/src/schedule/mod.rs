@@ -212,3 +212,21 @@ pub struct Schedule {
     /// In the order in which they took effect.
     pub deviations: Vec<Deviation>,
 }
+
+impl Action {
+    /// How long it lasts, where it lasts.
+    pub fn span_mut(&mut self) -> Option<&mut Span> {
+        match self {
+            Action::Crash { down, .. } | Action::PowerLoss { down, .. } => down.as_mut(),
+            Action::Restart { down, .. } | Action::RollingRestart { down } => Some(down),
+            Action::Pause { span, .. }
+            | Action::Block { span, .. }
+            | Action::Slow { span, .. }
+            | Action::LoseAnswers { span, .. }
+            | Action::HoldMetadata { span, .. }
+            | Action::SlowNode { span, .. } => Some(span),
+            Action::PostponeJob { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+}

@@ -7,6 +7,7 @@ use fencepost_protocol::io::{Channel, CorrelationId};
 use fencepost_protocol::message::{ApiKey, Request};
 use fencepost_protocol::time::{Instant, Span};
 
+use crate::coverage::Seen;
 use crate::schedule::{Actor, MessageName};
 
 /// What is to happen to a request and its answer, beyond the nominal.
@@ -41,6 +42,8 @@ pub(crate) struct InHand {
     pub correlation: CorrelationId,
     pub kind: ApiKey,
     pub tag: Option<Box<Tag>>,
+    /// For coverage.
+    pub seen: Seen,
 }
 
 /// One connection.

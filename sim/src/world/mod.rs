@@ -19,6 +19,7 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::Sink;
 
 use crate::client::Client;
+use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::explorer::Explorer;
 use crate::history::History;
@@ -51,6 +52,8 @@ pub struct Outcome {
     pub recorded: Vec<Deviation>,
     /// Deviations of a written schedule that did not occur.
     pub unused: Vec<Deviation>,
+    /// What was reached of the protocol, if that was kept.
+    pub coverage: Option<Box<Coverage>>,
 }
 
 /// What a run keeps besides its digest.
@@ -60,6 +63,8 @@ pub struct Keep {
     pub schedule: bool,
     /// Hand every delivery to the tracer.
     pub trace: bool,
+    /// Keep which states, inputs and outcomes of the protocol were reached.
+    pub coverage: bool,
 }
 
 /// One line of a trace: something that was delivered.
@@ -118,6 +123,7 @@ pub struct World<'a> {
     settle: settle::Settle,
     observer: Observer,
     latencies: Vec<Span>,
+    coverage: Option<Box<Coverage>>,
 }
 
 impl<'a> World<'a> {
@@ -159,6 +165,7 @@ impl<'a> World<'a> {
             settle: settle::Settle::new(&plan),
             observer: Observer::default(),
             latencies,
+            coverage: keep.coverage.then(Box::default),
             plan,
         };
         world.schedule_faults(faults);
@@ -199,6 +206,7 @@ impl<'a> World<'a> {
             faults: self.faults.executed,
             recorded: self.recorded.take().unwrap_or_default(),
             unused,
+            coverage: self.coverage.take(),
         }
     }
 
