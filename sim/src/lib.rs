@@ -18,5 +18,6 @@ pub mod queue;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+pub mod shrink;
 pub mod stream;
 pub mod world;
