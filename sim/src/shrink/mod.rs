@@ -6,16 +6,28 @@
 //! written and draw nothing, so that the result is a script.
 
 mod goal;
+mod remove;
+mod search;
+mod settings;
+mod weaken;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 pub use goal::{Goal, rule};
+pub use search::{translated, with_settings};
+use search::Search;
 
 use crate::plan::Plan;
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
 use crate::world::Keep;
+
+/// Rounds over everything at most; each makes the next one cheaper, and the second one usually finds nothing.
+const ROUNDS: u32 = 4;
 
 /// Runs a plan; the error is the panic of a machine. (What catches a panic belongs to the command, not to the library.)
 pub type Runner<'r> = &'r (dyn Fn(&Arc<Plan>, Course<'_>, Keep) -> Result<Run, String> + Sync);
@@ -56,12 +68,32 @@ pub fn shrink(
     run: Runner<'_>,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Shrunk, NotReproduced> {
-    let _ = go_on;
-    let keep = Keep { schedule: true, ..Keep::default() };
-    let ran = run(&scenario.plan, Course::Schedule(seed, schedule), keep);
-    if !goal.is_shown_by(&ran) {
-        return Err(NotReproduced);
+    let mut search = Search::begin(scenario, seed, schedule, goal, run, go_on).ok_or(NotReproduced)?;
+    let given = (search.scenario.clone(), search.deviations.clone());
+    let size = |search: &Search<'_>| (search.deviations.len(), search.scenario.choice.sets.len(), search.deliveries());
+    for _ in 0..ROUNDS {
+        let before = size(&search);
+        remove::remove(&mut search);
+        settings::reduce(&mut search);
+        weaken::weaken(&mut search);
+        if search.stopped || size(&search) == before {
+            break;
+        }
     }
-    let (scenario, schedule) = (scenario.clone(), schedule.clone());
-    Ok(Shrunk { scenario, seed, schedule, settings: Vec::new(), runs: 1, finished: false, ran })
+    if !search.confirm() {
+        // What a plain replay does not show is no script: fall back on what was given.
+        (search.scenario, search.deviations) = given;
+        if !search.confirm() {
+            return Err(NotReproduced);
+        }
+    }
+    Ok(Shrunk {
+        settings: search.settings(),
+        seed,
+        schedule: Schedule { deviations: search.deviations },
+        runs: search.runs,
+        finished: !search.stopped,
+        scenario: search.scenario,
+        ran: search.ran,
+    })
 }
