@@ -18,6 +18,15 @@ pub enum Explorer {
     Draw(Box<Draw>),
     /// Deviations are looked up by name.
     Replay(Replay),
+    /// They are looked up by name before that instant, and drawn from then on.
+    Splice(Replay, Instant, Box<Draw>),
+}
+
+impl Explorer {
+    /// Whether messages have to be named.
+    pub fn needs_names(&self) -> bool {
+        matches!(self, Explorer::Replay(_) | Explorer::Splice(..))
+    }
 }
 
 /// Draws by link.

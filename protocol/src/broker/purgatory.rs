@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Broker;
 use super::coordinators::Coordinator;
 use super::timer::Timer;
+use crate::config::BrokerVariant;
 use crate::coordinator::Ticket;
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -98,9 +99,14 @@ impl Broker {
     pub(super) fn fail_waits(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let Some(partition) = self.partitions.get_mut(tp) else { return };
         let waiting = core::mem::take(&mut partition.waiting);
+        let outcome = if self.config.variant.has(BrokerVariant::AckThenTruncate) {
+            Ok(())
+        } else {
+            Err(ErrorCode::NotLeaderOrFollower)
+        };
         for ((required, id), wait) in waiting {
             self.timers.clear(wait.deadline, Timer::Wait(tp, required, id));
-            self.complete(wait.waiter, Err(ErrorCode::NotLeaderOrFollower), out);
+            self.complete(wait.waiter, outcome, out);
         }
     }
 

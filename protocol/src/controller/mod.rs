@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, BrokerVariants};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::*;
@@ -45,6 +45,7 @@ pub struct Controller {
     deadline: Instant,
     session_timeout: Span,
     next_producer_id: ProducerId,
+    variants: BrokerVariants,
 }
 
 impl Controller {
@@ -69,6 +70,7 @@ impl Controller {
             deadline,
             session_timeout,
             next_producer_id: 0,
+            variants: config.variant,
         };
         for partition in controller.image.topics.iter().flat_map(|t| &t.partitions) {
             let leader = partition.leader.expect("a new partition is led by its first replica");

@@ -27,7 +27,7 @@ pub use self::disk::LogOnDisk;
 use self::epoch_cache::EpochCache;
 use self::producer_state::ProducerState;
 use crate::batch::RecordBatch;
-use crate::config::Domains;
+use crate::config::{BrokerVariants, Domains};
 use crate::ids::*;
 use crate::message::{AbortedTransaction, ActiveProducer, EpochEndOffset, ProducerIdAndEpoch};
 
@@ -40,6 +40,8 @@ pub struct LogSettings {
     pub producer_id_expiration_ms: i32,
     /// Sizes of the numeric domains.
     pub domains: Domains,
+    /// Deliberate bugs.
+    pub variants: BrokerVariants,
 }
 
 /// Proof that the coordinator was asked (§2.5): must be presented with the append that it allows. Never 0.

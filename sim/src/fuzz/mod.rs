@@ -82,7 +82,7 @@ impl Drawn {
     /// Where its deviations come from.
     pub fn course(&self) -> Course<'_> {
         match &self.schedule {
-            Some(schedule) => Course::Guided(self.seed, schedule),
+            Some(schedule) => Course::Legal(self.seed, schedule),
             None => Course::Seed(self.seed),
         }
     }

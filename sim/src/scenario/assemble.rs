@@ -81,15 +81,17 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     let topics = topics(&document.topics, &cluster)?;
     let known: Vec<&str> = topics.iter().map(|t| t.name.as_str()).collect();
     let mut producers = Vec::new();
-    for fields in &document.producers {
+    for fields in enabled(&document.producers)? {
         producers.push(producer(fields, &topics, &cluster, read, &mut files)?);
     }
     let mut pipelines = Vec::new();
     for (index, fields) in document.pipelines.iter().enumerate() {
-        pipelines.push(pipeline(fields, index, &known, &cluster)?);
+        if fields.boolean("enabled")? != Some(false) {
+            pipelines.push(pipeline(fields, index, &known, &cluster)?);
+        }
     }
     let mut readers = Vec::new();
-    for fields in &document.readers {
+    for fields in enabled(&document.readers)? {
         readers.push(reader(fields, &known, &cluster)?);
     }
     let mut plan = Plan {
@@ -333,6 +335,17 @@ fn assignment(fields: &Fields, brokers: u32) -> Result<Option<Vec<Vec<NodeId>>>>
 }
 
 // ---- clients -------------------------------------------------------------------------------------------------------
+
+/// Clients with `enabled = false` are left out.
+fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
+    let mut found = Vec::with_capacity(list.len());
+    for fields in list {
+        if fields.boolean("enabled")? != Some(false) {
+            found.push(fields);
+        }
+    }
+    Ok(found)
+}
 
 fn client_name(fields: &Fields) -> Result<String> {
     let name = fields.needed_text("name")?;

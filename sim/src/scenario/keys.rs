@@ -34,6 +34,7 @@ pub const TOPIC: &[&str] = &[
 /// `[[producer]]`; with Kafka's producer configuration.
 pub const PRODUCER: &[&str] = &[
     "name",
+    "enabled",
     "topic",
     "partition",
     "records",
@@ -53,6 +54,7 @@ pub const PRODUCER: &[&str] = &[
 /// `[[pipeline]]`; with Kafka's configuration under `consumer.` and `producer.`.
 pub const PIPELINE: &[&str] = &[
     "name",
+    "enabled",
     "members",
     "input",
     "output",
@@ -67,7 +69,7 @@ pub const PIPELINE: &[&str] = &[
     "restart.after",
 ];
 /// `[[reader]]`; with Kafka's consumer configuration.
-pub const READER: &[&str] = &["name", "members", "topics", "start"];
+pub const READER: &[&str] = &["name", "enabled", "members", "topics", "start"];
 /// `[[fault]]` and the faults of a capsule.
 pub const FAULT: &[&str] = &[
     "at",

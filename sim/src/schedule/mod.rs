@@ -4,6 +4,7 @@
 //! it. An explorer draws them, a recording writes them down, a replay applies a written list and draws nothing.
 
 mod name;
+mod translate;
 
 use fencepost_protocol::broker::Job;
 use fencepost_protocol::error::ErrorCode;
@@ -12,6 +13,7 @@ use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 pub use name::{Attempts, MessageName, Subject};
+pub use translate::Cast;
 
 /// Number of a node: dense, in the order of the nodes' names.
 pub type Actor = u16;

@@ -50,6 +50,8 @@ pub struct Outcome {
     pub faults: u32,
     /// The deviations that took effect, if they were recorded.
     pub recorded: Vec<Deviation>,
+    /// When each of them did.
+    pub recorded_at: Vec<Instant>,
     /// Deviations of a written schedule that did not occur.
     pub unused: Vec<Deviation>,
     /// What was reached of the protocol, if that was kept.
@@ -111,7 +113,7 @@ pub struct World<'a> {
     lines: Vec<Line>,
     explorer: Explorer,
     attempts: Option<Attempts>,
-    recorded: Option<Vec<Deviation>>,
+    recorded: Option<Vec<(Instant, Deviation)>>,
     triggers: Triggers,
     faults: FaultState,
     out: Outputs,
@@ -137,7 +139,7 @@ impl<'a> World<'a> {
         sink: &'a mut dyn Sink,
         tracer: Option<Tracer<'a>>,
     ) -> World<'a> {
-        let naming = keep.schedule || matches!(explorer, Explorer::Replay(_));
+        let naming = keep.schedule || explorer.needs_names();
         let (nodes, controller) = node::populate(&plan, root_seed);
         let latencies = wire::latencies(&plan.network, &nodes);
         let brokers: Vec<Actor> =
@@ -198,13 +200,15 @@ impl<'a> World<'a> {
         if let Explorer::Replay(replay) = &self.explorer {
             unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
         }
+        let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
         Outcome {
             ending,
             deliveries: self.deliveries,
             finished_at: self.now,
             digest: self.digest,
             faults: self.faults.executed,
-            recorded: self.recorded.take().unwrap_or_default(),
+            recorded,
+            recorded_at,
             unused,
             coverage: self.coverage.take(),
         }
@@ -268,7 +272,7 @@ impl<'a> World<'a> {
     /// Writes down a deviation that took effect.
     fn record(&mut self, deviation: impl FnOnce() -> Deviation) {
         if let Some(recorded) = &mut self.recorded {
-            recorded.push(deviation());
+            recorded.push((self.now, deviation()));
         }
     }
 

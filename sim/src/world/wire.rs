@@ -10,10 +10,10 @@ use super::line::{Arrived, Fate, InHand, Line, Tag};
 use super::node::{Body, Node, Process};
 use super::{TracedEvent, World};
 use crate::coverage::Seen;
-use crate::explorer::Explorer;
+use crate::explorer::{Explorer, Replay};
 use crate::plan::NetworkPlan;
 use crate::queue::{Class, Rank};
-use crate::schedule::{Actor, Deviation, Effect, Phase, Subject};
+use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
 
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
@@ -215,7 +215,10 @@ impl World<'_> {
         }
         match &mut self.explorer {
             Explorer::Nominal => {}
-            Explorer::Draw(draw) => {
+            Explorer::Splice(replay, until, _) if self.now < *until => {
+                take(replay, self.now, name, &mut fate, &mut self.recorded);
+            }
+            Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => {
                 if let Some(effect) = draw.draw(self.now, from, to, request.api_key(), true) {
                     fate.apply(effect);
                     if let Some(coverage) = &mut self.coverage {
@@ -223,19 +226,11 @@ impl World<'_> {
                     }
                     self.faults.executed += u32::from(!matches!(effect, Effect::DelayRequest(_)));
                     if let (Some(recorded), Some(name)) = (&mut self.recorded, name) {
-                        recorded.push(Deviation::Message(name, effect));
+                        recorded.push((self.now, Deviation::Message(name, effect)));
                     }
                 }
             }
-            Explorer::Replay(replay) => {
-                let name = name.expect("a replay names its messages");
-                for effect in replay.take(&name) {
-                    fate.apply(effect);
-                    if let Some(recorded) = &mut self.recorded {
-                        recorded.push(Deviation::Message(name, effect));
-                    }
-                }
-            }
+            Explorer::Replay(replay) => take(replay, self.now, name, &mut fate, &mut self.recorded),
         }
         (name.is_some() || fate != Fate::default()).then(|| Box::new(Tag { name, fate }))
     }
@@ -347,7 +342,12 @@ impl World<'_> {
         if let Some(error) = fate.error_after {
             inject::overwrite(&mut response, error);
         }
-        if let Explorer::Draw(draw) = &mut self.explorer
+        let draw = match &mut self.explorer {
+            Explorer::Draw(draw) => Some(draw),
+            Explorer::Splice(_, from, draw) if self.now >= *from => Some(draw),
+            _ => None,
+        };
+        if let Some(draw) = draw
             && let Some(effect) = draw.draw(self.now, server, client, in_hand.kind, false)
         {
             fate.apply(effect);
@@ -355,7 +355,7 @@ impl World<'_> {
                 coverage.effect(&effect);
             }
             if let (Some(recorded), Some(name)) = (&mut self.recorded, in_hand.tag.as_ref().and_then(|t| t.name)) {
-                recorded.push(Deviation::Message(name, effect));
+                recorded.push((self.now, Deviation::Message(name, effect)));
             }
         }
         let latency = self.latency(server, client);
@@ -540,6 +540,23 @@ impl Fate {
             Effect::LoseResponse => self.lose_response = true,
             Effect::ErrorBefore(error) => self.error_before = Some(error),
             Effect::ErrorAfter(error) => self.error_after = Some(error),
+        }
+    }
+}
+
+/// Applies what a written list says about a message.
+fn take(
+    replay: &mut Replay,
+    now: Instant,
+    name: Option<MessageName>,
+    fate: &mut Fate,
+    recorded: &mut Option<Vec<(Instant, Deviation)>>,
+) {
+    let name = name.expect("a replay names its messages");
+    for effect in replay.take(&name) {
+        fate.apply(effect);
+        if let Some(recorded) = recorded {
+            recorded.push((now, Deviation::Message(name, effect)));
         }
     }
 }
