@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use fencepost_reports::history::{Header, Writer};
 use serde_json::json;
@@ -11,6 +12,7 @@ use super::dump::Dump;
 use super::output::WholeFile;
 use super::{Files, Refusal};
 use crate::capsule::PROGRAM;
+use crate::plan::Plan;
 use crate::run::{Course, Run, run};
 use crate::scenario::Scenario;
 use crate::world::{Keep, Traced, TracedEvent};
@@ -38,6 +40,17 @@ pub type Ran = Result<Run, String>;
 /// Runs without writing anything.
 pub fn quietly(scenario: &Scenario, course: Course<'_>, keep: Keep) -> Ran {
     guarded(|| run(&scenario.plan, course, keep, None, None))
+}
+
+/// Runs a plan without writing anything.
+pub fn plan_quietly(plan: &Arc<Plan>, course: Course<'_>, keep: Keep) -> Ran {
+    guarded(|| run(plan, course, keep, None, None))
+}
+
+/// Runs a plan and hands every delivery to `tracer`.
+pub fn plan_traced(plan: &Arc<Plan>, course: Course<'_>, tracer: crate::world::Tracer<'_>) -> Ran {
+    let keep = Keep { trace: true, ..Keep::default() };
+    guarded(|| run(plan, course, keep, None, Some(tracer)))
 }
 
 fn guarded(call: impl FnOnce() -> Run) -> Ran {
@@ -121,7 +134,7 @@ pub fn with_files(
 }
 
 /// One line of a trace.
-fn line(traced: &Traced<'_>) -> serde_json::Value {
+pub fn line(traced: &Traced<'_>) -> serde_json::Value {
     let (what, kind, detail) = match &traced.what {
         TracedEvent::Request(r) => ("request", Some(r.api_key().name()), Some(format!("{r:?}"))),
         TracedEvent::Response(r) => ("response", Some(r.api_key().name()), Some(format!("{r:?}"))),

@@ -5,6 +5,7 @@
 mod check;
 mod dump;
 mod execute;
+mod fuzz;
 mod interrupt;
 mod list;
 mod output;
@@ -107,6 +108,10 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Look for failures: draw faults and settings from many seeds, group and shrink what goes wrong
+    Fuzz(fuzz::Options),
+    /// Join the results of shards into one report
+    Merge(fuzz::MergeOptions),
 }
 
 /// Which scenario, and how it is changed.
@@ -154,6 +159,8 @@ pub fn main() -> ExitCode {
         Command::Replay { capsule, files } => replay::replay(&capsule, &files, json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
+        Command::Fuzz(options) => fuzz::fuzz(&options, json),
+        Command::Merge(options) => fuzz::merge(&options, json),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -55,7 +55,7 @@ pub fn verify(what: Option<&str>, seeds: Option<&str>, jobs: Option<usize>, json
     report(&scenarios, &results, tasks.len(), range, json)
 }
 
-fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
+pub(super) fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
     match what {
         None => {
             let all = builtin::SCENARIOS.iter().filter(|(name, _)| !name.starts_with("bench/"));

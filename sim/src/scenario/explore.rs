@@ -113,14 +113,15 @@ impl Explore {
         Ok(Explore { lines })
     }
 
-    /// Complains about a key that nothing knows and about ends of ranges that its reader refuses. `assemble` reads a whole
-    /// document.
+    /// Complains about a key that nothing knows and, `with_ends`, about ends of ranges that its reader refuses. `assemble`
+    /// reads a whole document.
     pub(super) fn check(
         &self,
         document: &Document,
+        with_ends: bool,
         mut assemble: impl FnMut(&Document) -> Result<(), Complaint>,
     ) -> Result<(), Complaint> {
-        for line in &self.lines {
+        for line in self.lines.iter().filter(|_| with_ends) {
             for value in line.range.ends() {
                 let mut changed = document.clone();
                 let key = line.key.clone();
