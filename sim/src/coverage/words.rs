@@ -261,7 +261,7 @@ fn is_plausible(point: Point) -> bool {
             ("NotCoordinator", _) => usual,
             ("Unknown", "InitProducerId") => usual,
             ("Unknown", _) => false,
-            (_, "InitProducerId") => point.qualifier() != "of an older epoch",
+            (_, "InitProducerId") => usual,
             (_, "InitProducerId(bump)") => point.qualifier() != "of a newer or another producer",
             ("Empty", "EndTxn(commit)" | "EndTxn(abort)") => usual,
             _ => point.qualifier() != "of a newer or another producer",

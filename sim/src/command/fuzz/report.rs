@@ -9,7 +9,7 @@ use super::super::output::shell_word;
 use super::super::{INTERRUPTED, NONDETERMINISM, OK, PANICKED, VIOLATED};
 use super::findings::Findings;
 use super::results::{Found, Group, KEPT, Results, Tally};
-use crate::coverage::{Coverage, Goal, Machine, never};
+use crate::coverage::{Coverage, Goal, Machine, Point, never};
 use crate::fuzz::group::Severity;
 
 /// Exit code where only liveness was violated.
@@ -273,6 +273,7 @@ impl Report {
             "scenarios": self.results.scenarios.iter().map(scenario).collect::<Vec<_>>(),
             "failures": self.bugs.iter().map(bug).collect::<Vec<_>>(),
             "coverage": self.coverage.count(),
+            "reached": self.coverage.points().into_iter().map(|p| Point::of(p).to_string()).collect::<Vec<_>>(),
             "never_seen": self.never,
             "goals_unmet": self.unmet.iter().map(unmet).collect::<Vec<_>>(),
             "strays": self.strays,
