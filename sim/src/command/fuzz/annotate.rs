@@ -6,9 +6,10 @@ use std::io::Write;
 use super::report::Report;
 use super::shard::variable;
 
-/// Does nothing elsewhere.
+/// Does nothing elsewhere, nor for a part of a campaign: whoever merges the parts says everything once.
 pub fn annotate(report: &Report, summary: &str, json: bool) {
-    if variable("GITHUB_ACTIONS").as_deref() != Some("true") {
+    let is_part = report.results.of_shards > 1 && report.results.shards.len() == 1;
+    if variable("GITHUB_ACTIONS").as_deref() != Some("true") || is_part {
         return;
     }
     for line in lines(report) {
