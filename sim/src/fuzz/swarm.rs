@@ -153,7 +153,7 @@ impl Swarm<'_> {
                 let path = format!("chaos.{key}");
                 let usual = USUAL.iter().find(|(name, _)| *name == key).filter(|_| bare).map(|(_, text)| *text);
                 let range = self.scenario.explore.get(&path).map(|line| line.range.clone());
-                let range = range.or(usual.map(|text| Range::usual(text)));
+                let range = range.or(usual.map(Range::usual));
                 if is_share && !on {
                     if known > 0 || range.is_some() {
                         self.set(&path, 0);

@@ -171,7 +171,7 @@ impl Setup {
             Some(text) => {
                 let span = duration::parse(text).filter(|s| s.0 > 0);
                 let span = span.ok_or_else(|| Refusal(format!("--time {text}: expected {}", duration::EXPECTED)))?;
-                Some(span.as_millis() as u64)
+                Some(span.as_millis())
             }
         };
         let seeds = match &options.seeds {
