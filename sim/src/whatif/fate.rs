@@ -14,8 +14,10 @@ pub struct Fate {
     pub sent: bool,
     /// A send of it was acknowledged.
     pub acknowledged: bool,
-    /// A send of it failed.
+    /// A send of it failed for certain.
     pub failed: bool,
+    /// A send of it was given up without knowing its outcome.
+    pub unknown: bool,
     /// How often a reader at read_committed is given it in the end.
     pub visible: u32,
     /// How often it is stored where such a reader does not see it.
@@ -29,6 +31,7 @@ impl Fate {
             Fate { acknowledged: true, failed: true, .. } => "failed, sent again and acknowledged",
             Fate { acknowledged: true, .. } => "acknowledged",
             Fate { failed: true, .. } => "failed",
+            Fate { unknown: true, .. } => "given up with unknown outcome",
             Fate { sent: true, .. } => "never answered",
             _ => "not sent",
         };
@@ -85,9 +88,14 @@ impl Sink for Fates {
                     fate.acknowledged = true;
                 }
             }
-            Event::SendError(SendError { c, i, op, .. }) => {
+            Event::Fail(SendError { c, i, op, .. }) => {
                 if let Some(fate) = self.of_send(*c, *i, *op) {
                     fate.failed = true;
+                }
+            }
+            Event::Unknown(SendError { c, i, op, .. }) => {
+                if let Some(fate) = self.of_send(*c, *i, *op) {
+                    fate.unknown = true;
                 }
             }
             Event::Final(Final { at, offset, id, visible, .. }) => {
@@ -130,6 +138,7 @@ impl Fates {
             sum.sent |= fate.sent;
             sum.acknowledged |= fate.acknowledged;
             sum.failed |= fate.failed;
+            sum.unknown |= fate.unknown;
             sum.visible += fate.visible;
             sum.hidden += fate.hidden;
         }
