@@ -79,6 +79,13 @@ impl<E> Queue<E> {
     #[inline]
     pub fn pop(&mut self) -> Option<(Instant, Rank, E)> {
         let Reverse((key, slot)) = self.heap.pop()?;
+        // Two events of one rank at one time would be ordered by their slots, which are not part of the run.
+        debug_assert!(
+            self.heap.peek().is_none_or(|Reverse((next, _))| *next != key || (key as u64) >> 61 == Class::Timer as u64),
+            "two events at {} have the same rank {:x}",
+            key >> 64,
+            key as u64
+        );
         self.free.push(slot);
         let event = self.slots[slot as usize].take().expect("a queued slot is filled");
         Some((Instant((key >> 64) as u64), Rank(key as u64), event))
