@@ -17,7 +17,7 @@ fn main() {
     let mut kinds = std::collections::BTreeMap::new();
     for seed in seeds.0..=seeds.1 {
         runs += 1;
-        let ran = runner(&scenario.plan, Course::Seed(seed), Keep { schedule: true, trace: false });
+        let ran = runner(&scenario.plan, Course::Seed(seed), Keep { schedule: true, ..Keep::default() });
         let Ok(r) = &ran else {
             println!("{id}: seed {seed} PANIC");
             found += 1;
@@ -46,7 +46,7 @@ fn main() {
         let t1 = std::time::Instant::now();
         let schedule = Schedule { deviations: r.outcome.recorded.clone() };
         let again =
-            runner(&scenario.plan, Course::Schedule(seed, &schedule), Keep { schedule: true, trace: false }).unwrap();
+            runner(&scenario.plan, Course::Schedule(seed, &schedule), Keep { schedule: true, ..Keep::default() }).unwrap();
         println!(
             "   replay same digest {} recorded same {}",
             again.outcome.digest == r.outcome.digest,
