@@ -40,7 +40,11 @@ pub fn quietly(scenario: &Scenario, course: Course<'_>, keep: Keep) -> Ran {
     guarded(|| run(&scenario.plan, course, keep, None, None))
 }
 
-fn guarded(call: impl FnOnce() -> Run) -> Ran {
+/// Calls; a panic on the way is an error.
+///
+/// # Errors
+/// The message of the panic.
+pub fn guarded(call: impl FnOnce() -> Run) -> Ran {
     GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(call));
     GUARDED.set(false);
