@@ -46,7 +46,8 @@ fn main() {
         let t1 = std::time::Instant::now();
         let schedule = Schedule { deviations: r.outcome.recorded.clone() };
         let again =
-            runner(&scenario.plan, Course::Schedule(seed, &schedule), Keep { schedule: true, ..Keep::default() }).unwrap();
+            runner(&scenario.plan, Course::Schedule(seed, &schedule), Keep { schedule: true, ..Keep::default() })
+                .unwrap();
         println!(
             "   replay same digest {} recorded same {}",
             again.outcome.digest == r.outcome.digest,

@@ -42,18 +42,17 @@ pub fn quietly(scenario: &Scenario, course: Course<'_>, keep: Keep) -> Ran {
     guarded(|| run(&scenario.plan, course, keep, None, None))
 }
 
-/// Runs a plan without writing anything.
-pub fn plan_quietly(plan: &Arc<Plan>, course: Course<'_>, keep: Keep) -> Ran {
-    guarded(|| run(plan, course, keep, None, None))
-}
-
 /// Runs a plan and hands every delivery to `tracer`.
 pub fn plan_traced(plan: &Arc<Plan>, course: Course<'_>, tracer: crate::world::Tracer<'_>) -> Ran {
     let keep = Keep { trace: true, ..Keep::default() };
     guarded(|| run(plan, course, keep, None, Some(tracer)))
 }
 
-fn guarded(call: impl FnOnce() -> Run) -> Ran {
+/// Calls; a panic on the way is an error.
+///
+/// # Errors
+/// The message of the panic.
+pub fn guarded(call: impl FnOnce() -> Run) -> Ran {
     GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(call));
     GUARDED.set(false);

@@ -3,8 +3,8 @@
 use super::{Goal, Runner};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
-use crate::schedule::{Cast, Deviation, Schedule};
-use crate::world::Keep;
+use crate::schedule::{Actor, Cast, Deviation, Schedule};
+use crate::world::{Keep, broker_name};
 
 const KEEP: Keep = Keep { schedule: true, trace: false, coverage: false };
 
@@ -45,6 +45,13 @@ impl<'s> Search<'s> {
     /// The settings that were added.
     pub fn settings(&self) -> Vec<String> {
         self.scenario.choice.sets.iter().filter(|set| !self.given.contains(set)).cloned().collect()
+    }
+
+    /// Numbers of the brokers.
+    pub fn brokers(&self) -> Vec<Actor> {
+        let names = self.scenario.names();
+        let plan = &self.scenario.plan;
+        plan.cluster.ids().filter_map(|id| names.actor(&broker_name(plan, id)).ok()).collect()
     }
 
     /// Messages and timers of the best run.

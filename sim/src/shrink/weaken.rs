@@ -7,11 +7,14 @@ use crate::schedule::{Action, Deviation, Effect, When};
 
 /// How often a span is halved at most.
 const HALVINGS: u32 = 12;
+/// No span is made shorter than this: a script with shorter ones reads no better.
+const SHORTEST: u64 = 1_000_000;
 
 /// Weakens each deviation as far as that goes.
 pub(super) fn weaken(search: &mut Search<'_>) {
     let mut index = 0;
     while index < search.deviations.len() && !search.stopped {
+        milder(search, index);
         fewer_links(search, index);
         for field in 0..2 {
             shorten(search, index, field);
@@ -71,8 +74,8 @@ fn shorten(search: &mut Search<'_>, index: usize, field: usize) {
     let mut holds = first.0;
     for _ in 0..HALVINGS {
         let half = round_down(holds / 2);
-        if half == 0 || !set(search, Span(half)) {
-            fails = half;
+        if half < SHORTEST || !set(search, Span(half)) {
+            fails = half.max(SHORTEST);
             break;
         }
         holds = half;
@@ -83,6 +86,9 @@ fn shorten(search: &mut Search<'_>, index: usize, field: usize) {
             break;
         }
         if set(search, Span(middle)) { holds = middle } else { fails = middle }
+    }
+    if holds < SHORTEST && set(search, Span(SHORTEST)) {
+        return;
     }
     // What cannot be shortened may at least be said in fewer digits.
     if holds == first.0 && round_down(holds) > fails {
@@ -105,6 +111,44 @@ fn round_down(nanos: u64) -> u64 {
 
 fn round_up(nanos: u64) -> u64 {
     nanos.div_ceil(unit(nanos)) * unit(nanos)
+}
+
+/// A fault that does less in place of the one that is there: a crash for a loss of power, a clean restart for a crash.
+fn milder(search: &mut Search<'_>, index: usize) {
+    let mut tries = 0;
+    while tries < 3 && !search.stopped {
+        tries += 1;
+        let Some(Deviation::Fault(fault)) = search.deviations.get(index) else { return };
+        let others: Vec<Action> = match &fault.action {
+            Action::PowerLoss { node, down, keep_ppm } => {
+                let mut others = vec![Action::Crash { node: *node, down: *down }];
+                for round in [0, 1_000_000, 500_000] {
+                    if !keep_ppm.is_multiple_of(500_000) {
+                        others.push(Action::PowerLoss { node: *node, down: *down, keep_ppm: round });
+                    }
+                }
+                others
+            }
+            Action::RollingRestart { down } => {
+                let brokers = search.brokers();
+                brokers.into_iter().map(|node| Action::Restart { node, down: *down }).collect()
+            }
+            Action::Crash { node, down: Some(down) } if search.brokers().contains(node) => {
+                vec![Action::Restart { node: *node, down: *down }]
+            }
+            _ => return,
+        };
+        let replace = |action: Action| {
+            move |d: &mut Deviation| {
+                if let Deviation::Fault(fault) = d {
+                    fault.action = action;
+                }
+            }
+        };
+        if !others.into_iter().any(|action| try_with(search, index, replace(action))) {
+            return;
+        }
+    }
 }
 
 fn fewer_links(search: &mut Search<'_>, index: usize) {

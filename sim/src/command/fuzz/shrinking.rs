@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::super::execute::plan_quietly;
 use super::super::output::WholeFile;
-use super::super::run::{Stopwatch, capsule};
+use super::super::run::Stopwatch;
+use super::super::shrink::{runner, script, shrunk_capsule};
 use super::super::source::read_text;
 use super::super::{Refusal, interrupt};
 use super::Setup;
@@ -14,8 +14,9 @@ use super::findings::Findings;
 use super::results::{Results, Shrunk};
 use crate::capsule::Capsule;
 use crate::fuzz::group;
-use crate::scenario::deviation;
+use crate::run::Course;
 use crate::shrink::{Goal, shrink};
+use crate::world::Keep;
 
 /// Runs that one shrink may take: what bounds it, so that its result does not depend on how fast the machine is.
 const RUNS: u64 = 6_000;
@@ -47,19 +48,17 @@ fn one(findings: &Findings, name: &str) -> Option<Shrunk> {
     let text = read_text(&findings.path(name)).ok()?;
     let given = Capsule::from_json(&text).ok()?;
     let schedule = given.schedule.as_ref()?;
-    let run = |plan: &_, course: crate::run::Course<'_>, keep| plan_quietly(plan, course, keep);
-    let goal = match run(&given.scenario.plan, crate::run::Course::Schedule(given.seed, schedule), Default::default()) {
+    let replayed = runner(&given.scenario.plan, Course::Schedule(given.seed, schedule), Keep::default());
+    let goal = match replayed {
         Err(_) => Goal::Panic,
         Ok(run) => Goal::of(&run.report)?,
     };
     let (watch, runs) = (Stopwatch::start(), AtomicU64::new(0));
     let go_on = || runs.fetch_add(1, Ordering::Relaxed) < RUNS && watch.ms() < LONGEST_MS && !interrupt::asked();
-    let shrunk = shrink(&given.scenario, given.seed, schedule, &goal, &run, &go_on).ok()?;
-    let mut written = capsule(&shrunk.scenario, shrunk.seed, &shrunk.ran);
-    written.schedule = Some(shrunk.schedule.clone());
+    let shrunk = shrink(&given.scenario, given.seed, schedule, &goal, &runner, &go_on).ok()?;
+    let written = shrunk_capsule(&shrunk, &given.remedy);
     let file = format!("{}-shrunk.json", name.trim_end_matches(".json"));
     WholeFile::create(&findings.path(&file)).ok()?.finish_with(&written.to_json()).ok()?;
-    let names = shrunk.scenario.names();
     let sentence = match &shrunk.ran {
         Err(panic) => panic.clone(),
         Ok(run) => group::main_violation(&run.report)?.proof.sentence.clone(),
@@ -69,7 +68,7 @@ fn one(findings: &Findings, name: &str) -> Option<Shrunk> {
         deviations: shrunk.schedule.deviations.len() as u64,
         deliveries: shrunk.ran.as_ref().map_or(0, |run| run.outcome.deliveries),
         shape: group::shape(&shrunk.schedule),
-        words: shrunk.schedule.deviations.iter().map(|d| deviation::words(d, &names)).collect(),
+        words: script(&shrunk),
         settings: shrunk.settings,
         sentence,
         runs: u64::from(shrunk.runs),

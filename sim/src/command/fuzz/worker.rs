@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::super::execute::{Ran as Execution, plan_quietly};
+use super::super::execute::Ran as Execution;
 use super::super::run::capsule;
+use super::super::shrink::runner;
 use super::super::{Refusal, interrupt};
 use super::bar::Bar;
 use super::board::{Board, Task};
@@ -58,9 +59,9 @@ pub fn run_all(setup: &Setup, board: Board, findings: &Findings, bar: &Bar) -> R
 fn one(setup: &Setup, task: &Task, board: &Board, findings: &Findings, bar: &Bar) -> Result<Ran, Refusal> {
     let scenario = &setup.scenarios[task.place];
     let drawn = drawn(setup, scenario, task)?;
-    let execution = plan_quietly(&drawn.plan, drawn.course(), EXPLORING);
+    let execution = runner(&drawn.plan, drawn.course(), EXPLORING);
     if task.seed.is_multiple_of(TWICE) && task.counts {
-        let second = plan_quietly(&drawn.plan, drawn.course(), EXPLORING);
+        let second = runner(&drawn.plan, drawn.course(), EXPLORING);
         if !same(&execution, &second) {
             report_nondeterminism(scenario, &drawn, task.seed, board);
         }
@@ -100,7 +101,7 @@ fn drawn(setup: &Setup, scenario: &Scenario, task: &Task) -> Result<Drawn, Refus
         Some(known) => known,
         None => {
             let drawn = draw(scenario, setup.profile, parent)?;
-            let recorded = plan_quietly(&drawn.plan, drawn.course(), RECORDING);
+            let recorded = runner(&drawn.plan, drawn.course(), RECORDING);
             // A parent that panicked left no schedule: its children are drawn afresh.
             let deviations = recorded.map(|run| run.outcome.recorded).unwrap_or_default();
             let known = Arc::new((drawn, Schedule { deviations }));
@@ -160,7 +161,7 @@ fn failure(scenario: &Scenario, drawn: &Drawn, execution: &Execution) -> Option<
 
 /// The run again, with its deviations written down, and the scenario that stands for it.
 fn record(scenario: &Scenario, drawn: &Drawn) -> (Scenario, Execution) {
-    let recorded = plan_quietly(&drawn.plan, drawn.course(), RECORDING);
+    let recorded = runner(&drawn.plan, drawn.course(), RECORDING);
     (scenario.with(&drawn.sets, drawn.plan.clone()), recorded)
 }
 
@@ -193,7 +194,7 @@ pub fn capsule_of(
         let mut half = Vec::new();
         for other in (first..=last).filter(|s| !is_guided(*s)) {
             let drawn = draw(scenario, setup.profile, other)?;
-            let execution = plan_quietly(&drawn.plan, drawn.course(), EXPLORING);
+            let execution = runner(&drawn.plan, drawn.course(), EXPLORING);
             half.push((other, summary(other, &drawn, &execution).points));
         }
         task.parents = Some(Arc::new(Parents::choose(half.iter().map(|(s, p)| (*s, p.as_slice())))));
