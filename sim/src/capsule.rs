@@ -34,6 +34,9 @@ pub struct Capsule {
     pub kinds: Vec<String>,
     /// Digest, if the run came to its end.
     pub digest: Option<String>,
+    /// Settings under which the same script must be clean, each `KEY=VALUE`: what was wrong, turned off. `verify` tries
+    /// them; none: nothing to try.
+    pub remedy: Vec<String>,
     /// The deviations; none if the run did not live to write them down, so that the seed has to draw them again.
     pub schedule: Option<Schedule>,
 }
@@ -80,6 +83,8 @@ struct Written {
     violations: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remedy: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deviations: Option<Vec<serde_json::Map<String, serde_json::Value>>>,
 }
@@ -121,6 +126,7 @@ impl Capsule {
             verdict: self.verdict.clone(),
             violations: self.kinds.clone(),
             digest: self.digest.clone(),
+            remedy: self.remedy.clone(),
             deviations: self
                 .schedule
                 .as_ref()
@@ -158,6 +164,7 @@ impl Capsule {
             verdict: written.verdict,
             kinds: written.violations,
             digest: written.digest,
+            remedy: written.remedy,
             schedule,
         })
     }
@@ -280,6 +287,7 @@ mod tests {
             verdict: "violated".into(),
             kinds: vec!["duplicate".into()],
             digest: Some("0123".into()),
+            remedy: vec!["acks=all".into()],
             schedule: Some(Schedule { deviations: deviations() }),
         }
     }
@@ -292,6 +300,7 @@ mod tests {
         assert_eq!(read.schedule, capsule.schedule);
         assert_eq!(read.scenario.resolved(), capsule.scenario.resolved());
         assert_eq!((read.seed, read.digest, read.kinds), (7, capsule.digest, capsule.kinds));
+        assert_eq!(read.remedy, ["acks=all"]);
     }
 
     #[test]

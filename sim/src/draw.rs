@@ -21,12 +21,7 @@ pub fn draw_faults(plan: &Plan, seed: u64) -> Vec<Fault> {
         let mut stream = Stream::new(seed, &format!("faults {:?}", family.kind));
         let count = stream.between(u64::from(family.min), u64::from(family.max));
         for _ in 0..count {
-            let span = Span(stream.between(family.shortest.0, family.longest.0));
-            let latest = plan.end.faults_until.0.saturating_sub(span.0).max(CALM.0);
-            let at = Instant(stream.between(CALM.0, latest));
-            if let Some(action) = cast.draw(plan, family, span, &mut stream) {
-                faults.push(Fault { when: When::At(at), action });
-            }
+            faults.extend(cast.fault(plan, family, &mut stream));
         }
     }
     faults.sort_by_key(|f| match f.when {
@@ -34,6 +29,11 @@ pub fn draw_faults(plan: &Plan, seed: u64) -> Vec<Fault> {
         When::After(..) => Instant::ZERO,
     });
     faults
+}
+
+/// One fault of a family, from a stream of the caller's.
+pub fn draw_fault(plan: &Plan, family: &Family, stream: &mut Stream) -> Option<Fault> {
+    Cast::new(plan).fault(plan, family, stream)
 }
 
 /// Who can be hit.
@@ -60,8 +60,15 @@ impl Cast {
         Cast { brokers, clients, all, partitions }
     }
 
-    fn draw(&self, plan: &Plan, family: &Family, span: Span, stream: &mut Stream) -> Option<Action> {
-        let _ = plan;
+    fn fault(&self, plan: &Plan, family: &Family, stream: &mut Stream) -> Option<Fault> {
+        let span = Span(stream.between(family.shortest.0, family.longest.0));
+        let latest = plan.end.faults_until.0.saturating_sub(span.0).max(CALM.0);
+        let at = Instant(stream.between(CALM.0, latest));
+        let action = self.draw(family, span, stream)?;
+        Some(Fault { when: When::At(at), action })
+    }
+
+    fn draw(&self, family: &Family, span: Span, stream: &mut Stream) -> Option<Action> {
         Some(match family.kind {
             FamilyKind::BrokerCrash => Action::Crash { node: pick(&self.brokers, stream)?, down: Some(span) },
             FamilyKind::PowerLoss => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 use crate::plan::ChaosPlan;
@@ -17,6 +18,15 @@ pub enum Explorer {
     Draw(Box<Draw>),
     /// Deviations are looked up by name.
     Replay(Replay),
+    /// They are looked up by name before that instant, and drawn from then on.
+    Splice(Replay, Instant, Box<Draw>),
+}
+
+impl Explorer {
+    /// Whether messages have to be named.
+    pub fn needs_names(&self) -> bool {
+        matches!(self, Explorer::Replay(_) | Explorer::Splice(..))
+    }
 }
 
 /// Draws by link.
@@ -27,13 +37,111 @@ pub struct Draw {
     until: Instant,
     names: Vec<String>,
     streams: Vec<Option<Stream>>,
+    probes: Probes,
+}
+
+/// Kinds of messages that probes aim at: all that the protocol of transactions, groups and replication rests on. Kinds
+/// that come more than once are hit more often.
+const AIMS: [ApiKey; 24] = [
+    ApiKey::Produce,
+    ApiKey::Produce,
+    ApiKey::Produce,
+    ApiKey::Fetch,
+    ApiKey::Fetch,
+    ApiKey::InitProducerId,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::EndTxn,
+    ApiKey::EndTxn,
+    ApiKey::EndTxn,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::WriteTxnMarkers,
+    ApiKey::TxnOffsetCommit,
+    ApiKey::TxnOffsetCommit,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::JoinGroup,
+    ApiKey::SyncGroup,
+    ApiKey::Heartbeat,
+    ApiKey::Metadata,
+    ApiKey::AlterPartition,
+    ApiKey::MetadataFetch,
+];
+
+/// Few large deviations at random places, in the manner of PCT (Burckhardt et al., 2010): deep orderings need few of
+/// them. A place is "the n-th message of a kind from a time on", so that kinds that are rare are hit as often as others.
+#[derive(Clone, Debug, Default)]
+struct Probes {
+    list: Vec<Probe>,
+    /// Bit `kind` is set for kinds that some probe still waits for; kinds outside 0 to 127 are not looked up.
+    kinds: u128,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    kind: ApiKey,
+    after: Instant,
+    skip: u64,
+    effect: Effect,
+}
+
+impl Probes {
+    fn new(root: u64, chaos: &ChaosPlan, until: Instant) -> Probes {
+        let mut stream = Stream::new(root, "probes");
+        let mut list = Vec::new();
+        for _ in 0..chaos.probes {
+            let kind = AIMS[stream.below(AIMS.len() as u64) as usize];
+            let after = Instant(stream.between(0, until.0));
+            let skip = stream.below(4);
+            // Spans from 1 ms to the longest late message, all orders of magnitude alike.
+            let longest = chaos.late_max.0.max(2_000_000);
+            let magnitude = stream.below(u64::from((longest / 1_000_000).ilog2()) + 1);
+            let low = 1_000_000u64 << magnitude;
+            let span = Span(stream.between(low, (low * 2).min(longest)));
+            let effect = match stream.below(8) {
+                0 | 1 => Effect::LoseRequest,
+                2 | 3 => Effect::LoseResponse,
+                4..=6 => Effect::DelayRequest(span),
+                _ => Effect::DelayResponse(span),
+            };
+            list.push(Probe { kind, after, skip, effect });
+        }
+        let mut probes = Probes { list, kinds: 0 };
+        probes.index();
+        probes
+    }
+
+    fn index(&mut self) {
+        self.kinds = self.list.iter().fold(0, |kinds, p| kinds | bit(p.kind));
+    }
+
+    fn take(&mut self, now: Instant, kind: ApiKey, is_request: bool) -> Option<Effect> {
+        let of_answer = |effect: Effect| matches!(effect, Effect::DelayResponse(_));
+        let fits = |p: &Probe| p.kind == kind && now >= p.after && of_answer(p.effect) != is_request;
+        let index = self.list.iter().position(fits)?;
+        if self.list[index].skip > 0 {
+            self.list[index].skip -= 1;
+            return None;
+        }
+        let effect = self.list.swap_remove(index).effect;
+        self.index();
+        Some(effect)
+    }
+}
+
+const fn bit(kind: ApiKey) -> u128 {
+    let key = kind as i16;
+    // The model's own kinds are negative: they take the places at the end.
+    1 << (if key < 0 { 128 + key } else { key } & 127)
 }
 
 impl Draw {
     /// Draws for the nodes of these names, until faults stop.
     pub fn new(root: u64, chaos: ChaosPlan, until: Instant, names: Vec<String>) -> Draw {
         let links = names.len() * names.len();
-        Draw { root, chaos, until, names, streams: vec![None; links] }
+        let probes = Probes::new(root, &chaos, until);
+        Draw { root, chaos, until, names, streams: vec![None; links], probes }
     }
 
     fn stream(&mut self, from: Actor, to: Actor) -> &mut Stream {
@@ -47,28 +155,40 @@ impl Draw {
 
     /// What happens to a message that is sent now.
     #[inline]
-    pub fn draw(&mut self, now: Instant, from: Actor, to: Actor, is_request: bool) -> Option<Effect> {
+    pub fn draw(&mut self, now: Instant, from: Actor, to: Actor, kind: ApiKey, is_request: bool) -> Option<Effect> {
         if now >= self.until {
             return None;
         }
-        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, nothing.
+        if self.probes.kinds & bit(kind) != 0
+            && let Some(effect) = self.probes.take(now, kind, is_request)
+        {
+            return Some(effect);
+        }
+        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, jitter or nothing.
         let lose_request = if is_request { self.chaos.lose_request_ppm } else { 0 };
         let lose = lose_request + if is_request { self.chaos.lose_response_ppm } else { 0 };
         let late = lose + self.chaos.late_ppm;
         let delay = late + self.chaos.delay_ppm;
-        if delay == 0 {
+        let jitter = self.chaos.jitter_max.0;
+        if delay + jitter == 0 {
             return None;
         }
         let (min, max, late_max) = (self.chaos.delay_min.0, self.chaos.delay_max.0, self.chaos.late_max.0);
         let stream = self.stream(from, to);
         let r = stream.below(PPM);
-        if r >= delay {
+        if r >= delay && jitter == 0 {
             return None;
         }
         if r < lose {
             return Some(if r < lose_request { Effect::LoseRequest } else { Effect::LoseResponse });
         }
-        let span = Span(if r < late { stream.between(max, late_max) } else { stream.between(min, max) });
+        let span = Span(if r < late {
+            stream.between(max, late_max)
+        } else if r < delay {
+            stream.between(min, max)
+        } else {
+            stream.between(0, jitter)
+        });
         Some(if is_request { Effect::DelayRequest(span) } else { Effect::DelayResponse(span) })
     }
 }

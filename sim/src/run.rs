@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fencepost_protocol::time::Instant;
 use fencepost_reports::checker::Checker;
 use fencepost_reports::figures::{Counting, Figures};
 use fencepost_reports::history::Sink;
@@ -10,7 +11,7 @@ use fencepost_reports::report::Report;
 use crate::draw::draw_faults;
 use crate::explorer::{Draw, Explorer, Replay};
 use crate::plan::Plan;
-use crate::schedule::{Deviation, Schedule};
+use crate::schedule::{Deviation, Effect, Fault, MessageName, Schedule, When};
 use crate::world::{Keep, Origin, Outcome, Tracer, World, names};
 
 /// Where the deviations of a run come from.
@@ -20,6 +21,11 @@ pub enum Course<'s> {
     Seed(u64),
     /// Written. The seed is that of generated records.
     Schedule(u64, &'s Schedule),
+    /// Written, but faults that the scenario itself does not name are left out where they would exceed what the cluster's
+    /// configuration promises to survive, as drawn ones are. The seed is that of generated records.
+    Legal(u64, &'s Schedule),
+    /// Written up to an instant, from then on drawn from the second seed. The first seed is that of generated records.
+    Future(u64, &'s Schedule, Instant, u64),
 }
 
 /// What a run gives.
@@ -31,6 +37,19 @@ pub struct Run {
     pub report: Report,
     /// How often what happened, and how long it took.
     pub figures: Figures,
+}
+
+/// The faults and the messages of a schedule.
+fn split(schedule: &Schedule) -> (impl Iterator<Item = &Fault>, Vec<(MessageName, Effect)>) {
+    let faults = schedule.deviations.iter().filter_map(|d| match d {
+        Deviation::Fault(fault) => Some(fault),
+        Deviation::Message(..) => None,
+    });
+    let messages = schedule.deviations.iter().filter_map(|d| match d {
+        Deviation::Message(name, effect) => Some((*name, *effect)),
+        Deviation::Fault(_) => None,
+    });
+    (faults, messages.collect())
 }
 
 /// Runs a plan. `extra` takes the history beside the checker; `tracer` sees every delivery.
@@ -46,20 +65,33 @@ pub fn run(
             let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));
             let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
             let faults: Vec<_> = written.chain(drawn).collect();
-            let until = fencepost_protocol::time::Instant::ZERO + plan.end.faults_until;
+            let until = Instant::ZERO + plan.end.faults_until;
             let draws = Draw::new(seed, plan.chaos.clone(), until, names(plan));
             (seed, faults, Explorer::Draw(Box::new(draws)))
         }
         Course::Schedule(seed, schedule) => {
-            let mut faults = Vec::new();
-            let mut messages = Vec::new();
-            for deviation in &schedule.deviations {
-                match deviation {
-                    Deviation::Fault(fault) => faults.push((fault.clone(), Origin::Written)),
-                    Deviation::Message(name, effect) => messages.push((*name, *effect)),
-                }
-            }
+            let (faults, messages) = split(schedule);
+            let faults = faults.map(|f| (f.clone(), Origin::Written)).collect();
             (seed, faults, Explorer::Replay(Replay::new(messages)))
+        }
+        Course::Legal(seed, schedule) => {
+            let (faults, messages) = split(schedule);
+            let origin = |f| if plan.faults.contains(f) { Origin::Written } else { Origin::Drawn };
+            let faults = faults.map(|f| (f.clone(), origin(f))).collect();
+            (seed, faults, Explorer::Replay(Replay::new(messages)))
+        }
+        Course::Future(seed, schedule, from, fresh) => {
+            let (faults, messages) = split(schedule);
+            let is_past = |f: &Fault| match f.when {
+                When::At(at) => at < from,
+                When::After(..) => true,
+            };
+            let past = faults.filter(|f| is_past(f)).map(|f| (f.clone(), Origin::Written));
+            let drawn = draw_faults(plan, fresh).into_iter().filter(|f| !is_past(f)).map(|f| (f, Origin::Drawn));
+            let faults = past.chain(drawn).collect();
+            let until = Instant::ZERO + plan.end.faults_until;
+            let draw = Draw::new(fresh, plan.chaos.clone(), until, names(plan));
+            (seed, faults, Explorer::Splice(Replay::new(messages), from, Box::new(draw)))
         }
     };
     let mut sink = ((Checker::new(), Counting::new()), extra);

@@ -16,7 +16,7 @@ fn told(scenario: &Scenario, seed: u64) -> (Run, Story) {
     let mut sink = teller.sink();
     let mut trace = |traced: &fencepost_sim::world::Traced<'_>| teller.trace(traced);
     let tracer: Tracer<'_> = &mut trace;
-    let keep = Keep { schedule: true, trace: true };
+    let keep = Keep { schedule: true, trace: true, ..Keep::default() };
     let run = run(&scenario.plan, Course::Seed(seed), keep, Some(&mut sink), Some(tracer));
     let story = teller.tell(&run);
     (run, story)

@@ -57,6 +57,7 @@ fn look(
     }
     let upper = match (replica, isolation) {
         (Some(_), _) => log.log_end_offset(),
+        (None, _) if partition.serves_unconfirmed(leader) => leader.epoch_start,
         (None, IsolationLevel::ReadUncommitted) => log.high_watermark(),
         (None, IsolationLevel::ReadCommitted) => log.last_stable_offset(),
     };

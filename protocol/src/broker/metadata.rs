@@ -149,6 +149,7 @@ impl Broker {
             segment_bytes,
             producer_id_expiration_ms: self.config.producer_id_expiration_ms,
             domains: self.domains,
+            variants: self.config.variant,
         }
     }
 

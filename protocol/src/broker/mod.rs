@@ -24,6 +24,7 @@ mod produce;
 mod purgatory;
 mod queries;
 mod session;
+mod states;
 mod timer;
 mod verification;
 

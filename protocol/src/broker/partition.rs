@@ -2,6 +2,7 @@
 
 use super::purgatory::Wait;
 use super::session::Watch;
+use crate::config::BrokerVariant;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::ClusterImage;
@@ -244,6 +245,12 @@ impl Partition {
             }
         }
         self.leader().ok_or(ErrorCode::NotLeaderOrFollower)
+    }
+
+    /// Whether readers are served what this leader had when its epoch began, though its followers may not have it.
+    pub(super) fn serves_unconfirmed(&self, leader: &Leader) -> bool {
+        self.settings.variants.has(BrokerVariant::LeaderBeforeTermCommit)
+            && self.log.high_watermark() < leader.epoch_start
     }
 
     /// §1.6 and §3.3: an acks=all write is refused before the append while the in-sync set is too small.

@@ -8,6 +8,7 @@ use super::purgatory::{ProduceOperation, Waiter};
 use super::timer::Timer;
 use super::verification::{Caller, Operation};
 use crate::batch::{Payload, RecordBatch};
+use crate::config::BrokerVariant;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
@@ -78,8 +79,7 @@ impl Broker {
         } else {
             request.partitions.iter().map(judge).collect()
         };
-        let verifies = operation_of(request.version) == Operation::Add || self.config.transaction_verification;
-        if refusal.is_some() || first.is_none() || !verifies {
+        if refusal.is_some() || first.is_none() || !self.verifies(operation_of(request.version)) {
             self.append_produce(conn, request, refused, Vec::new(), out);
             return;
         }
@@ -87,6 +87,13 @@ impl Broker {
         let retry_until = self.now.mono + Span::from_millis(patience.into());
         let preflight = Preflight { conn, request, refused, errors: Vec::new(), guards: Vec::new(), retry_until };
         self.fly(preflight, out);
+    }
+
+    /// Whether a coordinator is asked about batches of a new transaction (§2.5). To add is not optional.
+    fn verifies(&self, operation: Operation) -> bool {
+        let verification =
+            self.config.transaction_verification && !self.config.variant.has(BrokerVariant::LateProduceHangsLso);
+        operation == Operation::Add || verification
     }
 
     /// The pre-flight of §2.5 for all partitions of a request.
@@ -172,8 +179,7 @@ impl Broker {
         guards: Vec<Option<VerificationGuard>>,
         out: &mut Outputs,
     ) {
-        let verification = request.transactional_id.is_some()
-            && (self.config.transaction_verification || operation_of(request.version) == Operation::Add);
+        let verification = request.transactional_id.is_some() && self.verifies(operation_of(request.version));
         let operation = self.purgatory.next();
         let mut response = ProduceResponse { partitions: Vec::with_capacity(request.partitions.len()) };
         let mut required = Vec::new();

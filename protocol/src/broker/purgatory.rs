@@ -3,6 +3,7 @@
 use super::Broker;
 use super::coordinators::Coordinator;
 use super::timer::Timer;
+use crate::config::BrokerVariant;
 use crate::coordinator::Ticket;
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -96,10 +97,15 @@ impl Broker {
     /// The leadership of `tp` is gone: everything that waits there fails with 6.
     pub(super) fn fail_waits(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let Some(partition) = self.partitions.get_mut(tp) else { return };
+        let outcome = if self.config.variant.has(BrokerVariant::AckThenTruncate) {
+            Ok(())
+        } else {
+            Err(ErrorCode::NotLeaderOrFollower)
+        };
         let mut waiting = core::mem::take(&mut partition.waiting);
         while let Some(((required, id), wait)) = waiting.pop_first() {
             self.timers.clear(wait.deadline, Timer::Wait(tp, required, id));
-            self.complete(wait.waiter, Err(ErrorCode::NotLeaderOrFollower), out);
+            self.complete(wait.waiter, outcome, out);
         }
     }
 

@@ -1,6 +1,7 @@
 //! §8.3 to §8.5.
 
 use super::key::config;
+use super::variants::BrokerVariants;
 
 config! {
     /// Configuration of a broker, the same on all brokers of a cluster. Times are milliseconds.
@@ -43,5 +44,7 @@ config! {
         group_min_session_timeout_ms: i32 = 6_000, "group.min.session.timeout.ms", 0..=i32::MAX;
         group_max_session_timeout_ms: i32 = 1_800_000, "group.max.session.timeout.ms", 0..=i32::MAX;
         max_incremental_fetch_sessions: u32 = 1_000, "max.incremental.fetch.session.cache.slots", 0..=u32::MAX;
+        /// Not a key of Kafka's: deliberate bugs.
+        variant: BrokerVariants = BrokerVariants::NONE, "variant";
     }
 }

@@ -5,9 +5,11 @@ mod consumer;
 mod domains;
 mod key;
 mod producer;
+mod variants;
 
 pub use broker::BrokerConfig;
 pub use consumer::{AutoOffsetReset, ConsumerConfig};
 pub use domains::Domains;
 pub use key::{ConfigError, ConfigValue, Entry};
 pub use producer::{ProducerConfig, ProtocolGeneration};
+pub use variants::{BrokerVariant, BrokerVariants, ProducerVariant, ProducerVariants};

@@ -1,6 +1,7 @@
 //! §8.1 and §5.8.
 
 use super::key::{ConfigError, ConfigValue, config};
+use super::variants::ProducerVariants;
 use crate::ids::Name;
 use crate::message::Acks;
 
@@ -55,6 +56,8 @@ config! {
         metadata_max_age_ms: i64 = 300_000, "metadata.max.age.ms", 0..=i64::MAX;
         /// Not a key of Kafka's: which client's behaviour is modelled.
         protocol: ProtocolGeneration = ProtocolGeneration::Java4, "client.protocol";
+        /// Not a key of Kafka's: deliberate bugs.
+        variant: ProducerVariants = ProducerVariants::NONE, "variant";
     }
 }
 

@@ -1,8 +1,9 @@
 //! Life of a broker as the controller sees it: registration, heartbeats, fencing, controlled shutdown (§7.2, §7.5).
 
-use super::Controller;
 use super::partitions::Departure;
 use super::session::Session;
+use super::{Controller, PRODUCER_ID_BLOCK_SIZE};
+use crate::config::BrokerVariant;
 use crate::error::ErrorCode;
 use crate::ids::NodeId;
 use crate::image::{BrokerImage, MetadataChange};
@@ -46,6 +47,9 @@ impl Controller {
         if let Some(existing) = existing {
             let clean = existing.epoch == request.previous_broker_epoch;
             self.remove_from_in_sync(broker, if clean { Departure::Clean } else { Departure::Unclean });
+            if self.variants.has(BrokerVariant::DuplicateProducerIdBlock) {
+                self.next_producer_id = (self.next_producer_id - i64::from(PRODUCER_ID_BLOCK_SIZE)).max(0);
+            }
         }
         // As in KRaft, the epoch is the version at which the registration takes effect.
         let epoch = self.image.version as i64 + 1;

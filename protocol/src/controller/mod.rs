@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, BrokerVariants};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::*;
@@ -47,6 +47,7 @@ pub struct Controller {
     next_producer_id: ProducerId,
     /// Every leader that was elected since the beginning.
     leader_moves: Vec<(TopicPartition, NodeId)>,
+    variants: BrokerVariants,
 }
 
 impl Controller {
@@ -72,6 +73,7 @@ impl Controller {
             session_timeout,
             next_producer_id: 0,
             leader_moves: Vec::new(),
+            variants: config.variant,
         };
         for partition in controller.image.topics.iter().flat_map(|t| &t.partitions) {
             let leader = partition.leader.expect("a new partition is led by its first replica");

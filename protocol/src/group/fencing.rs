@@ -1,6 +1,7 @@
 //! Who may commit offsets (§4.3, classic groups).
 
 use super::membership::{Group, GroupState};
+use crate::config::{BrokerVariant, BrokerVariants};
 use crate::error::ErrorCode;
 use crate::message::GroupMetadata;
 
@@ -11,7 +12,15 @@ const SHOWS_MISSING_GROUPS: i16 = 6;
 ///
 /// Nobody who says nothing about itself is fenced, in any state: that is what a group id alone leaves of KIP-447. A
 /// group that is "Dead" in Kafka is a missing one here.
-pub(super) fn transactional(group: Option<&Group>, given: &GroupMetadata, version: i16) -> Result<(), ErrorCode> {
+pub(super) fn transactional(
+    group: Option<&Group>,
+    given: &GroupMetadata,
+    version: i16,
+    variants: BrokerVariants,
+) -> Result<(), ErrorCode> {
+    if variants.has(BrokerVariant::ZombieEosGroupIdOnly) {
+        return Ok(());
+    }
     let Some(group) = group else {
         return match given.generation {
             ..0 => Ok(()),

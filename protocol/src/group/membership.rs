@@ -14,7 +14,7 @@ use crate::time::*;
 
 /// State of a classic group (§4.6). Kafka's "Dead" is a group that is no longer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupState {
+pub enum GroupState {
     /// No members; perhaps offsets.
     Empty,
     /// Members are to join (again).

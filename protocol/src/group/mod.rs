@@ -19,6 +19,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use self::membership::GroupState;
 use self::shard::Shard;
 use self::timers::{Timer, Timers};
 use self::writes::{Env, Serials, partition_of, shown_to_marker_sender};
@@ -318,6 +319,13 @@ impl GroupCoordinator {
     }
 
     // ---- White box -------------------------------------------------------------------------------------------------
+
+    /// State of a group of `partition` (`Some(None)` if there is none of that id); `None` if the partition is not led here
+    /// or is being loaded.
+    pub fn state_of(&self, partition: u32, id: &Name) -> Option<Option<GroupState>> {
+        let shard = self.shards.get(partition as usize)?.as_ref().filter(|s| s.active)?;
+        Some(shard.group(id).map(membership::Group::state))
+    }
 
     /// Committed offsets of all groups led here (white-box checks), in (group, partition) order; of the newest state,
     /// that is of the log to its end.

@@ -291,7 +291,8 @@ impl Shard {
         guard: Option<VerificationGuard>,
     ) {
         let given = &request.group;
-        if let Err(error) = fencing::transactional(self.group(&given.group_id), given, request.version) {
+        let variants = env.config.variant;
+        if let Err(error) = fencing::transactional(self.group(&given.group_id), given, request.version, variants) {
             let partitions = request.offsets.iter().map(|o| (o.tp, Some(error))).collect();
             return env.respond(conn, TxnOffsetCommitResponse { partitions });
         }

@@ -33,8 +33,7 @@ impl PartitionLog {
         if batch.is_control() {
             return Err(ErrorCode::InvalidRecord);
         }
-        let domains = &self.settings.domains;
-        if let Some(original) = self.producers.check_data(batch, origin, guard, verification, domains)? {
+        if let Some(original) = self.producers.check_data(batch, origin, guard, verification, &self.settings)? {
             return Ok(LeaderAppend {
                 base_offset: original.first_offset(),
                 last_offset: original.last_offset,
@@ -62,8 +61,7 @@ impl PartitionLog {
         if producer.epoch < 0 {
             return Err(ErrorCode::UnknownServerError);
         }
-        let domains = &self.settings.domains;
-        self.producers.check_marker(producer, coordinator_epoch, transaction_version, domains)?;
+        self.producers.check_marker(producer, coordinator_epoch, transaction_version, &self.settings)?;
         let marker = RecordBatch::marker(producer.id, producer.epoch, result, coordinator_epoch, wall_ms);
         let base_offset = self.log_end_offset();
         Ok(self.append(Arc::new(RecordBatch { base_offset, leader_epoch: epoch, ..marker })))
@@ -108,10 +106,7 @@ impl PartitionLog {
         tv2: bool,
         wall_ms: i64,
     ) -> Result<Verification, ErrorCode> {
-        if self.producers.entries.get(&producer.id).is_some_and(|entry| entry.epoch > producer.epoch) {
-            return Err(ErrorCode::InvalidProducerEpoch);
-        }
-        if self.producers.has_ongoing(producer) {
+        if self.producers.is_stale(producer, &self.settings)? || self.producers.has_ongoing(producer) {
             return Ok(Verification::NotNeeded);
         }
         Ok(Verification::Needed(self.producers.verifications.start(producer, sequence, tv2, wall_ms)))

@@ -27,7 +27,7 @@ pub use self::disk::LogOnDisk;
 use self::epoch_cache::EpochCache;
 use self::producer_state::ProducerState;
 use crate::batch::RecordBatch;
-use crate::config::Domains;
+use crate::config::{BrokerVariants, Domains};
 use crate::ids::*;
 use crate::message::{AbortedTransaction, ActiveProducer, EpochEndOffset, ProducerIdAndEpoch};
 
@@ -40,11 +40,24 @@ pub struct LogSettings {
     pub producer_id_expiration_ms: i32,
     /// Sizes of the numeric domains.
     pub domains: Domains,
+    /// Deliberate bugs.
+    pub variants: BrokerVariants,
 }
 
 /// Proof that the coordinator was asked (§2.5): must be presented with the append that it allows. Never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VerificationGuard(pub u64);
+
+/// What a log knows of a producer, for white-box checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerView {
+    /// Epoch of its last batch or marker.
+    pub epoch: ProducerEpoch,
+    /// Sequence of its last batch in this epoch, -1 for none.
+    pub last_sequence: Sequence,
+    /// Whether a transaction of it is open.
+    pub open: bool,
+}
 
 /// Who appends; decides how strict the log is (§2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,6 +297,15 @@ impl PartitionLog {
     /// The index of aborted transactions, in marker order (L8).
     pub fn aborted_index(&self) -> impl Iterator<Item = &AbortedIndexEntry> {
         self.aborted.iter()
+    }
+
+    /// What is known of a producer (white-box checks).
+    pub fn producer(&self, id: ProducerId) -> Option<ProducerView> {
+        self.producers.entries.get(&id).map(|entry| ProducerView {
+            epoch: entry.epoch,
+            last_sequence: entry.last_sequence(),
+            open: entry.current_txn_first_offset.is_some(),
+        })
     }
 
     /// DescribeProducers (§2.11), by producer id.

@@ -8,7 +8,7 @@ use super::transactions::Transactions;
 use super::verification::Verifications;
 use super::{AbortedIndexEntry, AppendOrigin, LogSettings, VerificationGuard};
 use crate::batch::{Payload, RecordBatch, TransactionResult};
-use crate::config::Domains;
+use crate::config::{BrokerVariant, Domains};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::message::ProducerIdAndEpoch;
@@ -121,6 +121,18 @@ impl ProducerState {
             .is_some_and(|entry| entry.epoch == producer.epoch && entry.current_txn_first_offset.is_some())
     }
 
+    /// Whether the epoch is a past one and is let through all the same, which only a variant does.
+    ///
+    /// # Errors
+    /// 47 for a past epoch.
+    pub fn is_stale(&self, producer: ProducerIdAndEpoch, settings: &LogSettings) -> Result<bool, ErrorCode> {
+        let past = self.entries.get(&producer.id).is_some_and(|entry| entry.epoch > producer.epoch);
+        if past && !settings.variants.has(BrokerVariant::NoEpochCheck) {
+            return Err(ErrorCode::InvalidProducerEpoch);
+        }
+        Ok(past)
+    }
+
     /// §2.3 steps 2 to 6 without effect. `Ok(Some(_))` names the batch in the log of which this one is a retry.
     ///
     /// # Errors
@@ -131,8 +143,9 @@ impl ProducerState {
         origin: AppendOrigin,
         guard: Option<VerificationGuard>,
         verification: bool,
-        domains: &Domains,
+        settings: &LogSettings,
     ) -> Result<Option<BatchDescriptor>, ErrorCode> {
+        let domains = &settings.domains;
         if batch.producer_id == NO_PRODUCER_ID {
             return Ok(None);
         }
@@ -142,15 +155,22 @@ impl ProducerState {
         {
             return Ok(Some(original));
         }
-        let stored_epoch = entry.map_or(NO_PRODUCER_EPOCH, |entry| entry.epoch);
-        if batch.producer_epoch < stored_epoch {
-            // Steps 3 and 4 give the same answer: no transaction is open at a lower epoch than the stored one.
-            return Err(ErrorCode::InvalidProducerEpoch);
+        // Steps 3 and 4 give the same answer: no transaction is open at a lower epoch than the stored one.
+        if self.is_stale(ProducerIdAndEpoch::new(batch.producer_id, batch.producer_epoch), settings)? {
+            return Ok(None);
         }
+        let stored_epoch = entry.map_or(NO_PRODUCER_EPOCH, |entry| entry.epoch);
         let open = entry.is_some_and(|entry| entry.current_txn_first_offset.is_some());
         let open_here = open && stored_epoch == batch.producer_epoch;
-        if batch.transactional && !open_here && verification && !self.verifications.verifies(batch.producer_id, guard) {
-            return Err(ErrorCode::InvalidTxnState);
+        if batch.transactional && !open_here && verification {
+            let verified = if settings.variants.has(BrokerVariant::VerifyAppendGap) {
+                guard.is_some()
+            } else {
+                self.verifications.verifies(batch.producer_id, guard)
+            };
+            if !verified {
+                return Err(ErrorCode::InvalidTxnState);
+            }
         }
         if origin == AppendOrigin::Client {
             self.check_sequence(entry, batch, domains)?;
@@ -200,12 +220,14 @@ impl ProducerState {
         producer: ProducerIdAndEpoch,
         coordinator_epoch: CoordinatorEpoch,
         transaction_version: u8,
-        domains: &Domains,
+        settings: &LogSettings,
     ) -> Result<(), ErrorCode> {
         let Some(entry) = self.entries.get(&producer.id) else { return Ok(()) };
         // With version 2 an equal epoch is a repetition of a marker that was written: accepted if nothing is open, or
         // at the largest epoch, where the coordinator could not bump.
-        let repeated = entry.current_txn_first_offset.is_none() || producer.epoch == domains.max_epoch;
+        let none_open =
+            entry.current_txn_first_offset.is_none() && !settings.variants.has(BrokerVariant::MarkerRetryLivelock);
+        let repeated = none_open || producer.epoch == settings.domains.max_epoch;
         let strict = transaction_version >= 2 && !repeated;
         if producer.epoch < entry.epoch || (strict && producer.epoch == entry.epoch) {
             return Err(ErrorCode::InvalidProducerEpoch);

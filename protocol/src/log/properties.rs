@@ -594,6 +594,11 @@ impl Run {
     }
 }
 
+fn settings(segment_bytes: u32, domains: Domains) -> LogSettings {
+    let variants = BrokerVariants::NONE;
+    LogSettings { segment_bytes, producer_id_expiration_ms: 86_400_000, domains, variants }
+}
+
 fn run(settings: LogSettings, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut run = Run::new(settings);
     for step in steps {
@@ -617,13 +622,13 @@ proptest! {
     #[test]
     fn the_log_agrees_with_a_recomputation(steps in prop::collection::vec(step(), 1..60)) {
         let domains = Domains::default();
-        run(LogSettings { segment_bytes: 600, producer_id_expiration_ms: 86_400_000, domains }, &steps)?;
+        run(settings(600, domains), &steps)?;
     }
 
     /// Tiny domains, so that sequences wrap, epochs run out and the window is short.
     #[test]
     fn the_log_agrees_with_a_recomputation_in_small_domains(steps in prop::collection::vec(step(), 1..60)) {
         let domains = Domains { max_sequence: 7, max_epoch: 3, batch_window: 2 };
-        run(LogSettings { segment_bytes: 1 << 30, producer_id_expiration_ms: 86_400_000, domains }, &steps)?;
+        run(settings(1 << 30, domains), &steps)?;
     }
 }

@@ -9,7 +9,12 @@ const DAY_MS: i32 = 86_400_000;
 const NOW: i64 = 1_000;
 
 fn settings() -> LogSettings {
-    LogSettings { segment_bytes: 1 << 30, producer_id_expiration_ms: DAY_MS, domains: Domains::default() }
+    LogSettings {
+        segment_bytes: 1 << 30,
+        producer_id_expiration_ms: DAY_MS,
+        domains: Domains::default(),
+        variants: BrokerVariants::NONE,
+    }
 }
 
 /// A batch of `count` records as a client sends it.

@@ -6,6 +6,7 @@ use super::batch::{ProducerBatch, Slot};
 use super::event::*;
 use super::sequences::{is_later, last_sequence};
 use crate::batch::BATCH_OVERHEAD;
+use crate::config::ProducerVariant;
 use crate::connections::backoff;
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -238,7 +239,7 @@ impl Producer {
     }
 
     /// A batch failed for good (`handleFailedBatch`). With `certain`, its sequences were not used.
-    fn fail(&mut self, slot: Slot, kind: DeliveryErrorKind, code: ErrorCode, certain: bool) {
+    fn fail(&mut self, slot: Slot, kind: DeliveryErrorKind, code: ErrorCode, mut certain: bool) {
         let accumulator = &mut self.accumulator;
         let batch = &accumulator.batches[slot];
         if batch.done {
@@ -248,7 +249,13 @@ impl Producer {
         let (tp, producer, count) = (batch.tp, batch.producer, batch.record_count());
         self.tell_failure(slot, kind);
         if self.transactions.enabled {
+            let bump_required = self.transactions.bump_required;
             self.transactions.batch_failed(code);
+            if self.config.variant.has(ProducerVariant::AbortedSeqReuse) {
+                // As if nothing had been written, whatever may have been: same epoch, same sequences.
+                certain = true;
+                self.transactions.bump_required = bump_required;
+            }
             let partition = self.accumulator.partitions.get_mut(tp).expect("a batch has a partition");
             let place = partition.sequences.remove(slot);
             if self.transactions.is_fatal() {

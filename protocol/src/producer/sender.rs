@@ -13,7 +13,7 @@ use super::partitioner::partition_for_key;
 use super::schedule::may_drain;
 use super::transaction_manager::{Handler, TxnRequest};
 use crate::batch::Record;
-use crate::config::ProtocolGeneration;
+use crate::config::{ProducerVariant, ProtocolGeneration};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::Outputs;
@@ -404,6 +404,12 @@ impl Producer {
         self.metadata.update(now.mono, response, |tp| changed.push(tp));
         for id in &response.brokers {
             self.nodes.index_of(*id);
+        }
+        if self.config.variant.has(ProducerVariant::MetadataFlapSeqReset) {
+            let gone = |tp: TopicPartition| response.topics.iter().any(|t| t.topic == tp.topic && t.error.is_some());
+            let producer = self.transactions.producer;
+            let partitions = self.accumulator.partitions.iter_mut();
+            partitions.filter(|(tp, _)| gone(*tp)).for_each(|(_, partition)| partition.sequences.restart(producer));
         }
         for tp in changed {
             self.leader_changed(tp);

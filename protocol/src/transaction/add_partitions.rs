@@ -4,6 +4,7 @@
 use super::metadata::{TV2, TransactionalId};
 use super::writes::Then;
 use super::{TransactionCoordinator, fenced_before};
+use crate::config::BrokerVariant;
 use crate::coordinator::{Context, CoordinatorOutputs};
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -171,6 +172,7 @@ impl TransactionCoordinator {
             return Err(ErrorCode::InvalidRequest);
         }
         let partition = self.owned(ctx, name)?;
+        let forgets = self.config.variant.has(BrokerVariant::CoordinatorFailoverForgetsBegin);
         let id = self.id_mut(partition, name).ok_or(ErrorCode::InvalidProducerIdMapping)?;
         may_add(id, producer)?;
         let metadata = &id.metadata;
@@ -179,6 +181,10 @@ impl TransactionCoordinator {
             return Ok(Added::Already);
         }
         let target = metadata.with_partitions(partitions, client_version, ctx.now.wall_ms);
+        if forgets {
+            id.metadata = target;
+            return Ok(Added::Already);
+        }
         self.transit(ctx, partition, name, target, then, out);
         Ok(Added::Later)
     }

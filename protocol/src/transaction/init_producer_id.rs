@@ -4,7 +4,7 @@ use super::metadata::{Metadata, TV2, TransactionalId};
 use super::writes::Then;
 use super::{TransactionCoordinator, fenced_before};
 use crate::batch::TransactionResult;
-use crate::config::Domains;
+use crate::config::{BrokerVariant, Domains};
 use crate::coordinator::{Context, CoordinatorOutputs};
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -153,7 +153,10 @@ impl TransactionCoordinator {
     ) -> Result<(), ErrorCode> {
         let max_epoch = self.domains.max_epoch;
         let now_ms = ctx.now.wall_ms;
-        let target = if ctx.image.features.transaction_version >= TV2 {
+        let target = if conn.is_none() && self.config.variant.has(BrokerVariant::TxnTimeoutNoFence) {
+            let id = self.id_mut(partition, name).expect("an open transaction is aborted");
+            id.metadata.prepared_v1(TransactionResult::Abort, now_ms)
+        } else if ctx.image.features.transaction_version >= TV2 {
             self.prepare_v2(ctx, partition, name, TransactionResult::Abort, out)?
         } else {
             let id = self.id_mut(partition, name).expect("an open transaction is fenced");

@@ -9,6 +9,22 @@ use crate::batch::TransactionResult;
 use crate::ids::*;
 use crate::message::{ProducerIdAndEpoch, TransactionMetadataValue, TransactionState};
 
+/// What a coordinator knows of a transactional id, for white-box checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdState {
+    /// The installed state; `None` if the id is not known.
+    pub state: Option<TransactionState>,
+    /// Whether a transition to another state is being written.
+    pub in_transition: bool,
+    /// The id's producer id and epoch.
+    pub producer: ProducerIdAndEpoch,
+}
+
+impl IdState {
+    /// An id that was never seen.
+    pub const UNKNOWN: IdState = IdState { state: None, in_transition: false, producer: ProducerIdAndEpoch::NONE };
+}
+
 /// Client transaction version of §3.6: every EndTxn raises the epoch.
 pub(super) const TV2: u8 = 2;
 

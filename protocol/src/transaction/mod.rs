@@ -28,6 +28,8 @@ use crate::io::*;
 use crate::message::*;
 use crate::time::*;
 
+pub use metadata::IdState;
+
 use add_partitions::AddAnswer;
 use completion::CompletionRetry;
 use markers::MarkerSender;
@@ -172,6 +174,16 @@ impl TransactionCoordinator {
             led.flat_map(|led| led.ids.iter().map(|(name, id)| (name.clone(), id.metadata.value.clone()))).collect();
         all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         all
+    }
+
+    /// State of an id of `partition` (white-box checks); `None` if the partition is not led here or is being loaded.
+    pub fn state_of(&self, partition: u32, id: &str) -> Option<IdState> {
+        let led = self.available(partition).ok()?;
+        Some(led.ids.get(id).map_or(IdState::UNKNOWN, |id| IdState {
+            state: Some(id.metadata.value.state),
+            in_transition: id.pending.is_some(),
+            producer: id.metadata.value.producer,
+        }))
     }
 
     fn describe_transactions(

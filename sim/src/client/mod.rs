@@ -91,6 +91,15 @@ impl Client {
         }
     }
 
+    /// State of its producer, if it has one and its process runs.
+    pub fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
+        match self {
+            Client::Producer(c) => c.producer_state(),
+            Client::Pipeline(c) => c.producer_state(),
+            Client::Reader(_) | Client::Echo(_) => None,
+        }
+    }
+
     /// Whether its consumer is at read_committed.
     pub fn reads_committed(&self) -> bool {
         match self {

@@ -41,6 +41,11 @@ pub struct PipelineClient {
 }
 
 impl PipelineClient {
+    /// State of its producer, if its process runs.
+    pub fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
+        self.pipeline.as_ref().map(|p| p.producer().state())
+    }
+
     /// Member `member` of a pipeline.
     pub fn new(all: &Plan, plan: &PipelinePlan, member: u32) -> PipelineClient {
         let name = super::member_name(&plan.name, member, plan.members);

@@ -74,6 +74,11 @@ pub struct ProducerClient {
 }
 
 impl ProducerClient {
+    /// State of its producer, if its process runs.
+    pub fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
+        self.producer.as_ref().map(Producer::state)
+    }
+
     /// The client of `plan`, which is number `workload` among the plan's producers.
     pub fn new(all: &Plan, plan: &ProducerPlan, workload: u32, root_seed: u64) -> ProducerClient {
         ProducerClient {

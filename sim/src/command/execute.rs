@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use fencepost_reports::history::{Header, Writer};
 use fencepost_reports::{diagram, markdown, page};
@@ -12,6 +13,7 @@ use super::dump::Dump;
 use super::output::WholeFile;
 use super::{Files, Refusal};
 use crate::capsule::PROGRAM;
+use crate::plan::Plan;
 use crate::run::{Course, Run, run};
 use crate::scenario::Scenario;
 use crate::story::Teller;
@@ -42,7 +44,17 @@ pub fn quietly(scenario: &Scenario, course: Course<'_>, keep: Keep) -> Ran {
     guarded(|| run(&scenario.plan, course, keep, None, None))
 }
 
-fn guarded(call: impl FnOnce() -> Run) -> Ran {
+/// Runs a plan and hands every delivery to `tracer`.
+pub fn plan_traced(plan: &Arc<Plan>, course: Course<'_>, tracer: crate::world::Tracer<'_>) -> Ran {
+    let keep = Keep { trace: true, ..Keep::default() };
+    guarded(|| run(plan, course, keep, None, Some(tracer)))
+}
+
+/// Calls; a panic on the way is an error.
+///
+/// # Errors
+/// The message of the panic.
+pub fn guarded(call: impl FnOnce() -> Run) -> Ran {
     GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(call));
     GUARDED.set(false);
@@ -104,7 +116,7 @@ pub fn with_files(
     files: &Files,
 ) -> Result<(Ran, Written), Refusal> {
     let seed = match course {
-        Course::Seed(seed) | Course::Schedule(seed, _) => seed,
+        Course::Seed(seed) | Course::Schedule(seed, _) | Course::Legal(seed, _) | Course::Future(seed, ..) => seed,
     };
     let history = match &files.history {
         None => None,
@@ -137,7 +149,7 @@ pub fn with_files(
         }
     };
     // A story tells what deviated.
-    let keep = Keep { trace: tracing, schedule: keep.schedule || story.is_some() };
+    let keep = Keep { trace: tracing, schedule: keep.schedule || story.is_some(), ..keep };
     let ran = guarded(|| {
         let tracer: Option<crate::world::Tracer<'_>> = if tracing { Some(&mut tracer) } else { None };
         run(&scenario.plan, course, keep, Some(&mut extra), tracer)
@@ -151,7 +163,7 @@ pub fn with_files(
 }
 
 /// One line of a trace.
-fn line(traced: &Traced<'_>) -> Option<serde_json::Value> {
+pub fn line(traced: &Traced<'_>) -> Option<serde_json::Value> {
     let (what, kind, detail) = match &traced.what {
         TracedEvent::Request(r) => ("request", Some(r.api_key().name()), Some(format!("{r:?}"))),
         TracedEvent::Response(r) => ("response", Some(r.api_key().name()), Some(format!("{r:?}"))),

@@ -2,16 +2,23 @@
 //!
 //! Everything here is outside the simulation: files, the terminal, the wall clock and threads belong to this module only.
 
+mod case;
 mod check;
+mod corpus;
 mod dump;
 mod execute;
+mod explain;
+mod fuzz;
 mod interrupt;
 mod list;
 mod output;
+mod parallel;
 mod replay;
 mod run;
+mod shrink;
 mod source;
 mod verify;
+mod whatif;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,14 +98,50 @@ enum Command {
         #[command(flatten)]
         files: Files,
     },
+    /// Make a capsule's execution as short as it goes, so that it still goes wrong in the same way
+    Shrink {
+        /// A capsule whose run goes wrong
+        capsule: PathBuf,
+        /// Where the shrunk capsule goes; without it beside the capsule, as NAME.shrunk.json
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+        /// The kind of violation to keep; without it the first one of the run
+        #[arg(long)]
+        kind: Option<String>,
+        /// Seconds after which the best so far is taken
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Run a capsule again but for one thing, and compare
+    Whatif {
+        /// A capsule
+        capsule: PathBuf,
+        /// Leave out its n-th deviation (from 1)
+        #[arg(long, value_name = "N")]
+        without: Vec<usize>,
+        /// Change a setting
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
+    },
+    /// Find out which deviations and settings it took, and when the outcome became inevitable
+    Explain {
+        /// A capsule whose run goes wrong
+        capsule: PathBuf,
+        /// Futures drawn from each point of the run; 0 for none
+        #[arg(long, default_value_t = 200)]
+        futures: u32,
+        /// Runs at a time; without it one for each processor
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
     /// Judge a history (JSON Lines), whatever wrote it
     Check {
         /// The history
         history: PathBuf,
     },
-    /// Run scenarios over the seeds that they declare, and compare with what they expect
+    /// Run scenarios over the seeds that they declare, replay pinned capsules, and compare with what they expect
     Verify {
-        /// A scenario or a folder of them; without it all built-in ones but bench/
+        /// A scenario, a capsule, or a folder of them; without it all built-in ones but bench/
         what: Option<String>,
         /// Other seeds than the declared ones, such as 1..10000
         #[arg(long)]
@@ -107,6 +150,10 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Look for failures: draw faults and settings from many seeds, group and shrink what goes wrong
+    Fuzz(fuzz::Options),
+    /// Join the results of shards into one report
+    Merge(fuzz::MergeOptions),
 }
 
 /// Which scenario, and how it is changed.
@@ -168,8 +215,15 @@ pub fn main() -> ExitCode {
         Command::Show { what, resolved } => list::show(&what, resolved, json),
         Command::Run { what, seed, save, files } => run::run(&what, seed, save.as_deref(), &files, json),
         Command::Replay { capsule, files } => replay::replay(&capsule, &files, json),
+        Command::Shrink { capsule, save, kind, seconds } => {
+            shrink::shrink(&capsule, save.as_deref(), kind.as_deref(), seconds, json)
+        }
+        Command::Whatif { capsule, without, sets } => whatif::whatif(&capsule, &without, &sets, json),
+        Command::Explain { capsule, futures, jobs } => explain::explain(&capsule, futures, jobs, json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
+        Command::Fuzz(options) => fuzz::fuzz(&options, json),
+        Command::Merge(options) => fuzz::merge(&options, json),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -95,7 +95,8 @@ pub fn capsule(scenario: &Scenario, seed: u64, ran: &Ran) -> Capsule {
             Some(Schedule { deviations: run.outcome.recorded.clone() }),
         ),
     };
-    Capsule { program: PROGRAM.into(), scenario: scenario.clone(), seed, verdict, kinds, digest, schedule }
+    let (program, scenario, remedy) = (PROGRAM.into(), scenario.clone(), Vec::new());
+    Capsule { program, scenario, seed, verdict, kinds, digest, remedy, schedule }
 }
 
 /// The command that does the same again.

@@ -58,24 +58,38 @@ pub fn load(place: &Place, choice: Choice) -> Result<Scenario, Refusal> {
     }
 }
 
-/// All scenarios below a folder, in order.
+/// All capsules below a folder, in order.
 ///
 /// # Errors
 /// A folder cannot be read.
-pub fn in_folder(folder: &Path) -> Result<Vec<Place>, Refusal> {
+pub fn capsules_in_folder(folder: &Path) -> Result<Vec<PathBuf>, Refusal> {
+    let mut files = Vec::new();
+    below(folder, &mut files)?;
+    files.retain(|path| path.extension().is_some_and(|e| e == "json"));
+    Ok(files)
+}
+
+/// All files below a folder, in order.
+fn below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Refusal> {
     let refuse = |error: std::io::Error| Refusal(format!("cannot read {}: {error}", folder.display()));
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(refuse)? {
         paths.push(entry.map_err(refuse)?.path());
     }
     paths.sort();
-    let mut found = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            found.extend(in_folder(&path)?);
-        } else if path.extension().is_some_and(|e| e == "toml") {
-            found.push(Place::File(path));
-        }
+        if path.is_dir() { below(&path, files)? } else { files.push(path) }
     }
-    Ok(found)
+    Ok(())
+}
+
+/// All scenarios below a folder, in order.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn in_folder(folder: &Path) -> Result<Vec<Place>, Refusal> {
+    let mut files = Vec::new();
+    below(folder, &mut files)?;
+    files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    Ok(files.into_iter().map(Place::File).collect())
 }

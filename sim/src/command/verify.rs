@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::corpus::{self, Pinned};
 use super::execute::quietly;
 use super::output::{document, print};
 use super::run::command_line;
 use super::source::{self, Place};
-use super::{INTERRUPTED, NONDETERMINISM, OK, Outcome, PANICKED, Refusal, VIOLATED, interrupt};
+use super::{INTERRUPTED, NONDETERMINISM, OK, Outcome, PANICKED, Refusal, VIOLATED, interrupt, parallel};
+use crate::capsule::Capsule;
 use crate::run::Course;
 use crate::scenario::{Choice, Numbers, Scenario, builtin, parse_seeds};
 use crate::world::Keep;
@@ -36,8 +38,13 @@ pub fn verify(what: Option<&str>, seeds: Option<&str>, jobs: Option<usize>, json
                 .ok_or_else(|| Refusal(format!("--seeds {text}: expected a number or a range such as 1..100")))?,
         ),
     };
+    let capsules = capsules(what)?;
     let mut scenarios = Vec::new();
-    for place in places(what)? {
+    let places = match places(what) {
+        Err(_) if !capsules.is_empty() => Vec::new(), // a name of capsules only
+        found => found?,
+    };
+    for place in places {
         let base = source::load(&place, Choice::default())?;
         let cases: Vec<String> = base.cases.iter().map(|(name, _)| name.clone()).collect();
         scenarios.push(base);
@@ -52,10 +59,47 @@ pub fn verify(what: Option<&str>, seeds: Option<&str>, jobs: Option<usize>, json
         .flat_map(|(index, s)| (range(s).0..=range(s).1).map(move |seed| (index, seed)))
         .collect();
     let results = run_all(&scenarios, &tasks, jobs);
-    report(&scenarios, &results, tasks.len(), range, json)
+    let pinned = parallel::map(&capsules, jobs, |(_, capsule)| corpus::judge(capsule), || ());
+    let pinned = Replayed { capsules: &capsules, results: &pinned };
+    report(&scenarios, &results, tasks.len(), range, &pinned, json)
 }
 
-fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
+/// Pinned capsules, and what became of those that were replayed before an interruption.
+struct Replayed<'r> {
+    capsules: &'r [(String, Capsule)],
+    results: &'r [Pinned],
+}
+
+/// The capsules that are meant: built-in ones by their group or name, files, or those of a folder.
+fn capsules(what: Option<&str>) -> Result<Vec<(String, Capsule)>, Refusal> {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    let built_in = builtin::CAPSULES.iter().map(|(name, text)| ((*name).to_string(), (*text).to_string()));
+    match what {
+        None => texts.extend(built_in),
+        Some(folder) if Path::new(folder).is_dir() => {
+            for path in source::capsules_in_folder(Path::new(folder))? {
+                let name = path.display().to_string();
+                let text = source::read_text(&path).map_err(|m| Refusal(format!("cannot read {name}: {m}")))?;
+                texts.push((name, text));
+            }
+        }
+        Some(file) if file.ends_with(".json") => {
+            let text = source::read_text(Path::new(file)).map_err(|m| Refusal(format!("cannot read {file}: {m}")))?;
+            texts.push((file.to_string(), text));
+        }
+        Some(name) => {
+            let prefix = format!("{}/", name.trim_end_matches('/'));
+            texts.extend(built_in.filter(|(full, _)| full == name || full.starts_with(&prefix)));
+        }
+    }
+    let read = |(name, text): (String, String)| {
+        let capsule = Capsule::from_json(&text).map_err(|e| Refusal(format!("{name}: {e}")))?;
+        Ok((name, capsule))
+    };
+    texts.into_iter().map(read).collect()
+}
+
+pub(super) fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
     match what {
         None => {
             let all = builtin::SCENARIOS.iter().filter(|(name, _)| !name.starts_with("bench/"));
@@ -63,8 +107,8 @@ fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
         }
         Some(folder) if Path::new(folder).is_dir() => {
             let found = source::in_folder(Path::new(folder))?;
-            if found.is_empty() {
-                Err(Refusal(format!("there are no scenarios (.toml) in {folder}")))
+            if found.is_empty() && source::capsules_in_folder(Path::new(folder))?.is_empty() {
+                Err(Refusal(format!("there are no scenarios (.toml) and no capsules (.json) in {folder}")))
             } else {
                 Ok(found)
             }
@@ -153,6 +197,7 @@ fn report(
     results: &[(usize, u64, Judged)],
     planned: usize,
     range: impl Fn(&Scenario) -> (u64, u64),
+    pinned: &Replayed<'_>,
     json: bool,
 ) -> Outcome {
     let mut code = OK;
@@ -164,13 +209,17 @@ fn report(
             (Judged::Kept, code) => code,
         };
     }
-    let interrupted = results.len() < planned;
+    if code == OK && pinned.results.iter().any(|r| *r != Pinned::Kept) {
+        code = VIOLATED;
+    }
+    let interrupted = results.len() < planned || pinned.results.len() < pinned.capsules.len();
     if interrupted && code == OK {
         code = INTERRUPTED;
     }
     let mut rows = Vec::new();
     let mut text = String::new();
-    let width = scenarios.iter().map(|s| s.label().len()).max().unwrap_or(0);
+    let labels = scenarios.iter().map(|s| s.label().len());
+    let width = labels.chain(pinned.capsules.iter().map(|(name, _)| name.len())).max().unwrap_or(0);
     for (index, scenario) in scenarios.iter().enumerate() {
         let own: Vec<_> = results.iter().filter(|(i, ..)| *i == index).collect();
         let wrong: Vec<_> = own.iter().filter(|(.., r)| !matches!(r, Judged::Kept)).collect();
@@ -201,8 +250,23 @@ fn report(
             "failures": failures,
         }));
     }
+    let mut capsule_rows = Vec::new();
+    for ((name, _), result) in pinned.capsules.iter().zip(pinned.results) {
+        let (word, what) = match result {
+            Pinned::Kept => ("ok  ", "as pinned"),
+            Pinned::Differs(what) => ("FAIL", what.as_str()),
+            Pinned::NoLongerApplies(what) => ("gone", what.as_str()),
+        };
+        text += &format!("{word}  {name:width$}  {what}\n");
+        let fate = match result {
+            Pinned::Kept => "as pinned",
+            Pinned::Differs(_) => "differs",
+            Pinned::NoLongerApplies(_) => "no longer applies",
+        };
+        capsule_rows.push(json!({ "capsule": name, "result": fate, "what": what }));
+    }
     if json {
-        document(&json!({ "ok": code == OK, "interrupted": interrupted, "scenarios": rows }));
+        document(&json!({ "ok": code == OK, "interrupted": interrupted, "scenarios": rows, "capsules": capsule_rows }));
     } else {
         if interrupted {
             text += &format!("interrupted after {} of {planned} runs\n", results.len());

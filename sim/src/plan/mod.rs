@@ -270,6 +270,10 @@ pub struct ChaosPlan {
     pub lose_request_ppm: u64,
     /// Connections lost after a request was handled, in a million requests.
     pub lose_response_ppm: u64,
+    /// Every message travels up to this much longer; zero for none.
+    pub jitter_max: Span,
+    /// Large deviations of single messages, at places drawn from the seed.
+    pub probes: u32,
     /// Node faults, by family.
     pub families: Vec<Family>,
 }

@@ -81,15 +81,17 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     let topics = topics(&document.topics, &cluster)?;
     let known: Vec<&str> = topics.iter().map(|t| t.name.as_str()).collect();
     let mut producers = Vec::new();
-    for fields in &document.producers {
+    for fields in enabled(&document.producers)? {
         producers.push(producer(fields, &topics, &cluster, read, &mut files)?);
     }
     let mut pipelines = Vec::new();
     for (index, fields) in document.pipelines.iter().enumerate() {
-        pipelines.push(pipeline(fields, index, &known, &cluster)?);
+        if fields.boolean("enabled")? != Some(false) {
+            pipelines.push(pipeline(fields, index, &known, &cluster)?);
+        }
     }
     let mut readers = Vec::new();
-    for fields in &document.readers {
+    for fields in enabled(&document.readers)? {
         readers.push(reader(fields, &known, &cluster)?);
     }
     let mut plan = Plan {
@@ -333,6 +335,17 @@ fn assignment(fields: &Fields, brokers: u32) -> Result<Option<Vec<Vec<NodeId>>>>
 }
 
 // ---- clients -------------------------------------------------------------------------------------------------------
+
+/// Clients with `enabled = false` are left out.
+fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
+    let mut found = Vec::with_capacity(list.len());
+    for fields in list {
+        if fields.boolean("enabled")? != Some(false) {
+            found.push(fields);
+        }
+    }
+    Ok(found)
+}
 
 fn client_name(fields: &Fields) -> Result<String> {
     let name = fields.needed_text("name")?;
@@ -614,6 +627,8 @@ fn chaos(fields: &Fields) -> Result<ChaosPlan> {
         late_max: span("late.max", Span::from_secs(100))?,
         lose_request_ppm: ppm("lose.request.ppm")?,
         lose_response_ppm: ppm("lose.response.ppm")?,
+        jitter_max: span("jitter.max", Span::ZERO)?,
+        probes: fields.integer("probes", 0, 1_000)?.unwrap_or(0),
         families: Vec::new(),
     };
     if plan.delay_min > plan.delay_max {
@@ -634,36 +649,58 @@ fn chaos(fields: &Fields) -> Result<ChaosPlan> {
         if plan.families.iter().any(|f| f.kind == kind) {
             return Err(family.complain("kind", "this family is given twice"));
         }
-        let (min, max) = count(&family)?;
-        let (shortest, longest) = lasts(&family)?;
+        let (min, max) = count(&family, "count")?.ok_or_else(|| family.complain("count", COUNT))?;
+        let (shortest, longest) = lasts(&family, "lasts")?.unwrap_or(LASTS);
         plan.families.push(Family { kind, min, max, shortest, longest });
     }
+    // `broker_crash.count = 1` in [chaos] changes or adds a family: how settings reach them.
+    for (name, kind) in FAMILIES {
+        let count = count(fields, &format!("{name}.count"))?;
+        let lasts = lasts(fields, &format!("{name}.lasts"))?;
+        if count.is_none() && lasts.is_none() {
+            continue;
+        }
+        if !plan.families.iter().any(|f| f.kind == kind) {
+            plan.families.push(Family { kind, min: 0, max: 0, shortest: LASTS.0, longest: LASTS.1 });
+        }
+        let family = plan.families.iter_mut().find(|f| f.kind == kind).expect("it was just added");
+        (family.min, family.max) = count.unwrap_or((family.min, family.max));
+        (family.shortest, family.longest) = lasts.unwrap_or((family.shortest, family.longest));
+    }
+    // A family that never strikes is none; so what is drawn does not depend on where a family is named.
+    plan.families.retain(|f| f.max > 0);
     Ok(plan)
 }
 
+/// How long a fault of a family lasts where the scenario does not say.
+const LASTS: (Span, Span) = (Span::from_secs(1), Span::from_secs(5));
+const COUNT: &str = "[[chaos.family]] needs 'count', a number or a range such as \"0..2\"";
+
 /// `2` or `"0..2"`.
-fn count(family: &Fields) -> Result<(u32, u32)> {
-    if let Ok(Some(count)) = family.integer("count", 0u32, 1_000) {
-        return Ok((count, count));
+fn count(fields: &Fields, path: &str) -> Result<Option<(u32, u32)>> {
+    if !fields.has(path) {
+        return Ok(None);
     }
-    let text = family.text("count").ok().flatten();
+    if let Ok(Some(count)) = fields.integer(path, 0u32, 1_000) {
+        return Ok(Some((count, count)));
+    }
+    let text = fields.text(path).ok().flatten();
     let range = text.as_deref().and_then(|text| {
         let (low, high) = text.split_once("..")?;
         Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
     });
-    range
-        .filter(|(low, high)| low <= high)
-        .ok_or_else(|| family.complain("count", "[[chaos.family]] needs 'count', a number or a range such as \"0..2\""))
+    range.filter(|(low, high)| low <= high).map(Some).ok_or_else(|| fields.complain(path, COUNT))
 }
 
 /// `"3s"` or `"1s..10s"`.
-fn lasts(family: &Fields) -> Result<(Span, Span)> {
-    let Some(text) = family.text("lasts")? else { return Ok((Span::from_secs(1), Span::from_secs(5))) };
+fn lasts(fields: &Fields, path: &str) -> Result<Option<(Span, Span)>> {
+    let Some(text) = fields.text(path)? else { return Ok(None) };
     let (low, high) = text.split_once("..").unwrap_or((&text, &text));
     let range = super::duration::parse(low).zip(super::duration::parse(high));
-    range.filter(|(low, high)| low <= high).ok_or_else(|| {
-        family.complain("lasts", format!("'{text}': expected a duration or a range such as \"1s..10s\""))
-    })
+    range
+        .filter(|(low, high)| low <= high)
+        .map(Some)
+        .ok_or_else(|| fields.complain(path, format!("'{text}': expected a duration or a range such as \"1s..10s\"")))
 }
 
 fn promises(fields: &Fields, known: &[&str]) -> Result<Vec<(String, Promise)>> {

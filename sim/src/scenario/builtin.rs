@@ -28,6 +28,16 @@ scenarios! {
     "bench/million",
 }
 
+macro_rules! capsules {
+    ($($name:literal),* $(,)?) => {
+        /// Name and text of every pinned capsule.
+        pub const CAPSULES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../../scenarios/", $name, ".json")))),*];
+    };
+}
+
+capsules! {}
+
 /// Files that scenarios read, by their path from the folder `scenarios`.
 pub const FILES: &[(&str, &str)] = &[("data/orders.jsonl", include_str!("../../../scenarios/data/orders.jsonl"))];
 
@@ -80,8 +90,8 @@ pub fn read_file(scenario: &str, path: &str) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_scenario_of_the_folder_is_built_in() {
+    /// Names of all files of the folder `scenarios` with that extension.
+    fn files(extension: &str) -> Vec<String> {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
         let mut found = Vec::new();
         for folder in std::fs::read_dir(&root).unwrap() {
@@ -91,16 +101,28 @@ mod tests {
             }
             for file in std::fs::read_dir(&folder).unwrap() {
                 let file = file.unwrap().path();
-                if file.extension().is_some_and(|e| e == "toml") {
+                if file.extension().is_some_and(|e| e == extension) {
                     let part = |p: &std::path::Path| p.file_stem().unwrap().to_str().unwrap().to_string();
                     found.push(format!("{}/{}", part(&folder), part(&file)));
                 }
             }
         }
-        let mut built_in: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
         found.sort();
+        found
+    }
+
+    #[test]
+    fn every_scenario_of_the_folder_is_built_in() {
+        let mut built_in: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
         built_in.sort_unstable();
-        assert_eq!(found, built_in);
+        assert_eq!(files("toml"), built_in);
+    }
+
+    #[test]
+    fn every_capsule_of_the_folder_is_built_in() {
+        let mut built_in: Vec<&str> = CAPSULES.iter().map(|(name, _)| *name).collect();
+        built_in.sort_unstable();
+        assert_eq!(files("json"), built_in);
     }
 
     #[test]

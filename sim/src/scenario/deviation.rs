@@ -570,7 +570,9 @@ fn message_words(name: &MessageName, names: &Names) -> String {
         Subject::Position(tp, position) => words += &format!(" {} at {position}", names.partition_name(tp)),
         Subject::Partition(tp) => words += &format!(" {}", names.partition_name(tp)),
         Subject::Transaction(id, epoch) => {
-            words += &format!(" of producer id {id}");
+            if id >= 0 {
+                words += &format!(" of producer id {id}");
+            }
             notes.push(format!("epoch {epoch}"));
         }
         Subject::Generation(generation) => words += &format!(" in generation {generation}"),

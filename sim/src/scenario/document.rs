@@ -2,6 +2,7 @@
 
 use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, ProducerConfig};
 
+use super::assemble::FAMILIES;
 use super::fields::Fields;
 use super::keys;
 use super::nearest::hint;
@@ -17,6 +18,7 @@ pub struct Document {
     pub end: Fields,
     pub promise: Fields,
     pub expect: Fields,
+    pub explore: Fields,
     pub topics: Vec<Fields>,
     pub producers: Vec<Fields>,
     pub pipelines: Vec<Fields>,
@@ -29,8 +31,8 @@ impl Document {
     /// Splits a text up and complains about every key that nothing knows.
     pub fn parse(text: &str) -> Result<Document, Complaint> {
         let mut top = Fields::from_toml(text)?;
-        let [cluster, network, chaos, end, promise, expect] =
-            ["cluster", "network", "chaos", "end", "promise", "expect"].map(|name| top.split_off(name));
+        let [cluster, network, chaos, end, promise, expect, explore] =
+            ["cluster", "network", "chaos", "end", "promise", "expect", "explore"].map(|name| top.split_off(name));
         for name in keys::SECTIONS {
             if top.has(name) {
                 return Err(top.complain(name, format!("there is one {name}, so it is written [{name}]")));
@@ -43,6 +45,7 @@ impl Document {
             end,
             promise,
             expect,
+            explore,
             topics: top.take_tables("topic")?,
             producers: top.take_tables("producer")?,
             pipelines: top.take_tables("pipeline")?,
@@ -55,6 +58,15 @@ impl Document {
         Ok(document)
     }
 
+    /// Sections to which a setting may have added a key.
+    pub fn check_sections(&self) -> Result<(), Complaint> {
+        let families = family_keys();
+        let families: Vec<&str> = families.iter().map(String::as_str).collect();
+        self.network.only(&[keys::NETWORK])?;
+        self.chaos.only(&[keys::CHAOS, &families])?;
+        self.end.only(&[keys::END])
+    }
+
     fn check(&mut self) -> Result<(), Complaint> {
         for (path, item) in self.top.iter() {
             if !keys::TOP.contains(&path) {
@@ -65,9 +77,7 @@ impl Document {
             }
         }
         self.cluster.only(&[keys::CLUSTER, BrokerConfig::KEYS])?;
-        self.network.only(&[keys::NETWORK])?;
-        self.chaos.only(&[keys::CHAOS])?;
-        self.end.only(&[keys::END])?;
+        self.check_sections()?;
         for topic in &self.topics {
             topic.only(&[keys::TOPIC])?;
         }
@@ -87,6 +97,12 @@ impl Document {
         }
         Ok(())
     }
+}
+
+/// Keys of `[chaos]` that change one family: `broker_crash.count`, `broker_crash.lasts`.
+pub fn family_keys() -> Vec<String> {
+    let both = |name: &str| [format!("{name}.count"), format!("{name}.lasts")];
+    FAMILIES.iter().flat_map(|(name, _)| both(name)).collect()
 }
 
 /// Every key of a pipeline.

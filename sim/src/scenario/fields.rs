@@ -402,6 +402,9 @@ impl Fields {
             Value::Text(text) | Value::Raw(text) => Ok(Cow::Borrowed(text)),
             Value::Integer(number) => Ok(Cow::Owned(number.to_string())),
             Value::Bool(value) => Ok(Cow::Borrowed(if *value { "true" } else { "false" })),
+            Value::List(_) if path.rsplit('.').next() == Some("variant") => {
+                Ok(Cow::Owned(self.texts(path)?.unwrap_or_default().join(",")))
+            }
             _ => Err(self.wrong(path, item, "a number, a text, or true or false")),
         }
     }

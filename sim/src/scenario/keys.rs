@@ -1,9 +1,9 @@
 //! The keys that each part of a scenario knows, besides Kafka's own.
 
 /// Top level.
-pub const TOP: &[&str] = &["title", "about", "seed", "seeds"];
+pub const TOP: &[&str] = &["title", "about", "seed", "seeds", "sometimes"];
 /// Sections: `[name]`.
-pub const SECTIONS: &[&str] = &["cluster", "network", "chaos", "end", "promise", "expect"];
+pub const SECTIONS: &[&str] = &["cluster", "network", "chaos", "end", "promise", "expect", "explore"];
 /// Lists of tables: `[[name]]`.
 pub const LISTS: &[&str] = &["topic", "producer", "pipeline", "reader", "fault", "case"];
 
@@ -34,6 +34,7 @@ pub const TOPIC: &[&str] = &[
 /// `[[producer]]`; with Kafka's producer configuration.
 pub const PRODUCER: &[&str] = &[
     "name",
+    "enabled",
     "topic",
     "partition",
     "records",
@@ -53,6 +54,7 @@ pub const PRODUCER: &[&str] = &[
 /// `[[pipeline]]`; with Kafka's configuration under `consumer.` and `producer.`.
 pub const PIPELINE: &[&str] = &[
     "name",
+    "enabled",
     "members",
     "input",
     "output",
@@ -67,7 +69,7 @@ pub const PIPELINE: &[&str] = &[
     "restart.after",
 ];
 /// `[[reader]]`; with Kafka's consumer configuration.
-pub const READER: &[&str] = &["name", "members", "topics", "start"];
+pub const READER: &[&str] = &["name", "enabled", "members", "topics", "start"];
 /// `[[fault]]` and the faults of a capsule.
 pub const FAULT: &[&str] = &[
     "at",
@@ -98,8 +100,18 @@ pub const FAULT: &[&str] = &[
     "error",
 ];
 /// `[chaos]`.
-pub const CHAOS: &[&str] =
-    &["delay.ppm", "delay.min", "delay.max", "late.ppm", "late.max", "lose.request.ppm", "lose.response.ppm", "family"];
+pub const CHAOS: &[&str] = &[
+    "delay.ppm",
+    "delay.min",
+    "delay.max",
+    "late.ppm",
+    "late.max",
+    "lose.request.ppm",
+    "lose.response.ppm",
+    "jitter.max",
+    "probes",
+    "family",
+];
 /// `[[chaos.family]]`.
 pub const FAMILY: &[&str] = &["kind", "count", "lasts"];
 /// `[end]`.

@@ -1,11 +1,12 @@
 //! Scenarios as TOML: what is run, what goes wrong, what is promised and what is expected (`docs/scenarios.md`).
 
-mod assemble;
+pub(crate) mod assemble;
 pub mod builtin;
 pub mod deviation;
 mod document;
 pub mod duration;
 pub mod expect;
+pub mod explore;
 pub mod fields;
 mod keys;
 pub mod lines;
@@ -27,8 +28,10 @@ pub use expect::{Bound, Expectation, Numbers};
 pub use names::Names;
 pub use problem::{Place, Problem};
 
+use crate::coverage::Goal;
 use crate::plan::Plan;
 use document::Document;
+use explore::Explore;
 use fields::Fields;
 use overrides::Setting;
 use problem::Complaint;
@@ -66,6 +69,12 @@ pub struct Scenario {
     pub cases: Vec<(String, String)>,
     /// As much of users' files as is used, by path.
     pub files: BTreeMap<String, String>,
+    /// What a swarm may change.
+    pub explore: Explore,
+    /// What a campaign must reach.
+    pub sometimes: Vec<Goal>,
+    /// What the plan was made from: the text with the settings of case and choice.
+    template: Arc<Document>,
 }
 
 impl Scenario {
@@ -85,6 +94,31 @@ impl Scenario {
         let complain = |message| Problem { file: name.to_string(), place: Place::Whole, message };
         let (full, text) = builtin::find(name).map_err(complain)?;
         Scenario::load(full, text, choice, &mut |path| builtin::read_file(full, path))
+    }
+
+    /// The plan with further settings, as they would follow in the choice.
+    ///
+    /// # Errors
+    /// A setting does not fit, or what results is refused.
+    pub fn plan_with(&self, sets: &[String]) -> Result<Arc<Plan>, Problem> {
+        let assembled = (|| {
+            let mut document = Document::clone(&self.template);
+            for set in sets {
+                overrides::apply(&mut document, &Setting::parse(set)?)?;
+            }
+            document.check_sections()?;
+            let read = &mut |path: &str| self.files.get(path).cloned().ok_or_else(|| "it was not read".to_string());
+            assemble::assemble(&self.name, &document, self.choice.case.as_deref(), read)
+        })();
+        assembled.map(|a| Arc::new(a.plan)).map_err(|complaint: Complaint| complaint.in_file(&self.name))
+    }
+
+    /// The same scenario with further settings and the plan that they make.
+    pub fn with(&self, sets: &[String], plan: Arc<Plan>) -> Scenario {
+        let mut scenario = self.clone();
+        scenario.choice.sets.extend_from_slice(sets);
+        scenario.plan = plan;
+        scenario
     }
 
     /// Names of nodes and topics.
@@ -121,7 +155,19 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
     for set in &choice.sets {
         overrides::apply(&mut document, &Setting::parse(set)?)?;
     }
+    document.check_sections()?;
     let assembled = assemble::assemble(name, &document, choice.case.as_deref(), read)?;
+    let explore = Explore::read(&document.explore)?;
+    // The text is checked, not what settings make of it: those that shrink a run leave its ranges behind.
+    let as_written = choice.sets.is_empty();
+    explore.check(&document, as_written, |changed| {
+        let read = &mut |path: &str| assembled.files.get(path).cloned().ok_or_else(|| "it was not read".to_string());
+        assemble::assemble(name, changed, choice.case.as_deref(), read).map(drop)
+    })?;
+    let mut sometimes = Vec::new();
+    for text in document.top.texts("sometimes")?.unwrap_or_default() {
+        sometimes.push(Goal::parse(&text).map_err(|m| document.top.complain("sometimes", format!("'{text}': {m}")))?);
+    }
     let topics: Vec<String> = assembled.plan.topics.iter().map(|t| t.name.clone()).collect();
     let mut expect = Expectation::read(&document.expect, &topics)?;
     let seed = document.top.integer("seed", 0i64, i64::MAX)?.unwrap_or(1) as u64;
@@ -145,6 +191,9 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
         expect,
         cases,
         files: assembled.files,
+        explore,
+        sometimes,
+        template: Arc::new(document),
     })
 }
 

@@ -38,6 +38,17 @@ impl Names {
         Names { nodes: crate::world::names(plan), topics }
     }
 
+    /// Number of each node among `other`.
+    pub fn actors_among(&self, other: &Names) -> Vec<Option<Actor>> {
+        let find = |name: &String| other.nodes.iter().position(|n| n == name).map(|n| n as Actor);
+        self.nodes.iter().map(find).collect()
+    }
+
+    /// Whether there is such a partition.
+    pub fn has_partition(&self, tp: TopicPartition) -> bool {
+        self.topics.get(tp.topic.0 as usize).is_some_and(|(_, count)| tp.partition < *count)
+    }
+
     /// Number of a node.
     ///
     /// # Errors

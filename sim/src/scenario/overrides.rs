@@ -3,7 +3,7 @@
 //! A bare key goes to every client that knows it, or to the brokers. A key that both know needs `client.` or `broker.`
 //! before it. `NAME.KEY` goes to one client, topic or section.
 
-use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, ProducerConfig};
+use fencepost_protocol::config::{BrokerConfig, BrokerVariant, ConsumerConfig, ProducerConfig, ProducerVariant};
 
 use super::document::{Document, pipeline_keys};
 use super::fields::{Fields, Item, Value};
@@ -111,6 +111,9 @@ fn known_to_brokers(key: &str) -> bool {
 /// Nothing knows the key; or both clients and brokers do and it does not say which is meant.
 pub fn apply(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
     let key = setting.key.as_str();
+    if key == "variant" {
+        return to_variants(document, setting);
+    }
     match (known_to_clients(key), known_to_brokers(key)) {
         (true, true) => setting.complain(format!(
             "both clients and brokers know '{key}': write client.{key} for the clients or broker.{key} for the brokers"
@@ -119,6 +122,32 @@ pub fn apply(document: &mut Document, setting: &Setting) -> Result<(), Complaint
         (false, true) => to_brokers(document, key, setting),
         (false, false) => to_named(document, setting),
     }
+}
+
+/// `variant=NAMES`: each name says for itself whether it is a bug of brokers or of producers. No names: no bugs.
+fn to_variants(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
+    let (mut brokers, mut producers) = (Vec::new(), Vec::new());
+    for name in setting.value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if BrokerVariant::from_name(name).is_some() {
+            brokers.push(name);
+        } else if ProducerVariant::from_name(name).is_some() {
+            producers.push(name);
+        } else {
+            let all = BrokerVariant::ALL.iter().map(|v| v.name()).chain(ProducerVariant::ALL.iter().map(|v| v.name()));
+            return setting.complain(format!("there is no variant '{name}'{}", hint(name, all)));
+        }
+    }
+    let none = brokers.is_empty() && producers.is_empty();
+    if none || !brokers.is_empty() {
+        to_brokers(document, "variant", &Setting { value: brokers.join(","), ..setting.clone() })?;
+    }
+    if none && clients(document).iter().all(|(kind, _)| kind.paths("variant").is_empty()) {
+        return Ok(()); // nobody has any
+    }
+    if none || !producers.is_empty() {
+        to_clients(document, "variant", &Setting { value: producers.join(","), ..setting.clone() })?;
+    }
+    Ok(())
 }
 
 fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
@@ -242,6 +271,18 @@ mod tests {
         assert!(set("broker.request.timeout.ms=5").unwrap().cluster.has("request.timeout.ms"));
         let document = set("client.request.timeout.ms=5").unwrap();
         assert!(!document.cluster.has("request.timeout.ms") && document.producers[0].has("request.timeout.ms"));
+    }
+
+    #[test]
+    fn variants_go_to_the_side_that_has_them() {
+        let document = set("variant=no-epoch-check").unwrap();
+        assert!(document.cluster.has("variant") && !document.producers[0].has("variant"));
+        let document = set("variant=aborted-seq-reuse,ack-then-truncate").unwrap();
+        assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
+        assert!(document.pipelines[0].has("producer.variant"));
+        let document = set("variant=").unwrap();
+        assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
+        assert!(set("variant=no-epoch-chek").unwrap_err().contains("'no-epoch-check'"));
     }
 
     #[test]

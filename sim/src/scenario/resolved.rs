@@ -191,6 +191,8 @@ fn ending(plan: &Plan, out: &mut Printer) {
     out.span("late.max", chaos.late_max);
     out.number("lose.request.ppm", chaos.lose_request_ppm);
     out.number("lose.response.ppm", chaos.lose_response_ppm);
+    out.span("jitter.max", chaos.jitter_max);
+    out.number("probes", chaos.probes);
     for family in &chaos.families {
         out.head("[[chaos.family]]");
         out.text("kind", word(&FAMILIES, &family.kind));

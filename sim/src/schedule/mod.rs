@@ -4,6 +4,7 @@
 //! it. An explorer draws them, a recording writes them down, a replay applies a written list and draws nothing.
 
 mod name;
+mod translate;
 
 use fencepost_protocol::broker::Job;
 use fencepost_protocol::error::ErrorCode;
@@ -12,6 +13,7 @@ use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 pub use name::{Attempts, MessageName, Subject};
+pub use translate::Cast;
 
 /// Number of a node: dense, in the order of the nodes' names.
 pub type Actor = u16;
@@ -211,4 +213,22 @@ pub enum Action {
 pub struct Schedule {
     /// In the order in which they took effect.
     pub deviations: Vec<Deviation>,
+}
+
+impl Action {
+    /// How long it lasts, where it lasts.
+    pub fn span_mut(&mut self) -> Option<&mut Span> {
+        match self {
+            Action::Crash { down, .. } | Action::PowerLoss { down, .. } => down.as_mut(),
+            Action::Restart { down, .. } | Action::RollingRestart { down } => Some(down),
+            Action::Pause { span, .. }
+            | Action::Block { span, .. }
+            | Action::Slow { span, .. }
+            | Action::LoseAnswers { span, .. }
+            | Action::HoldMetadata { span, .. }
+            | Action::SlowNode { span, .. } => Some(span),
+            Action::PostponeJob { by, .. } => Some(by),
+            _ => None,
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::{NodeId, TopicPartition};
-use fencepost_protocol::io::Channel;
+use fencepost_protocol::io::{Channel, Purpose};
 use fencepost_protocol::message::{ApiKey, Request};
 
 use super::Actor;
@@ -20,7 +20,7 @@ pub enum Subject {
     Position(TopicPartition, i64),
     /// A partition.
     Partition(TopicPartition),
-    /// A transaction: its ordinal among those of the sender, or the producer id for brokers.
+    /// A transaction: producer id and epoch. Of a client the epoch alone, and -1 in place of the id.
     Transaction(i64, i16),
     /// A generation of the group.
     Generation(i32),
@@ -120,6 +120,9 @@ impl Attempts {
     pub fn name(&mut self, from: Actor, incarnation: u32, channel: Channel, request: &Request) -> MessageName {
         let kind = request.api_key();
         let mut subject = Subject::of(request);
+        if matches!(channel.purpose, Purpose::Client | Purpose::PipelineProducer | Purpose::GroupCoordinator) {
+            subject = subject.of_client();
+        }
         if kind == ApiKey::Fetch {
             // A fetch without news is named by its ordinal since its position last changed.
             match subject {

@@ -154,6 +154,9 @@ impl World<'_> {
             return false;
         }
         self.faults.executed += 1;
+        if let Some(coverage) = &mut self.coverage {
+            coverage.fault(action);
+        }
         if self.tracer.is_some() {
             let text = format!("{action:?}");
             self.trace(self.controller, self.controller, TracedEvent::Fault(text));

@@ -8,6 +8,7 @@ use fencepost_protocol::message::{ApiKey, Request, Response};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::parcel::Parcel;
+use crate::coverage::Seen;
 use crate::schedule::{Actor, MessageName};
 
 /// What is to happen to a request and its answer, beyond the nominal.
@@ -61,6 +62,8 @@ pub(crate) struct InHand {
     pub correlation: CorrelationId,
     pub kind: ApiKey,
     pub tag: Option<Box<Tag>>,
+    /// For coverage.
+    pub seen: Seen,
 }
 
 /// One connection.

@@ -20,6 +20,7 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::Sink;
 
 use crate::client::Client;
+use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::explorer::Explorer;
 use crate::history::History;
@@ -52,10 +53,14 @@ pub struct Outcome {
     pub faults: u32,
     /// The deviations that took effect, if they were recorded.
     pub recorded: Vec<Deviation>,
+    /// When each of them did.
+    pub recorded_at: Vec<Instant>,
     /// Deviations of a written schedule that did not occur.
     pub unused: Vec<Deviation>,
     /// What each node counted.
     pub counts: Vec<NodeCounts>,
+    /// What was reached of the protocol, if that was kept.
+    pub coverage: Option<Box<Coverage>>,
 }
 
 /// What a run keeps besides its digest.
@@ -65,6 +70,8 @@ pub struct Keep {
     pub schedule: bool,
     /// Hand every delivery to the tracer.
     pub trace: bool,
+    /// Keep which states, inputs and outcomes of the protocol were reached.
+    pub coverage: bool,
 }
 
 /// One line of a trace: something that was delivered.
@@ -183,7 +190,7 @@ pub struct World<'a> {
     answers: Parcels<Answer>,
     explorer: Explorer,
     attempts: Option<Attempts>,
-    recorded: Option<Vec<Deviation>>,
+    recorded: Option<Vec<(Instant, Deviation)>>,
     triggers: Triggers,
     faults: FaultState,
     out: Outputs,
@@ -197,6 +204,7 @@ pub struct World<'a> {
     latencies: Vec<Span>,
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
+    coverage: Option<Box<Coverage>>,
 }
 
 impl<'a> World<'a> {
@@ -210,7 +218,7 @@ impl<'a> World<'a> {
         sink: &'a mut dyn Sink,
         tracer: Option<Tracer<'a>>,
     ) -> World<'a> {
-        let naming = keep.schedule || matches!(explorer, Explorer::Replay(_));
+        let naming = keep.schedule || explorer.needs_names();
         let (nodes, controller) = node::populate(&plan, root_seed);
         let latencies = wire::latencies(&plan.network, &nodes);
         let brokers: Vec<Actor> =
@@ -241,6 +249,7 @@ impl<'a> World<'a> {
             observer: Observer::default(),
             latencies,
             moves_told: 0,
+            coverage: keep.coverage.then(Box::default),
             plan,
         };
         world.trace_first_leaders();
@@ -275,15 +284,18 @@ impl<'a> World<'a> {
             unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
         }
         let counts = self.counts();
+        let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
         Outcome {
             ending,
             deliveries: self.deliveries,
             finished_at: self.now,
             digest: self.digest,
             faults: self.faults.executed,
-            recorded: self.recorded.take().unwrap_or_default(),
+            recorded,
+            recorded_at,
             unused,
             counts,
+            coverage: self.coverage.take(),
         }
     }
 
@@ -409,7 +421,7 @@ impl<'a> World<'a> {
     /// Writes down a deviation that took effect.
     fn record(&mut self, deviation: impl FnOnce() -> Deviation) {
         if let Some(recorded) = &mut self.recorded {
-            recorded.push(deviation());
+            recorded.push((self.now, deviation()));
         }
     }
 

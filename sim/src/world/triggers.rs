@@ -89,7 +89,11 @@ impl World<'_> {
                 Deviation::Fault(Fault { when, action: w.action.clone() })
             });
             if w.pause == Span::ZERO {
+                // What the acting machine has pushed and not yet sent is not the fault's to send.
+                let pending = std::mem::take(&mut self.out);
                 self.act(&w.action);
+                debug_assert!(self.out.is_empty(), "a fault sends what it makes a machine say");
+                self.out = pending;
             } else {
                 self.after(w.pause, self.controller, Step::Act(w.action));
             }

@@ -10,7 +10,8 @@ use super::line::{Answer, Arrived, Fate, InHand, Line, Tag};
 use super::node::{Body, Node, Process};
 use super::parcel::Parcel;
 use super::{TracedEvent, World};
-use crate::explorer::Explorer;
+use crate::coverage::Seen;
+use crate::explorer::{Explorer, Replay};
 use crate::plan::NetworkPlan;
 use crate::queue::{Class, Rank};
 use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
@@ -253,24 +254,22 @@ impl World<'_> {
         }
         match &mut self.explorer {
             Explorer::Nominal => {}
-            Explorer::Draw(draw) => {
-                if let Some(effect) = draw.draw(self.now, from, to, true) {
+            Explorer::Splice(replay, until, _) if self.now < *until => {
+                take(replay, self.now, name, &mut fate, &mut self.recorded);
+            }
+            Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => {
+                if let Some(effect) = draw.draw(self.now, from, to, request.api_key(), true) {
                     fate.apply(effect);
+                    if let Some(coverage) = &mut self.coverage {
+                        coverage.effect(&effect);
+                    }
                     self.faults.executed += u32::from(!matches!(effect, Effect::DelayRequest(_)));
                     if let (Some(recorded), Some(name)) = (&mut self.recorded, name) {
-                        recorded.push(Deviation::Message(name, effect));
+                        recorded.push((self.now, Deviation::Message(name, effect)));
                     }
                 }
             }
-            Explorer::Replay(replay) => {
-                let name = name.expect("a replay names its messages");
-                for effect in replay.take(&name) {
-                    fate.apply(effect);
-                    if let Some(recorded) = &mut self.recorded {
-                        recorded.push(Deviation::Message(name, effect));
-                    }
-                }
-            }
+            Explorer::Replay(replay) => take(replay, self.now, name, &mut fate, &mut self.recorded),
         }
         (name, fate)
     }
@@ -325,7 +324,7 @@ impl World<'_> {
         let (client, server) = (line.client, line.server);
         let kind = request.api_key();
         let injected = tag.as_ref().and_then(|t| t.fate.error_before);
-        line.in_hand = Some(InHand { correlation, kind, tag });
+        line.in_hand = Some(InHand { correlation, kind, tag, seen: Seen::default() });
         let (about, number) = Subject::of(&request).words();
         self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
         if self.tracer.is_some() {
@@ -338,7 +337,15 @@ impl World<'_> {
         let watched = self.triggers.any().then(|| request.clone());
         let now = self.now_at(server);
         match &mut self.nodes[server as usize].body {
-            Body::Broker(slot) => slot.machine().request(now, conn, request, &mut self.out),
+            Body::Broker(slot) => {
+                let machine = slot.machine();
+                if let Some(coverage) = &self.coverage
+                    && let Some(in_hand) = &mut self.lines[conn.0 as usize].in_hand
+                {
+                    in_hand.seen = coverage.request(machine, &request);
+                }
+                machine.request(now, conn, request, &mut self.out);
+            }
             Body::Controller(controller) => controller.request(now, conn, request, &mut self.out),
             Body::Client(_) => panic!("nobody connects to a client"),
         }
@@ -378,6 +385,9 @@ impl World<'_> {
         }
         let mut fate = in_hand.tag.as_ref().map_or(Fate::default(), |t| t.fate);
         let Some(mut response) = response else { return };
+        if let Some(coverage) = &mut self.coverage {
+            coverage.answer(in_hand.seen, &response);
+        }
         let lose_all = !self.faults.lost_answers.is_empty()
             && self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind);
         if fate.lose_response || lose_all {
@@ -392,12 +402,20 @@ impl World<'_> {
         if let Some(error) = fate.error_after {
             inject::overwrite(&mut response, error);
         }
-        if let Explorer::Draw(draw) = &mut self.explorer
-            && let Some(effect) = draw.draw(self.now, server, client, false)
+        let draw = match &mut self.explorer {
+            Explorer::Draw(draw) => Some(draw),
+            Explorer::Splice(_, from, draw) if self.now >= *from => Some(draw),
+            _ => None,
+        };
+        if let Some(draw) = draw
+            && let Some(effect) = draw.draw(self.now, server, client, in_hand.kind, false)
         {
             fate.apply(effect);
+            if let Some(coverage) = &mut self.coverage {
+                coverage.effect(&effect);
+            }
             if let (Some(recorded), Some(name)) = (&mut self.recorded, in_hand.tag.as_ref().and_then(|t| t.name)) {
-                recorded.push(Deviation::Message(name, effect));
+                recorded.push((self.now, Deviation::Message(name, effect)));
             }
         }
         let latency = self.latency(server, client);
@@ -465,7 +483,13 @@ impl World<'_> {
         let now = self.now_at(client);
         match &mut self.nodes[client as usize].body {
             Body::Broker(slot) => slot.machine().net(now, input, &mut self.out),
-            Body::Client(c) => c.net(now, input, &mut self.out, &mut self.history),
+            Body::Client(c) => {
+                let told = self.coverage.as_ref().and_then(|coverage| coverage.told(c.producer_state()?, &input));
+                c.net(now, input, &mut self.out, &mut self.history);
+                if let (Some(told), Some(coverage), Some(after)) = (told, &mut self.coverage, c.producer_state()) {
+                    coverage.became(told, after);
+                }
+            }
             Body::Controller(_) => panic!("the controller opens no connections"),
         }
         self.flush(client);
@@ -582,6 +606,23 @@ impl Fate {
             Effect::LoseResponse => self.lose_response = true,
             Effect::ErrorBefore(error) => self.error_before = Some(error),
             Effect::ErrorAfter(error) => self.error_after = Some(error),
+        }
+    }
+}
+
+/// Applies what a written list says about a message.
+fn take(
+    replay: &mut Replay,
+    now: Instant,
+    name: Option<MessageName>,
+    fate: &mut Fate,
+    recorded: &mut Option<Vec<(Instant, Deviation)>>,
+) {
+    let name = name.expect("a replay names its messages");
+    for effect in replay.take(&name) {
+        fate.apply(effect);
+        if let Some(recorded) = recorded {
+            recorded.push((now, Deviation::Message(name, effect)));
         }
     }
 }

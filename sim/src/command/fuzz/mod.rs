@@ -1,0 +1,212 @@
+//! `fuzz` and `merge`: campaigns.
+
+mod annotate;
+mod bar;
+mod board;
+mod difference;
+mod findings;
+mod junit;
+mod markdown;
+mod merge;
+mod report;
+mod results;
+mod shard;
+mod shrinking;
+mod worker;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::output::{WholeFile, document, print};
+use super::{Outcome, Refusal, interrupt, source, verify};
+use crate::fuzz::Profile;
+use crate::scenario::duration;
+use crate::scenario::{Choice, Scenario, parse_seeds};
+use bar::Bar;
+use board::{Board, Range};
+use findings::Findings;
+pub use merge::merge;
+use report::Report;
+use results::{Campaign, Results};
+use shard::Shard;
+
+/// `fencepost fuzz`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A scenario, or a folder of them; without it all of chaos/
+    what: Option<String>,
+    /// One of the scenario's cases
+    #[arg(long)]
+    case: Option<String>,
+    /// Change a setting, as in 'run'
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Seeds, both ends included; without it 1..1024, or with --time as many as there is time for
+    #[arg(long, value_name = "A..B")]
+    seeds: Option<String>,
+    /// Stop after so long, such as 10m
+    #[arg(long, value_name = "DURATION")]
+    time: Option<String>,
+    /// Runs at a time; without it one for each processor
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// This machine's part of the seeds, such as 3/8; without it as the environment of parallel jobs says
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+    /// How hard to try: swarm, lite, calm or hostile
+    #[arg(long, default_value = "swarm")]
+    profile: String,
+    /// Go on after the first failure
+    #[arg(long)]
+    keep_going: bool,
+    /// Where findings and results are written
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    out: PathBuf,
+    /// Add the shrunk capsule of each failure to a corpus
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    #[command(flatten)]
+    reports: ReportFiles,
+}
+
+/// `fencepost merge`.
+#[derive(Debug, Args)]
+pub struct MergeOptions {
+    /// Folders that shards wrote to, or the results files in them
+    #[arg(required = true)]
+    from: Vec<PathBuf>,
+    /// Where the joint results and the capsules go
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    out: PathBuf,
+    #[command(flatten)]
+    reports: ReportFiles,
+}
+
+/// Reports for machines and for people.
+#[derive(Debug, Args)]
+struct ReportFiles {
+    /// Write a JUnit XML report
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a Markdown summary
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+/// `fencepost fuzz`.
+pub fn fuzz(options: &Options, json: bool) -> Outcome {
+    let setup = Setup::read(options)?;
+    std::fs::create_dir_all(&options.out)
+        .map_err(|e| Refusal(format!("cannot write {}: {e}", options.out.display())))?;
+    interrupt::note();
+    let findings = Findings::open(&options.out)?;
+    let bar = Bar::new(setup.expected());
+    let empty = Results::new(&setup.campaign, setup.shard, &setup.scenarios);
+    let board = Board::new(empty, setup.shard, setup.range, setup.jobs);
+    let done = worker::run_all(&setup, board, &findings, &bar);
+    bar.finish();
+    let mut results = done?;
+    results.complete_capsules(&setup, &findings)?;
+    shrinking::shrink_all(&setup, &findings, &mut results);
+    if let Some(corpus) = &options.corpus {
+        shrinking::add_to_corpus(corpus, &findings, &results)?;
+    }
+    findings.write_results(&setup.shard, &results)?;
+    let report = Report::new(&results, &options.out);
+    finish(&report, &options.reports, json, Some(&bar))
+}
+
+/// Writes and prints a report.
+fn finish(report: &Report, files: &ReportFiles, json: bool, bar: Option<&Bar>) -> Outcome {
+    if let Some(path) = &files.junit {
+        write(path, &junit::render(report)?)?;
+    }
+    let summary = markdown::render(report);
+    if let Some(path) = &files.markdown {
+        write(path, &summary)?;
+    }
+    annotate::annotate(report, &summary, json);
+    if let Some(bar) = bar {
+        eprintln!("{}", bar.speed());
+    }
+    if json {
+        let mut value = report.json();
+        if let Some(bar) = bar {
+            value["speed"] = bar.json();
+        }
+        document(&value);
+    } else {
+        print(&report.text());
+    }
+    Ok(report.exit_code())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Refusal> {
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| Refusal(format!("cannot write {}: {e}", folder.display())))?;
+    }
+    WholeFile::create(path)?.finish_with(text)
+}
+
+/// A campaign, ready to begin.
+pub(super) struct Setup {
+    scenarios: Vec<Scenario>,
+    campaign: Campaign,
+    profile: Profile,
+    shard: Shard,
+    range: Range,
+    jobs: usize,
+}
+
+impl Setup {
+    fn read(options: &Options) -> Result<Setup, Refusal> {
+        let profile = Profile::from_name(&options.profile).ok_or_else(|| {
+            let known = Profile::ALL.map(|(name, _)| name);
+            let near = crate::scenario::nearest::hint(&options.profile, known);
+            Refusal(format!("--profile {}: expected one of {}{near}", options.profile, known.join(", ")))
+        })?;
+        let time_ms = match &options.time {
+            None => None,
+            Some(text) => {
+                let span = duration::parse(text).filter(|s| s.0 > 0);
+                let span = span.ok_or_else(|| Refusal(format!("--time {text}: expected {}", duration::EXPECTED)))?;
+                Some(span.as_millis())
+            }
+        };
+        let seeds = match &options.seeds {
+            None if time_ms.is_some() => (1, u64::MAX / 2),
+            None => (1, crate::fuzz::BLOCK),
+            Some(text) => parse_seeds(text)
+                .filter(|(_, last)| *last <= u64::MAX / 2)
+                .ok_or_else(|| Refusal(format!("--seeds {text}: expected a number or a range such as 1..10000")))?,
+        };
+        let shard = Shard::choose(options.shard.as_deref())?;
+        let mut scenarios = Vec::new();
+        for place in verify::places(Some(options.what.as_deref().unwrap_or("chaos")))? {
+            let choice = Choice { case: options.case.clone(), sets: options.sets.clone() };
+            scenarios.push(source::load(&place, choice)?);
+        }
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = match options.jobs {
+            Some(0) => return Err(Refusal("--jobs 0: at least one is needed".into())),
+            Some(jobs) => jobs,
+            None => processors(),
+        };
+        let campaign = Campaign {
+            profile: profile.name().into(),
+            seeds: options.seeds.is_some().then_some(seeds).or(time_ms.is_none().then_some(seeds)),
+            scenarios: scenarios.iter().map(Scenario::label).collect(),
+            sets: options.sets.clone(),
+            keep_going: options.keep_going,
+        };
+        Ok(Setup { scenarios, campaign, profile, shard, range: Range { seeds, time_ms }, jobs })
+    }
+
+    /// Number of seeds that will be run, where that is known.
+    fn expected(&self) -> Option<u64> {
+        let (first, last) = self.campaign.seeds?;
+        let all = (last - first + 1).saturating_mul(self.scenarios.len() as u64);
+        Some(all.div_ceil(self.shard.count))
+    }
+}

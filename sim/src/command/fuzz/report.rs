@@ -1,0 +1,314 @@
+//! The report of a campaign: bugs, each once, what was reached, and how to see everything again.
+
+use std::path::{Path, PathBuf};
+
+use fencepost_reports::render::thousands;
+use serde_json::{Value, json};
+
+use super::super::output::shell_word;
+use super::super::{INTERRUPTED, NONDETERMINISM, OK, PANICKED, VIOLATED};
+use super::findings::Findings;
+use super::results::{Found, Group, KEPT, Results, Tally};
+use crate::coverage::{Coverage, Goal, Machine, Point, never};
+use crate::fuzz::group::Severity;
+
+/// Exit code where only liveness was violated.
+const STUCK: u8 = 3;
+/// What was never reached is listed up to so many lines in texts; JSON has all.
+const NEVER_SHOWN: usize = 12;
+
+/// Groups of one kind whose shrunk schedules have one shape are one bug.
+#[derive(Clone, Debug)]
+pub struct Bug {
+    pub kind: String,
+    pub severity: Severity,
+    pub rules: Vec<String>,
+    pub count: u64,
+    pub first: Vec<Found>,
+}
+
+/// A report.
+#[derive(Debug)]
+pub struct Report {
+    pub results: Results,
+    pub bugs: Vec<Bug>,
+    /// Goals that were not reached, with their scenarios.
+    pub unmet: Vec<(String, String)>,
+    pub coverage: Coverage,
+    pub never: Vec<String>,
+    pub folder: PathBuf,
+    /// Capsules of parts that did not come to their end.
+    pub strays: Vec<String>,
+}
+
+impl Report {
+    pub fn new(results: &Results, folder: &Path) -> Report {
+        let mut coverage = Coverage::default();
+        let mut unmet = Vec::new();
+        for tally in &results.scenarios {
+            let own = Coverage::of(tally.coverage.iter().copied());
+            coverage.merge(&own);
+            for goal in &tally.goals {
+                if !Goal::parse(goal).is_ok_and(|g| g.is_reached(&own)) {
+                    unmet.push((tally.name.clone(), goal.clone()));
+                }
+            }
+        }
+        Report {
+            results: results.clone(),
+            bugs: bugs(&results.groups),
+            unmet,
+            never: never(&coverage),
+            coverage,
+            folder: folder.to_path_buf(),
+            strays: Vec::new(),
+        }
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        if self.results.nondeterminism.is_some() {
+            return NONDETERMINISM;
+        }
+        let worst = self.bugs.iter().map(|b| b.severity).min();
+        match worst {
+            Some(Severity::Panicked) => PANICKED,
+            Some(Severity::Safety) => VIOLATED,
+            Some(Severity::Liveness) => STUCK,
+            None if !self.strays.is_empty() => VIOLATED,
+            None if !self.results.complete => INTERRUPTED,
+            None => OK,
+        }
+    }
+
+    /// The command that runs a failure again, shrunk if it is.
+    pub fn replay(&self, found: &Found) -> Option<String> {
+        let shrunk = found.shrunk.as_ref().map(|s| &s.capsule);
+        shrunk.or(found.capsule.as_ref()).map(|name| Findings::replay(&self.folder, name))
+    }
+
+    /// The command that finds a failure again.
+    pub fn again(&self, found: &Found) -> String {
+        let campaign = &self.results.campaign;
+        let (name, case) = match found.scenario.strip_suffix(')').and_then(|s| s.split_once(" (")) {
+            Some((name, case)) => (name, Some(case)),
+            None => (found.scenario.as_str(), None),
+        };
+        let mut words = vec!["fencepost".to_string(), "fuzz".to_string(), shell_word(name)];
+        if let Some(case) = case {
+            words.extend(["--case".to_string(), shell_word(case)]);
+        }
+        words.extend(["--seeds".to_string(), found.seed.to_string()]);
+        if campaign.profile != "swarm" {
+            words.extend(["--profile".to_string(), campaign.profile.clone()]);
+        }
+        for set in &campaign.sets {
+            words.extend(["--set".to_string(), shell_word(set)]);
+        }
+        words.join(" ")
+    }
+
+    /// What was asked for, in a line.
+    pub fn asked(&self) -> String {
+        let campaign = &self.results.campaign;
+        let seeds = campaign
+            .seeds
+            .map_or("as many seeds as there was time for".to_string(), |(a, b)| format!("seeds {a} to {b}"));
+        let mut text = format!("{seeds}, profile {}", campaign.profile);
+        for set in &campaign.sets {
+            text += &format!(", {set}");
+        }
+        if self.results.of_shards > 1 {
+            let parts: Vec<String> = self.results.shards.iter().map(|s| (s + 1).to_string()).collect();
+            if (parts.len() as u64) < self.results.of_shards {
+                text += &format!(", shard {} of {}", parts.join(", "), self.results.of_shards);
+            }
+        }
+        text
+    }
+
+    /// The verdict as a sentence.
+    pub fn verdict(&self) -> String {
+        let runs: u64 = self.results.scenarios.iter().map(|t| t.runs).sum();
+        let failures: u64 = self.results.scenarios.iter().map(|t| t.failures).sum();
+        if let Some(what) = &self.results.nondeterminism {
+            return format!("nondeterminism: {what}");
+        }
+        let mut text = match self.bugs.len() {
+            0 => format!("clean: {} runs, nothing wrong", thousands(runs)),
+            1 => format!("1 failure found, in {} of {} runs", thousands(failures), thousands(runs)),
+            n => format!("{n} failures found, in {} of {} runs", thousands(failures), thousands(runs)),
+        };
+        if !self.results.complete {
+            text += "; interrupted";
+        }
+        text
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n{}\n\n", self.verdict(), self.asked());
+        let width = self.results.scenarios.iter().map(|t| t.name.len()).max().unwrap_or(0);
+        for t in &self.results.scenarios {
+            text += &format!(
+                "{:width$}  {:>9} runs ({} noise, {} sparse, {} guided), {} failures, {} deliveries, {} points reached\n",
+                t.name,
+                thousands(t.runs),
+                thousands(t.noise),
+                thousands(t.sparse),
+                thousands(t.guided),
+                thousands(t.failures),
+                thousands(t.deliveries),
+                t.coverage.len(),
+            );
+        }
+        for bug in &self.bugs {
+            text.push('\n');
+            text += &self.bug_text(bug);
+        }
+        for (scenario, goal) in &self.unmet {
+            text += &format!("\nsometimes: {scenario}: \"{goal}\" was never reached");
+        }
+        if !self.unmet.is_empty() {
+            text.push('\n');
+        }
+        text += &format!("\ncoverage: {}\n", self.covered());
+        for line in self.never.iter().take(NEVER_SHOWN) {
+            text += &format!("  {line}\n");
+        }
+        if self.never.len() > NEVER_SHOWN {
+            text += &format!("  and {} more that one may expect (--json lists all)\n", self.never.len() - NEVER_SHOWN);
+        }
+        for stray in &self.strays {
+            text += &format!("\nfound by a part that did not come to its end: {stray}");
+        }
+        if !self.strays.is_empty() {
+            text.push('\n');
+        }
+        text += &format!("digest: {}\n", self.digest());
+        text
+    }
+
+    fn bug_text(&self, bug: &Bug) -> String {
+        let Some(first) = bug.first.first() else { return String::new() };
+        let runs = if bug.count == 1 { "1 run".to_string() } else { format!("{} runs", thousands(bug.count)) };
+        let mut text = format!(
+            "{} ({}): {runs}, first {} seed {} ({})\n",
+            bug.kind,
+            bug.severity.name(),
+            first.scenario,
+            first.seed,
+            first.explorer
+        );
+        let shrunk = bug.first.iter().find_map(|f| f.shrunk.as_ref());
+        let sentence = shrunk.map_or(&first.sentence, |s| &s.sentence);
+        text += &format!("  {}\n", sentence.replace('\n', "\n  "));
+        if let Some(s) = shrunk {
+            text += &format!("  shrunk to {} deviations and {} deliveries:\n", s.deviations, thousands(s.deliveries));
+            for (number, words) in s.words.iter().enumerate() {
+                text += &format!("    {}. {words}\n", number + 1);
+            }
+        } else if first.deviations > 0 {
+            text += &format!("  {} deviations, not shrunk\n", thousands(first.deviations));
+        }
+        let shown = bug.first.iter().find(|f| f.shrunk.is_some()).unwrap_or(first);
+        if let Some(replay) = self.replay(shown) {
+            text += &format!("  replay: {replay}\n");
+        }
+        text += &format!("  again:  {}\n", self.again(first));
+        text
+    }
+
+    /// How much of each machine was reached, in a line.
+    pub fn covered(&self) -> String {
+        let of = |m: Machine| format!("{} {}", m.name(), thousands(u64::from(self.coverage.count_of(m))));
+        Machine::ALL.map(of).join(", ")
+    }
+
+    /// The digest of the campaign: of all scenarios.
+    pub fn digest(&self) -> String {
+        let mut digest = crate::digest::Digest::default();
+        for tally in &self.results.scenarios {
+            digest.add_text(&tally.name);
+            digest.add_text(&tally.digest);
+            digest.add(tally.runs);
+        }
+        digest.to_string()
+    }
+
+    pub fn json(&self) -> Value {
+        let scenario = |t: &Tally| {
+            json!({
+                "name": t.name,
+                "runs": t.runs,
+                "failures": t.failures,
+                "explorers": { "noise": t.noise, "sparse": t.sparse, "guided": t.guided },
+                "deliveries": t.deliveries,
+                "virtual_ms": t.virtual_ms,
+                "coverage": t.coverage.len(),
+                "digest": t.digest,
+            })
+        };
+        let bug = |b: &Bug| {
+            let cases: Vec<Value> = b
+                .first
+                .iter()
+                .map(|f| {
+                    let mut value = serde_json::to_value(f).expect("a finding serializes");
+                    value["replay"] = self.replay(f).into();
+                    value["again"] = self.again(f).into();
+                    value
+                })
+                .collect();
+            json!({ "kind": b.kind, "severity": b.severity.name(), "rules": b.rules, "count": b.count, "first": cases })
+        };
+        let unmet = |(scenario, goal): &(String, String)| json!({ "scenario": scenario, "goal": goal });
+        json!({
+            "verdict": self.verdict(),
+            "ok": self.exit_code() == OK,
+            "exit_code": self.exit_code(),
+            "program": self.results.program,
+            "profile": self.results.campaign.profile,
+            "seeds": self.results.campaign.seeds,
+            "complete": self.results.complete,
+            "nondeterminism": self.results.nondeterminism,
+            "scenarios": self.results.scenarios.iter().map(scenario).collect::<Vec<_>>(),
+            "failures": self.bugs.iter().map(bug).collect::<Vec<_>>(),
+            "coverage": self.coverage.count(),
+            "reached": self.coverage.points().into_iter().map(|p| Point::of(p).to_string()).collect::<Vec<_>>(),
+            "never_seen": self.never,
+            "goals_unmet": self.unmet.iter().map(unmet).collect::<Vec<_>>(),
+            "strays": self.strays,
+            "digest": self.digest(),
+        })
+    }
+}
+
+fn bugs(groups: &[Group]) -> Vec<Bug> {
+    let mut bugs: Vec<(Option<Vec<String>>, Bug)> = Vec::new();
+    for group in groups {
+        let severity = Severity::from_name(&group.severity).unwrap_or(Severity::Safety);
+        let shape = group.first.iter().find_map(|f| f.shrunk.as_ref()).map(|s| s.shape.clone());
+        let same = |(other, bug): &&mut (Option<Vec<String>>, Bug)| {
+            shape.is_some() && *other == shape && bug.kind == group.kind && bug.severity == severity
+        };
+        match bugs.iter_mut().find(same) {
+            Some((_, bug)) => {
+                bug.rules.push(group.rule.clone());
+                bug.count += group.count;
+                bug.first.extend(group.first.iter().cloned());
+                bug.first.sort_by_key(Found::order);
+                bug.first.truncate(KEPT);
+            }
+            None => {
+                let bug = Bug {
+                    kind: group.kind.clone(),
+                    severity,
+                    rules: vec![group.rule.clone()],
+                    count: group.count,
+                    first: group.first.clone(),
+                };
+                bugs.push((shape, bug));
+            }
+        }
+    }
+    bugs.into_iter().map(|(_, bug)| bug).collect()
+}

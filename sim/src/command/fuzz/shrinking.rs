@@ -1,0 +1,95 @@
+//! Shrinking the first failures of each group, and adding them to a corpus.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use super::super::output::WholeFile;
+use super::super::run::Stopwatch;
+use super::super::shrink::{runner, script, shrunk_capsule};
+use super::super::source::read_text;
+use super::super::{Refusal, interrupt};
+use super::Setup;
+use super::findings::Findings;
+use super::results::{Results, Shrunk};
+use crate::capsule::Capsule;
+use crate::fuzz::group;
+use crate::run::Course;
+use crate::shrink::{Goal, shrink};
+use crate::world::Keep;
+
+/// Runs that one shrink may take: what bounds it, so that its result does not depend on how fast the machine is.
+const RUNS: u64 = 6_000;
+/// It is given up after so long all the same.
+const LONGEST_MS: u64 = 20_000;
+
+/// Shrinks the first failures of each group; without --keep-going only the first of the first.
+pub fn shrink_all(setup: &Setup, findings: &Findings, results: &mut Results) {
+    let found: Vec<_> = results.groups.iter_mut().flat_map(|g| &mut g.first).filter(|f| f.capsule.is_some()).collect();
+    let work: Vec<_> = found.into_iter().map(Mutex::new).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..setup.jobs.min(work.len()) {
+            scope.spawn(|| {
+                while !interrupt::asked() {
+                    let Some(found) = work.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                    let mut found = found.lock().expect("each is taken once");
+                    let name = found.capsule.clone().expect("those without were left out");
+                    let shrunk = one(findings, &name);
+                    found.shrunk = shrunk;
+                }
+            });
+        }
+    });
+}
+
+/// Shrinks one capsule of the folder; none if that is not possible.
+fn one(findings: &Findings, name: &str) -> Option<Shrunk> {
+    let text = read_text(&findings.path(name)).ok()?;
+    let given = Capsule::from_json(&text).ok()?;
+    let schedule = given.schedule.as_ref()?;
+    let replayed = runner(&given.scenario.plan, Course::Schedule(given.seed, schedule), Keep::default());
+    let goal = match replayed {
+        Err(_) => Goal::Panic,
+        Ok(run) => Goal::of(&run.report)?,
+    };
+    let (watch, runs) = (Stopwatch::start(), AtomicU64::new(0));
+    let go_on = || runs.fetch_add(1, Ordering::Relaxed) < RUNS && watch.ms() < LONGEST_MS && !interrupt::asked();
+    let shrunk = shrink(&given.scenario, given.seed, schedule, &goal, &runner, &go_on).ok()?;
+    let written = shrunk_capsule(&shrunk, &given.remedy);
+    let file = format!("{}-shrunk.json", name.trim_end_matches(".json"));
+    WholeFile::create(&findings.path(&file)).ok()?.finish_with(&written.to_json()).ok()?;
+    let sentence = match &shrunk.ran {
+        Err(panic) => panic.clone(),
+        Ok(run) => group::main_violation(&run.report)?.proof.sentence.clone(),
+    };
+    Some(Shrunk {
+        capsule: file,
+        deviations: shrunk.schedule.deviations.len() as u64,
+        deliveries: shrunk.ran.as_ref().map_or(0, |run| run.outcome.deliveries),
+        shape: group::shape(&shrunk.schedule),
+        words: script(&shrunk),
+        settings: shrunk.settings,
+        sentence,
+        runs: u64::from(shrunk.runs),
+        finished: shrunk.finished,
+    })
+}
+
+/// Copies the shrunk capsule of each bug into a corpus, under a name that says what it is: kind and shape. One that is
+/// there already stays.
+pub fn add_to_corpus(corpus: &Path, findings: &Findings, results: &Results) -> Result<(), Refusal> {
+    std::fs::create_dir_all(corpus).map_err(|e| Refusal(format!("cannot write {}: {e}", corpus.display())))?;
+    for group in &results.groups {
+        let Some(shrunk) = group.first.iter().find_map(|f| f.shrunk.as_ref()) else { continue };
+        let number = crate::stream::hash_name(shrunk.shape.join("\n").as_bytes()) as u32;
+        let path = corpus.join(format!("{}-{number:08x}.json", group.kind));
+        if path.exists() {
+            continue;
+        }
+        let text = read_text(&findings.path(&shrunk.capsule)).map_err(Refusal)?;
+        WholeFile::create(&path)?.finish_with(&text)?;
+        eprintln!("added to the corpus: {}", path.display());
+    }
+    Ok(())
+}

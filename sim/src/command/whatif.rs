@@ -1,0 +1,186 @@
+//! `whatif`: the same execution but for one thing, side by side.
+
+use std::path::Path;
+
+use fencepost_reports::render::thousands;
+use serde_json::{Value, json};
+
+use super::case::{Case, exit_code, verdict_words};
+use super::execute::{Ran, guarded};
+use super::output::{document, print};
+use super::{Outcome, Refusal, interrupt};
+use crate::run::{Course, run};
+use crate::scenario::{Scenario, deviation};
+use crate::schedule::Schedule;
+use crate::shrink::{translated, with_settings};
+use crate::whatif::{Fates, Parting, RecordFate, compare_fates, parting};
+use crate::world::Keep;
+
+/// Records whose fate differs that are listed in the text.
+const LISTED: usize = 12;
+/// Characters of an event that are shown.
+const SHOWN: usize = 220;
+
+/// One side.
+struct Side {
+    scenario: Scenario,
+    schedule: Schedule,
+    ran: Ran,
+    fates: Fates,
+}
+
+impl Side {
+    fn run(scenario: Scenario, seed: u64, schedule: Schedule) -> Side {
+        let mut fates = Fates::default();
+        let course = Course::Schedule(seed, &schedule);
+        let ran = guarded(|| run(&scenario.plan, course, Keep::default(), Some(&mut fates), None));
+        Side { scenario, schedule, ran, fates }
+    }
+}
+
+/// `fencepost whatif`.
+pub fn whatif(path: &Path, without: &[usize], sets: &[String], json: bool) -> Outcome {
+    let name = path.display();
+    let case = Case::read(path)?;
+    interrupt::end_cleanly();
+    let Case { capsule, schedule, .. } = case;
+    let names = capsule.scenario.names();
+    if without.is_empty() && sets.is_empty() {
+        let mut text = format!("{name}: say what is different: --without N, or --set KEY=VALUE; its deviations are\n");
+        for (index, deviation) in schedule.deviations.iter().enumerate() {
+            text += &format!("  {}. {}\n", index + 1, deviation::words(deviation, &names));
+        }
+        return Err(Refusal(text.trim_end().to_string()));
+    }
+    let count = schedule.deviations.len();
+    if let Some(n) = without.iter().find(|n| **n == 0 || **n > count) {
+        return Err(Refusal(format!("--without {n}: the capsule has deviations 1 to {count}")));
+    }
+    let other = if sets.is_empty() {
+        capsule.scenario.clone()
+    } else {
+        // Reading it again says what is wrong with a setting.
+        let mut choice = capsule.scenario.choice.clone();
+        choice.sets.extend_from_slice(sets);
+        let files = &capsule.scenario.files;
+        let read = &mut |path: &str| files.get(path).cloned().ok_or_else(|| "it is not in the capsule".to_string());
+        Scenario::load(&capsule.scenario.name, &capsule.scenario.text, choice, read)?;
+        with_settings(&capsule.scenario, sets).ok_or_else(|| Refusal("the settings do not fit together".to_string()))?
+    };
+    let kept = |(index, _): &(usize, &crate::schedule::Deviation)| !without.contains(&(index + 1));
+    let rest: Vec<_> = schedule.deviations.iter().enumerate().filter(kept).map(|(_, d)| d.clone()).collect();
+    let rest = Schedule { deviations: translated(&rest, &capsule.scenario, &other) };
+    let seed = capsule.seed;
+    let left = Side::run(capsule.scenario.clone(), seed, schedule);
+    let right = Side::run(other, seed, rest);
+    let parted = if left.ran.is_ok() && right.ran.is_ok() {
+        let course = |side: &Side| (side.scenario.plan.clone(), side.schedule.clone());
+        let ((a, s), (b, t)) = (course(&left), course(&right));
+        parting((&a, Course::Schedule(seed, &s)), (&b, Course::Schedule(seed, &t)))
+    } else {
+        None
+    };
+    let fates = compare_fates((&left.fates, &left.scenario.plan), (&right.fates, &right.scenario.plan));
+    let mut changes: Vec<String> = without
+        .iter()
+        .map(|n| format!("without {}", deviation::words(&left.schedule.deviations[n - 1], &names)))
+        .collect();
+    changes.extend(sets.iter().map(|set| format!("with {set}")));
+    let no_longer: Vec<String> = match &right.ran {
+        Ok(run) => run.outcome.unused.iter().map(|d| deviation::words(d, &right.scenario.names())).collect(),
+        Err(_) => Vec::new(),
+    };
+    if json {
+        document(&as_json(&left, &right, &changes, &no_longer, parted.as_ref(), &fates));
+    } else {
+        print(&as_text(&left, &right, &changes, &no_longer, parted.as_ref(), &fates));
+    }
+    Ok(exit_code(&right.ran))
+}
+
+fn numbers(ran: &Ran) -> (u64, u64) {
+    ran.as_ref().map_or((0, 0), |run| (run.outcome.deliveries, run.outcome.finished_at.0 / 1_000_000))
+}
+
+fn as_text(
+    left: &Side,
+    right: &Side,
+    changes: &[String],
+    no_longer: &[String],
+    parted: Option<&Parting>,
+    fates: &[RecordFate],
+) -> String {
+    let mut text = format!("{}, and the same\n", left.scenario.label());
+    for change in changes {
+        text += &format!("  {change}\n");
+    }
+    for words in no_longer {
+        text += &format!("  no longer applies: {words}\n");
+    }
+    let (a, b) = (verdict_words(&left.ran), verdict_words(&right.ran));
+    let width = a.len().max(12);
+    text += &format!("\n{:16}  {:width$}  {}\n", "", "as it was", "what if");
+    text += &format!("{:16}  {a:width$}  {b}\n", "verdict");
+    let ((a, at), (b, bt)) = (numbers(&left.ran), numbers(&right.ran));
+    text += &format!("{:16}  {:width$}  {}\n", "deliveries", thousands(a), thousands(b));
+    let time = |ms: u64| format!("{}.{:03} s", ms / 1000, ms % 1000);
+    text += &format!("{:16}  {:width$}  {}\n", "virtual time", time(at), time(bt));
+    text += "\n";
+    match parted {
+        None => text += "not one event differs\n",
+        Some(Parting { same, left, right }) => {
+            text += &format!("the first {} events are the same; then\n", thousands(*same as u64));
+            for (head, event) in [("as it was", left), ("what if", right)] {
+                text += &format!("  {head:10} {}\n", event.as_deref().map_or("the run is over".to_string(), shortened));
+            }
+        }
+    }
+    let different: Vec<&RecordFate> = fates.iter().filter(|f| f.left != f.right).collect();
+    let same = fates.len() - different.len();
+    text += &format!("\nof {} records {} came out the same\n", thousands(fates.len() as u64), thousands(same as u64));
+    for fate in different.iter().take(LISTED) {
+        let RecordFate { topic, producer, index, left, right } = fate;
+        text += &format!("  {topic}: record {index} of {producer}: {}; what if: {}\n", left.words(), right.words());
+    }
+    if different.len() > LISTED {
+        text += &format!("  ... and {} more (--json lists all)\n", different.len() - LISTED);
+    }
+    text
+}
+
+fn shortened(event: &str) -> String {
+    match event.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &event[..end]),
+        None => event.to_string(),
+    }
+}
+
+fn as_json(
+    left: &Side,
+    right: &Side,
+    changes: &[String],
+    no_longer: &[String],
+    parted: Option<&Parting>,
+    fates: &[RecordFate],
+) -> Value {
+    let side = |side: &Side| {
+        let (deliveries, virtual_ms) = numbers(&side.ran);
+        json!({ "verdict": verdict_words(&side.ran), "deliveries": deliveries, "virtual_ms": virtual_ms })
+    };
+    let records: Vec<Value> = fates
+        .iter()
+        .filter(|f| f.left != f.right)
+        .map(|f| {
+            json!({ "topic": f.topic, "producer": f.producer, "index": f.index, "was": f.left.words(), "what_if": f.right.words() })
+        })
+        .collect();
+    json!({
+        "changes": changes,
+        "no_longer_applies": no_longer,
+        "was": side(left),
+        "what_if": side(right),
+        "parting": parted.map(|p| json!({ "same_events": p.same, "was": p.left, "what_if": p.right })),
+        "records": fates.len(),
+        "records_that_differ": records,
+    })
+}

@@ -1,0 +1,80 @@
+//! Taking deviations away: whole families, nodes and stretches of time first, then one by one.
+
+use std::collections::BTreeMap;
+
+use super::search::Search;
+use crate::schedule::Deviation;
+
+/// Up to so many deviations, pairs are tried too: two that only hurt together (a fault and what undoes it).
+const PAIRS: usize = 10;
+
+/// Takes away what is not needed.
+pub(super) fn remove(search: &mut Search<'_>) {
+    if search.deviations.is_empty() || search.try_deviations(Vec::new()) {
+        return;
+    }
+    without_each(search, |d| vec![u16::from(matches!(d, Deviation::Message(..)))]);
+    without_each(search, |d| vec![d.family().into()]);
+    without_each(search, Deviation::actors);
+    stretches(search);
+    if search.deviations.len() <= PAIRS {
+        pairs(search);
+    }
+}
+
+/// Tries to do without all deviations that share a key, the most frequent key first.
+fn without_each(search: &mut Search<'_>, keys: impl Fn(&Deviation) -> Vec<u16>) {
+    let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    for key in search.deviations.iter().flat_map(&keys) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut order: Vec<(usize, u16)> = counts.into_iter().map(|(key, count)| (count, key)).collect();
+    order.sort_unstable_by(|a, b| b.cmp(a));
+    for (_, key) in order {
+        let rest: Vec<Deviation> = search.deviations.iter().filter(|d| !keys(d).contains(&key)).cloned().collect();
+        if rest.len() < search.deviations.len() {
+            search.try_deviations(rest);
+        }
+    }
+}
+
+/// Delta debugging over the list, which is in order of time: halves, quarters, and so on down to single deviations, the
+/// last ones first, until a whole pass over single ones takes nothing away.
+fn stretches(search: &mut Search<'_>) {
+    let mut size = search.deviations.len().div_ceil(2);
+    loop {
+        let mut taken = false;
+        let mut end = search.deviations.len();
+        while end > 0 && !search.stopped {
+            end = end.min(search.deviations.len());
+            let start = end.saturating_sub(size);
+            let mut rest = search.deviations[..start].to_vec();
+            rest.extend_from_slice(&search.deviations[end..]);
+            taken |= search.try_deviations(rest);
+            end = start;
+        }
+        if search.stopped || (size <= 1 && !taken) {
+            return;
+        }
+        size = if size > 1 { size.div_ceil(2) } else { 1 };
+    }
+}
+
+fn pairs(search: &mut Search<'_>) {
+    'again: loop {
+        let count = search.deviations.len();
+        for second in 1..count {
+            for first in 0..second {
+                let kept = |(i, _): &(usize, &Deviation)| *i != first && *i != second;
+                let rest = search.deviations.iter().enumerate().filter(kept).map(|(_, d)| d.clone()).collect();
+                if search.try_deviations(rest) {
+                    continue 'again;
+                }
+                if search.stopped {
+                    return;
+                }
+            }
+        }
+        return;
+    }
+}
