@@ -81,7 +81,7 @@ fn shorten(search: &mut Search<'_>, index: usize, field: usize) {
         holds = half;
     }
     for _ in 0..3 {
-        let middle = round_down(fails + (holds - fails) / 2);
+        let middle = round_down(fails + holds.saturating_sub(fails) / 2);
         if middle <= fails || middle >= holds {
             break;
         }

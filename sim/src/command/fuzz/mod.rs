@@ -108,6 +108,8 @@ pub fn fuzz(options: &Options, json: bool) -> Outcome {
     bar.finish();
     let mut results = done?;
     results.complete_capsules(&setup, &findings)?;
+    // Before shrinking too: whatever comes, what was found is joined by `merge`.
+    findings.write_results(&setup.shard, &results)?;
     shrinking::shrink_all(&setup, &findings, &mut results);
     if let Some(corpus) = &options.corpus {
         shrinking::add_to_corpus(corpus, &findings, &results)?;

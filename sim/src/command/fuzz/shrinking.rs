@@ -1,5 +1,6 @@
 //! Shrinking the first failures of each group, and adding them to a corpus.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -35,8 +36,12 @@ pub fn shrink_all(setup: &Setup, findings: &Findings, results: &mut Results) {
                     let Some(found) = work.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                     let mut found = found.lock().expect("each is taken once");
                     let name = found.capsule.clone().expect("those without were left out");
-                    let shrunk = one(findings, &name);
-                    found.shrunk = shrunk;
+                    // A shrinker that fails must not take the report with it.
+                    let shrunk = catch_unwind(AssertUnwindSafe(|| one(findings, &name)));
+                    found.shrunk = shrunk.unwrap_or_else(|_| {
+                        eprintln!("{name}: shrinking it panicked; it is reported as it was found");
+                        None
+                    });
                 }
             });
         }
