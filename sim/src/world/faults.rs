@@ -116,7 +116,7 @@ impl World<'_> {
             match &fault.when {
                 When::At(at) => {
                     let index = self.faults.list.len() as u32;
-                    let rank = Rank::new(Class::Fault, 0, 0, 0, index);
+                    let rank = Rank::new(Class::Fault, 0, 0, 1, index);
                     self.queue.push(*at, rank, Event::Fault(index));
                     self.faults.last_end = self.faults.last_end.max(*at);
                     self.faults.list.push((fault, origin));

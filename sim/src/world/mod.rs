@@ -272,16 +272,25 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Writes into the history what a broker's journal tells.
+    /// Writes into the history what a broker's journal tells. What a deposed leader appends before it hears of its
+    /// successor is not told: the successor does not have it, so it has no effect and will be truncated.
     fn observe(&mut self, actor: Actor) {
         let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
         let Some(broker) = slot.broker.as_mut().filter(|b| b.has_journal()) else { return };
+        let entries = broker.take_journal();
         let t = self.now.0;
-        for entry in broker.take_journal() {
+        for entry in entries {
             match entry {
-                JournalEntry::Appended(tp, batch) => self.history.write(&evidence::appended(t, tp, &batch)),
+                JournalEntry::Appended(tp, batch) => {
+                    let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
+                    let epoch = controller.image().partition(tp).map(|p| p.leader_epoch);
+                    if epoch == Some(batch.leader_epoch) {
+                        self.history.write(&evidence::appended(t, tp, &batch));
+                    }
+                }
                 JournalEntry::Committed(tp) => {
-                    if let Some(log) = broker.log(tp) {
+                    let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
+                    if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
                     }
                 }

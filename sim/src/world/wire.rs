@@ -18,6 +18,10 @@ use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
 
+/// Tells what travels to the client of a line from what travels to the server of another one: two nodes may be clients of
+/// each other.
+const TO_CLIENT: u16 = 1 << 14;
+
 /// Nominal one-way latencies, by (from, to).
 pub(super) fn latencies(plan: &NetworkPlan, nodes: &[Node]) -> Vec<Span> {
     let is_client = |a: usize| matches!(nodes[a].body, Body::Client(_));
@@ -106,7 +110,7 @@ impl World<'_> {
         let server = self.actor_of(channel.to);
         let conn = ConnId(self.lines.len() as u64);
         let node = &mut self.nodes[client as usize];
-        node.lines_made = node.lines_made.wrapping_add(1);
+        node.lines_made = (node.lines_made + 1) % TO_CLIENT;
         self.lines.push(Line::new(client, node.incarnation, server, channel, node.lines_made));
         node.channels.retain(|(c, _)| *c != channel);
         node.channels.push((channel, conn));
@@ -121,7 +125,7 @@ impl World<'_> {
 
     fn rank_to_client(&self, conn: ConnId, ordinal: u32) -> Rank {
         let line = &self.lines[conn.0 as usize];
-        Rank::new(Class::Message, line.client, line.server, line.number, ordinal)
+        Rank::new(Class::Message, line.client, line.server, line.number | TO_CLIENT, ordinal)
     }
 
     /// Whether bytes from one node to the other are held back; if so the event is kept until the link heals.
