@@ -114,23 +114,7 @@ impl<E> Queue<E> {
             None => self.far.pop()?,
         };
         self.near.advance(at);
-        // Two events of one rank at one time would be ordered by where they lie, which is not part of the run.
-        debug_assert!(
-            self.next_entry().is_none_or(|next| (next.at, next.rank) != (at, rank))
-                || rank.0 >> 61 == Class::Timer as u64,
-            "two events at {at} have the same rank {:x}",
-            rank.0
-        );
-        self.free.push(slot);
-        let event = self.slots[slot as usize].take().expect("a queued slot is filled");
         Some((at, rank, event))
-    }
-
-    fn next_entry(&self) -> Option<&Entry> {
-        match (self.near.first().map(|place| self.near.at(place)), self.far.first()) {
-            (Some(near), Some(far)) => Some(if near.is_before(far) { near } else { far }),
-            (near, far) => near.or(far),
-        }
     }
 
     /// Number of events waiting.
