@@ -9,7 +9,7 @@ use fencepost_reports::report::Report;
 use crate::draw::draw_faults;
 use crate::explorer::{Draw, Explorer, Replay};
 use crate::plan::Plan;
-use crate::schedule::{Deviation, Schedule};
+use crate::schedule::{Deviation, Fault, Schedule};
 use crate::world::{Keep, Origin, Outcome, Tracer, World, names};
 
 /// Where the deviations of a run come from.
@@ -38,7 +38,17 @@ pub fn run(
     extra: Option<&mut dyn Sink>,
     tracer: Option<Tracer<'_>>,
 ) -> Run {
-    let (seed, faults, explorer) = match course {
+    let (seed, faults, explorer) = prepare(plan, course);
+    let mut sink = (Checker::new(), extra);
+    // A tracer that outlives the sink is lent for as long as the sink lives.
+    let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
+    let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
+    Run { outcome, report: sink.0.finish() }
+}
+
+/// The seed, the faults and the source of messages' deviations of a course.
+pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Origin)>, Explorer) {
+    match course {
         Course::Seed(seed) => {
             let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));
             let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
@@ -58,10 +68,5 @@ pub fn run(
             }
             (seed, faults, Explorer::Replay(Replay::new(messages)))
         }
-    };
-    let mut sink = (Checker::new(), extra);
-    // A tracer that outlives the sink is lent for as long as the sink lives.
-    let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
-    let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
-    Run { outcome, report: sink.0.finish() }
+    }
 }
