@@ -16,7 +16,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fencepost_protocol::ids::{NodeId, TopicId};
+use fencepost_protocol::ids::{NodeId, Offset, TopicId, TopicPartition};
+use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Outputs;
 use fencepost_protocol::time::{Instant, Now};
 use fencepost_reports::checker::Checker;
@@ -118,6 +119,16 @@ impl Embedded {
     /// Name of a topic.
     pub fn topic_name(&self, topic: TopicId) -> &str {
         (topic.0 as usize).checked_sub(2).and_then(|i| self.plan.topics.get(i)).map_or("?", |t| &t.name)
+    }
+
+    /// The cluster's metadata, as the controller has it.
+    pub fn image(&self) -> ClusterImage {
+        self.world.image()
+    }
+
+    /// First and next offset of a partition, by its leader's log; `None` while it has no leader.
+    pub fn watermarks(&self, tp: TopicPartition) -> Option<(Offset, Offset)> {
+        self.world.watermarks(tp)
     }
 
     // ---- time ------------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ struct Job {
     poll: unsafe fn(*mut (), *mut Context<'static>),
     data: *mut (),
     context: *mut Context<'static>,
+    task: u64,
 }
 
 /// Why a coroutine gives control back.
@@ -61,19 +62,22 @@ type Worker = Coroutine<Job, Pause, ()>;
 struct Frame {
     yielder: *const Yielder<Job, Pause>,
     context: Cell<*mut Context<'static>>,
+    task: Cell<u64>,
 }
 
 thread_local! {
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+    static MADE: Cell<u64> = const { Cell::new(0) };
     static IDLE: RefCell<Vec<Worker>> = const { RefCell::new(Vec::new()) };
 }
 
 fn new_worker() -> Worker {
     let stack = DefaultStack::new(STACK).expect("there is memory for a task's stack");
     Coroutine::with_stack(stack, |yielder: &Yielder<Job, Pause>, mut job: Job| {
-        let frame = Frame { yielder, context: Cell::new(ptr::null_mut()) };
+        let frame = Frame { yielder, context: Cell::new(ptr::null_mut()), task: Cell::new(0) };
         loop {
             frame.context.set(job.context);
+            frame.task.set(job.task);
             CURRENT.set(&frame);
             // SAFETY: `job` comes from `Stackful::poll`, whose future and slot are alive for as long as this poll is.
             unsafe { (job.poll)(job.data, job.context) };
@@ -87,6 +91,7 @@ pub struct Stackful<F: Future> {
     task: Pin<Box<Task<F>>>,
     /// The coroutine of a poll that waits in the middle, and the thread that it belongs to.
     suspended: Option<(Worker, ThreadId)>,
+    number: u64,
 }
 
 struct Task<F: Future> {
@@ -101,7 +106,9 @@ unsafe impl<F: Future + Send> Send for Stackful<F> where F::Output: Send {}
 impl<F: Future> Stackful<F> {
     /// Makes a future stackful.
     pub fn new(future: F) -> Stackful<F> {
-        Stackful { task: Box::pin(Task { future, output: None }), suspended: None }
+        let number = MADE.get() + 1;
+        MADE.set(number);
+        Stackful { task: Box::pin(Task { future, output: None }), suspended: None, number }
     }
 }
 
@@ -139,7 +146,7 @@ impl<F: Future> Future for Stackful<F> {
         let data = ptr::from_mut(unsafe { this.task.as_mut().get_unchecked_mut() }).cast();
         let outer = CURRENT.get();
         let _restore = Restore(outer);
-        let result = worker.resume(Job { poll: poll_task::<F>, data, context });
+        let result = worker.resume(Job { poll: poll_task::<F>, data, context, task: this.number });
         match result {
             CoroutineResult::Yield(Pause::Blocked) => {
                 this.suspended = Some((worker, here));
@@ -190,6 +197,13 @@ fn abort(why: &str) -> ! {
 /// Whether the caller runs on a stack that can be suspended.
 pub fn can_block() -> bool {
     !CURRENT.get().is_null()
+}
+
+/// Number of the task that runs: they count up on each thread from 1. 0 outside a task that has a stack of its own.
+pub fn number() -> u64 {
+    let frame = CURRENT.get();
+    // SAFETY: the frame lives at the bottom of the stack that this code runs on.
+    if frame.is_null() { 0 } else { unsafe { &*frame }.task.get() }
 }
 
 /// Waits for a future in the middle of a synchronous call.

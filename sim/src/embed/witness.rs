@@ -1,6 +1,6 @@
 //! What programs' clients did and saw, as the history writes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use fencepost_protocol::batch::Origin;
 use fencepost_protocol::consumer::{ConsumerEvent, Records};
@@ -69,8 +69,6 @@ pub struct WriterWitness {
     open: bool,
     ending: Option<bool>,
     fenced: bool,
-    /// Which output of an input's a record is, by what it was computed from and where it goes.
-    outputs: BTreeMap<(Origin, TopicId), u16>,
 }
 
 impl WriterWitness {
@@ -83,20 +81,7 @@ impl WriterWitness {
             open: false,
             ending: None,
             fenced: false,
-            outputs: BTreeMap::new(),
         }
-    }
-
-    /// Gives a record that was computed from an input its place among that input's outputs. An input that is processed
-    /// again begins with the first: say so with `again`.
-    pub fn number(&mut self, mut origin: Origin, topic: TopicId, again: bool) -> Origin {
-        let next = self.outputs.entry((origin, topic)).or_insert(0);
-        if again {
-            *next = 0;
-        }
-        origin.index = *next;
-        *next += 1;
-        origin
     }
 
     /// A record was handed over.
@@ -163,11 +148,6 @@ impl WriterWitness {
         if !self.open || self.ending == Some(commit) {
             return;
         }
-        if self.ending == Some(true) {
-            // The commit had failed in a way that an abort mends.
-            self.ended(now, Ended::Failed(ProducerError::Abortable(ErrorCode::TransactionAbortable)), world);
-            self.open = true;
-        }
         self.ending = Some(commit);
         let (t, c, i, n) = (now.mono.0, self.client, 0, self.transaction);
         world.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
@@ -176,7 +156,7 @@ impl WriterWitness {
     /// Commit or abort returned.
     pub fn ended(&mut self, now: Now, how: Ended, world: &mut Embedded) {
         let Some(commit) = self.ending.take() else { return };
-        self.open = false;
+        self.open = matches!(how, Ended::Failed(_)); // the application aborts it then
         let (outcome, error) = match how {
             Ended::Ok => (h::Outcome::Ok, ""),
             Ended::Failed(error) => (h::Outcome::Fail, error_name(error)),

@@ -1,5 +1,7 @@
 //! Clients whose programs are outside the world: running up to a time, and taking in what they do.
 
+use fencepost_protocol::ids::{Offset, TopicPartition};
+use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Output;
 use fencepost_protocol::time::Instant;
 
@@ -98,6 +100,19 @@ impl<'a> World<'a> {
     /// Whether any fault is at work or still to come.
     pub(crate) fn is_disturbed(&self) -> bool {
         self.faults.is_active(self.now)
+    }
+
+    /// The cluster's metadata, as the controller has it.
+    pub(crate) fn image(&self) -> ClusterImage {
+        match &self.nodes[self.controller as usize].body {
+            Body::Controller(controller) => controller.image().clone(),
+            _ => ClusterImage::empty(),
+        }
+    }
+
+    /// First offset and high watermark of a partition, by its leader's log.
+    pub(crate) fn watermarks(&self, tp: TopicPartition) -> Option<(Offset, Offset)> {
+        self.leader_log(tp).map(|(_, log)| (log.log_start_offset(), log.high_watermark()))
     }
 
     pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {

@@ -1,0 +1,1 @@
+//! The same service with mistakes that people make.
