@@ -235,9 +235,20 @@ impl KafkaError {
     pub fn rdkafka_error_code(&self) -> Option<RDKafkaErrorCode> {
         use KafkaError::*;
         match self {
-            ConsumerCommit(c) | ConsumerQueueClose(c) | Flush(c) | Global(c) | GroupListFetch(c)
-            | MessageConsumption(c) | MessageConsumptionFatal(c) | MessageProduction(c) | MetadataFetch(c)
-            | OffsetFetch(c) | Rebalance(c) | SetPartitionOffset(c) | StoreOffset(c) | MockCluster(c) => Some(*c),
+            ConsumerCommit(c)
+            | ConsumerQueueClose(c)
+            | Flush(c)
+            | Global(c)
+            | GroupListFetch(c)
+            | MessageConsumption(c)
+            | MessageConsumptionFatal(c)
+            | MessageProduction(c)
+            | MetadataFetch(c)
+            | OffsetFetch(c)
+            | Rebalance(c)
+            | SetPartitionOffset(c)
+            | StoreOffset(c)
+            | MockCluster(c) => Some(*c),
             Transaction(err) => Some(err.code()),
             _ => None,
         }

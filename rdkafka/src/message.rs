@@ -58,7 +58,9 @@ pub trait Headers {
     /// # Panics
     /// If there is none.
     fn get(&self, idx: usize) -> Header<'_, &[u8]> {
-        self.try_get(idx).unwrap_or_else(|| panic!("headers index out of bounds: the count is {} but the index is {idx}", self.count()))
+        self.try_get(idx).unwrap_or_else(|| {
+            panic!("headers index out of bounds: the count is {} but the index is {idx}", self.count())
+        })
     }
 
     /// The header at `idx`, understood.

@@ -75,13 +75,7 @@ pub struct Embedded {
 impl Embedded {
     /// A world at time zero with room for `slots` clients of programs at a time. It does not end by itself before
     /// [`Embedded::let_end`].
-    pub fn new(
-        plan: &Plan,
-        course: Course<'_>,
-        record: bool,
-        slots: u32,
-        extra: Option<Box<dyn Sink>>,
-    ) -> Embedded {
+    pub fn new(plan: &Plan, course: Course<'_>, record: bool, slots: u32, extra: Option<Box<dyn Sink>>) -> Embedded {
         let mut plan = plan.clone();
         let width = slots.to_string().len();
         plan.externals = (0..slots).map(|n| format!("program-{n:0width$}")).collect();

@@ -11,8 +11,7 @@ use fencepost_protocol::message::OffsetToCommit;
 use fencepost_tokio::task::block_on;
 
 use super::{
-    CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata, DefaultConsumerContext, NO_CLUSTER,
-    RebalanceProtocol,
+    CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata, DefaultConsumerContext, NO_CLUSTER, RebalanceProtocol,
 };
 use crate::client::Client;
 use crate::config::{ClientConfig, FromClientConfig, FromClientConfigAndContext};

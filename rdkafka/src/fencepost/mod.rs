@@ -109,6 +109,11 @@ impl Cluster {
         Cluster { scenario, shared: Shared::begin(world, GRID), seed }
     }
 
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Starts a program on a node of its own. When it returns, the node is down, as when a process exits.
     pub fn node<F, Fut>(&self, name: &str, program: F) -> NodeId
     where
@@ -209,13 +214,8 @@ impl Cluster {
     fn conclude(self) -> Finished {
         Shared::end();
         let routes = self.shared.routes.take();
-        let world = self.shared.world.replace(Embedded::new(
-            &self.scenario.plan,
-            Course::Seed(self.seed),
-            false,
-            0,
-            None,
-        ));
+        let world =
+            self.shared.world.replace(Embedded::new(&self.scenario.plan, Course::Seed(self.seed), false, 0, None));
         let Run { outcome, report } = judge(world, &routes);
         let capsule = Capsule {
             program: PROGRAM.into(),
@@ -226,11 +226,8 @@ impl Cluster {
             digest: Some(outcome.digest.to_string()),
             schedule: (!outcome.recorded.is_empty()).then(|| Schedule { deviations: outcome.recorded.clone() }),
         };
-        let ran = Ran {
-            digest: outcome.digest.to_string(),
-            verdict: capsule.verdict.clone(),
-            capsule: capsule.to_json(),
-        };
+        let ran =
+            Ran { digest: outcome.digest.to_string(), verdict: capsule.verdict.clone(), capsule: capsule.to_json() };
         LAST.with(|last| *last.borrow_mut() = Some(ran));
         Finished { seed: self.seed, digest: outcome.digest.to_string(), deliveries: outcome.deliveries, report }
     }

@@ -1,6 +1,9 @@
 //! Runs over many seeds: each on a fresh thread, several at a time; and what is said of one that fails.
 
-#![expect(clippy::disallowed_methods, reason = "threads and the environment belong to the runner, not to the simulation")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "threads and the environment belong to the runner, not to the simulation"
+)]
 
 use std::fs;
 use std::future::Future;
@@ -142,7 +145,8 @@ fn check_determinism(name: &str, seed: u64, ran: Option<&Ran>) -> String {
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line = text.lines().find_map(|l| l.split_once("fencepost-child: ").map(|(_, found)| found.trim().to_string()));
+        let line =
+            text.lines().find_map(|l| l.split_once("fencepost-child: ").map(|(_, found)| found.trim().to_string()));
         line
     };
     let here = ran.map(|r| format!("{} {}", r.digest, r.verdict));

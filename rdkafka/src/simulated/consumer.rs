@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use fencepost_protocol::batch::Blob;
-use fencepost_protocol::consumer::{Consumer, ConsumerError, ConsumerEvent, CommitFailure, Records};
+use fencepost_protocol::consumer::{CommitFailure, Consumer, ConsumerError, ConsumerEvent, Records};
 use fencepost_protocol::ids::{NO_LEADER_EPOCH, Name, Offset, TopicId, TopicPartition};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput};
 use fencepost_protocol::message::{GroupMetadata, IsolationLevel, OffsetToCommit};

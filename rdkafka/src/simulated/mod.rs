@@ -25,8 +25,8 @@ use fencepost_protocol::time::Instant;
 use fencepost_sim::embed::{Embedded, Slot};
 use madsim::time::TimeHandle;
 
-pub(crate) use consumer::{ConsumerCore, Notice, Polled};
 pub(crate) use consumer::partition_of;
+pub(crate) use consumer::{ConsumerCore, Notice, Polled};
 pub(crate) use entry::{Core, Entry, Handle, Turn, or_until, wait};
 pub(crate) use producer::{Call, Delivered, ProducerCore};
 pub(crate) use settings::{ConsumerSettings, ProducerSettings};
@@ -213,8 +213,7 @@ impl Shared {
         let (preferred, name) = {
             let mut nodes = self.nodes.borrow_mut();
             let ordinal = nodes.len() as u32;
-            let node =
-                nodes.entry(id).or_insert_with(|| NodeSeen { ordinal, name: format!("node-{id}"), clients: 0 });
+            let node = nodes.entry(id).or_insert_with(|| NodeSeen { ordinal, name: format!("node-{id}"), clients: 0 });
             node.clients += 1;
             (node.ordinal * SLOTS_OF_A_NODE, format!("{}/{kind}-{}", node.name, node.clients))
         };

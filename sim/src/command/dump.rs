@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::Refusal;
 use super::output::WholeFile;
-use crate::plan::Plan;
 use crate::generated::text;
+use crate::plan::Plan;
 
 /// Gathers the final read.
 #[derive(Debug, Default)]

@@ -74,14 +74,7 @@ pub struct WriterWitness {
 impl WriterWitness {
     /// For the client of that number.
     pub fn new(client: u32) -> WriterWitness {
-        WriterWitness {
-            client,
-            pending: BTreeSet::new(),
-            transaction: 0,
-            open: false,
-            ending: None,
-            fenced: false,
-        }
+        WriterWitness { client, pending: BTreeSet::new(), transaction: 0, open: false, ending: None, fenced: false }
     }
 
     /// A record was handed over.

@@ -9,8 +9,8 @@ use super::faults::Origin;
 use super::node::{Body, Ended};
 use super::settle::Ending;
 use super::{World, node};
-use crate::client::external::{ExternalClient, Mail, Standing};
 use crate::client::Client;
+use crate::client::external::{ExternalClient, Mail, Standing};
 use crate::schedule::{Actor, Fault, When};
 
 impl<'a> World<'a> {
@@ -74,6 +74,12 @@ impl<'a> World<'a> {
         let client = self.external(actor);
         client.deadline = deadline;
         client.standing = standing;
+        // The program learns late that a connection is gone: what it wrote to it before is lost with it.
+        let open = &self.nodes[actor as usize].channels;
+        outputs.retain(|output| match output {
+            Output::Send(channel, ..) => open.iter().any(|(c, _)| c == channel),
+            _ => true,
+        });
         self.out.append(outputs);
         self.flush(actor);
     }
