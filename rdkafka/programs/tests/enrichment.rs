@@ -11,15 +11,16 @@ use rdkafka::fencepost::{self, Cluster, Finished};
 const SCENARIO: &str = include_str!("../orders.toml");
 const RESTART: Duration = Duration::from_secs(1);
 
-/// A rolling restart of the brokers, a process that dies, and one that stands still for longer than its session and its
-/// transaction last.
+/// A rolling restart of the brokers; processes that die, more than once; and one that stands still for longer than its
+/// session and its transaction last.
 async fn through_trouble(cluster: Cluster, seed: u64) -> Finished {
-    cluster.fault("at = '3s'\naction = 'rolling_restart'\ndown = '2s'");
-    tokio::time::sleep(Duration::from_millis(1500 + 37 * (seed % 50))).await;
+    cluster.fault("at = '12s'\naction = 'rolling_restart'\ndown = '2s'");
+    tokio::time::sleep(Duration::from_millis(8_000 + 37 * (seed % 50))).await;
     cluster.pause("enrichment-1", Duration::from_secs(35));
-    tokio::time::sleep(Duration::from_millis(900 + 13 * (seed % 70))).await;
-    cluster.restart("enrichment-2");
-    tokio::time::sleep(Duration::from_secs(40)).await;
+    for round in 0..4 {
+        tokio::time::sleep(Duration::from_millis(12_000 + 13 * ((seed + 31 * round) % 70))).await;
+        cluster.restart("enrichment-2");
+    }
     cluster.finish().await
 }
 
@@ -30,7 +31,7 @@ fn without_faults_every_order_is_enriched_once() {
         cluster.service("enrichment-1", RESTART, || run(Config::of_instance(1)));
         let finished = cluster.finish().await;
         finished.assert_exactly_once("enriched");
-        assert_eq!(finished.report().topic("enriched").map(|t| t.visible), Some(300));
+        assert_eq!(finished.report().topic("enriched").map(|t| t.visible), Some(600));
     });
 }
 

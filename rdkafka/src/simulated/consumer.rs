@@ -14,7 +14,7 @@ use fencepost_sim::embed::{Embedded, ReaderWitness, Standing};
 
 use super::entry::Turn;
 use super::settings::ConsumerSettings;
-use super::{Input, bytes};
+use super::{Input, bytes, shared};
 use crate::error::{KafkaError, RDKafkaErrorCode};
 use crate::message::{Content, Headers as _, OwnedHeaders, Timestamp};
 
@@ -131,8 +131,18 @@ impl ConsumerCore {
         }
         Standing {
             busy: false,
-            positions: self.machine.assignment().map(|tp| (tp, self.machine.position(tp).unwrap_or(0))).collect(),
+            positions: self.machine.assignment().map(|tp| (tp, self.processed(tp))).collect(),
             reads_committed: self.settings.config.isolation_level == IsolationLevel::ReadCommitted,
+        }
+    }
+
+    /// The position, or, where the group commits, what is committed if that is less than what the program was given.
+    fn processed(&self, tp: TopicPartition) -> Offset {
+        let position = self.machine.position(tp).unwrap_or(0);
+        let committed = self.group.as_ref().and_then(|group| shared()?.committed(group, tp));
+        match (committed, self.consumed.get(&tp)) {
+            (Some(committed), Some(given)) if committed < *given => committed,
+            _ => position,
         }
     }
 
@@ -340,6 +350,9 @@ impl ConsumerCore {
                 }
                 ConsumerEvent::CommitDone { id, result } => {
                     let offsets = self.commits.remove(id).unwrap_or_default();
+                    if let (Ok(()), Some(group), Some(shared)) = (result, &self.group, shared()) {
+                        shared.note_committed(group, &offsets);
+                    }
                     match self.awaited.iter().position(|a| a == id) {
                         Some(index) => {
                             self.awaited.swap_remove(index);

@@ -21,6 +21,7 @@ use std::time::Duration;
 use fencepost_protocol::batch::{Blob, Origin};
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::image::ClusterImage;
+use fencepost_protocol::message::OffsetToCommit;
 use fencepost_protocol::time::Instant;
 use fencepost_sim::embed::{Embedded, Slot};
 use madsim::time::TimeHandle;
@@ -89,6 +90,8 @@ pub(crate) struct Shared {
     looked_at: RefCell<BTreeMap<u64, Arc<Input>>>,
     contents: RefCell<BTreeMap<(TopicId, u128), i64>>,
     pub routes: RefCell<Vec<Route>>,
+    /// Offsets that programs know to be committed, by group.
+    committed: RefCell<BTreeMap<(Arc<str>, TopicPartition), i64>>,
     /// Time of the last call of a program, polls that gave nothing excepted.
     pub last_call: Cell<Instant>,
 }
@@ -135,6 +138,7 @@ impl Shared {
             looked_at: RefCell::default(),
             contents: RefCell::default(),
             routes: RefCell::default(),
+            committed: RefCell::default(),
             last_call: Cell::new(Instant::ZERO),
         });
         SHARED.with(|s| *s.borrow_mut() = Some(shared.clone()));
@@ -226,6 +230,21 @@ impl Shared {
         let mut nodes = self.nodes.borrow_mut();
         let ordinal = nodes.len() as u32;
         nodes.insert(id, NodeSeen { ordinal, name: name.to_string(), clients: 0 });
+    }
+
+    /// A program learned that offsets are committed.
+    pub fn note_committed(&self, group: &str, offsets: &[OffsetToCommit]) {
+        let mut committed = self.committed.borrow_mut();
+        for o in offsets {
+            committed.insert((group.into(), o.tp), o.offset);
+        }
+    }
+
+    /// The committed offset as far as it is known here; `None` if nobody in the group has committed anything.
+    pub fn committed(&self, group: &Arc<str>, tp: TopicPartition) -> Option<i64> {
+        let committed = self.committed.borrow();
+        let any = committed.keys().any(|(g, _)| g == group);
+        any.then(|| committed.get(&(group.clone(), tp)).copied().unwrap_or(0))
     }
 
     /// The identity of a record that is about to be sent.

@@ -14,7 +14,7 @@ use fencepost_sim::embed::{Ended, Standing, WriterWitness};
 
 use super::entry::Turn;
 use super::settings::{Partitioning, ProducerSettings};
-use super::{Input, Shared};
+use super::{Input, Shared, shared};
 use crate::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use crate::message::{Content, Timestamp};
 
@@ -43,6 +43,8 @@ pub(crate) struct ProducerCore {
     deliveries: VecDeque<Delivered>,
     /// Calls that have not returned; with a result, they have, and nobody has asked yet.
     calls: BTreeMap<Call, Option<Result<(), ProducerError>>>,
+    /// Offsets that were made part of the transaction, with their group.
+    offsets: Vec<(String, Vec<OffsetToCommit>)>,
     fatal: Option<ErrorCode>,
     closing: bool,
     closed: bool,
@@ -69,6 +71,7 @@ impl ProducerCore {
             outstanding: BTreeMap::new(),
             deliveries: VecDeque::new(),
             calls: BTreeMap::new(),
+            offsets: Vec::new(),
             fatal: None,
             closing: false,
             closed: false,
@@ -191,6 +194,7 @@ impl ProducerCore {
 
     pub fn begin_transaction(&mut self, turn: &mut Turn<'_>) -> KafkaResult<()> {
         self.machine.begin_transaction(turn.now, turn.out).map_err(KafkaError::of_transaction)?;
+        self.offsets.clear();
         self.witness.begun(turn.now, turn.world);
         Ok(())
     }
@@ -240,6 +244,7 @@ impl ProducerCore {
             return Err(KafkaError::of_transaction(error));
         }
         self.witness.offsets(turn.now, &name, &offsets, turn.world);
+        self.offsets.push((name.to_string(), offsets));
         self.calls.insert(Call::Offsets, None);
         Ok(())
     }
@@ -265,6 +270,9 @@ impl ProducerCore {
                 Ok(()) => return,
                 Err(error) => return self.returned(call, Err(error), turn),
             }
+        }
+        if let (Call::Commit, Ok(()), Some(shared)) = (call, result, shared()) {
+            self.offsets.drain(..).for_each(|(group, offsets)| shared.note_committed(&group, &offsets));
         }
         self.ended(call, result, turn);
         if let Err(error) = result {
