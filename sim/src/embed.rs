@@ -232,6 +232,11 @@ impl Embedded {
         }
     }
 
+    /// Writes something that was found when everything was over.
+    pub fn write_finding(&mut self, event: &h::Event<'_>) {
+        self.world.history.write(event);
+    }
+
     // ---- faults and the end ----------------------------------------------------------------------------------------
 
     /// Names of nodes and topics.

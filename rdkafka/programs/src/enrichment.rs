@@ -108,6 +108,9 @@ pub async fn run(config: Config) -> KafkaResult<()> {
 
 async fn one_transaction(config: &Config, consumer: &StreamConsumer, producer: &FutureProducer) -> KafkaResult<()> {
     let first = consumer.recv().await?;
+    // As of now, not as of the commit: if the group is rebalanced while orders are collected, what was collected may be
+    // somebody else's, and the offsets must be refused.
+    let group = consumer.group_metadata().ok_or(KafkaError::Canceled)?;
     producer.begin_transaction()?;
     let mut next = TopicPartitionList::new();
     let mut deliveries = Vec::new();
@@ -132,7 +135,6 @@ async fn one_transaction(config: &Config, consumer: &StreamConsumer, producer: &
     for delivery in deliveries {
         delivery.await.map_err(|_| KafkaError::Canceled)?.map_err(|(error, _)| error)?;
     }
-    let group = consumer.group_metadata().ok_or(KafkaError::Canceled)?;
     retry(|| producer.send_offsets_to_transaction(&next, &group, CALL))?;
     retry(|| producer.commit_transaction(CALL))
 }

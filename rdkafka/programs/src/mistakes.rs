@@ -1,4 +1,4 @@
-//! The same service with three mistakes that people make.
+//! The same service with mistakes that people make.
 
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -20,8 +20,11 @@ pub enum Mistake {
     OffsetsOutside,
     /// Logs whatever error there is, and goes on with the same producer and the next message.
     GoesOn,
-    /// Every instance uses the same transactional id.
+    /// Every instance uses the same transactional id, and makes a new producer where it was fenced.
     OneTransactionalId,
+    /// Asks for the group's metadata when it sends the offsets, not when it takes the first order: a rebalance in between
+    /// is not noticed.
+    LateMetadata,
 }
 
 /// Runs until something happens that only a new process mends.
@@ -30,7 +33,7 @@ pub async fn run(mut config: Config, mistake: Mistake) -> KafkaResult<()> {
         config.transactional_id = "enrichment".into();
     }
     let consumer = config.consumer()?;
-    let producer = config.producer()?;
+    let mut producer = config.producer()?;
     loop {
         let Err(error) = one_transaction(&config, &consumer, &producer, mistake).await else { continue };
         if mistake == Mistake::GoesOn {
@@ -41,6 +44,10 @@ pub async fn run(mut config: Config, mistake: Mistake) -> KafkaResult<()> {
         match error {
             KafkaError::Transaction(error) if error.txn_requires_abort() => {}
             KafkaError::MessageProduction(_) => {}
+            KafkaError::Transaction(error) if error.is_fatal() && mistake == Mistake::OneTransactionalId => {
+                producer = config.producer()?; // and with it fences the other one
+                continue;
+            }
             error => return Err(error),
         }
         retry(|| producer.abort_transaction(CALL))?;
@@ -61,6 +68,7 @@ async fn one_transaction(
     mistake: Mistake,
 ) -> KafkaResult<()> {
     let mut order = Some(consumer.recv().await?);
+    let mut group = consumer.group_metadata().ok_or(KafkaError::Canceled)?;
     producer.begin_transaction()?;
     let mut next = TopicPartitionList::new();
     let mut deliveries = Vec::new();
@@ -87,7 +95,9 @@ async fn one_transaction(
         retry(|| producer.commit_transaction(CALL))?;
         return consumer.commit(&next, CommitMode::Sync);
     }
-    let group = consumer.group_metadata().ok_or(KafkaError::Canceled)?;
+    if mistake == Mistake::LateMetadata {
+        group = consumer.group_metadata().ok_or(KafkaError::Canceled)?;
+    }
     retry(|| producer.send_offsets_to_transaction(&next, &group, CALL))?;
     retry(|| producer.commit_transaction(CALL))
 }

@@ -76,3 +76,8 @@ fn going_on_after_a_fatal_error_is_found() {
 fn one_transactional_id_for_two_instances_is_found() {
     is_found(Mistake::OneTransactionalId);
 }
+
+#[test]
+fn metadata_of_the_group_taken_too_late_is_found() {
+    is_found(Mistake::LateMetadata);
+}

@@ -194,6 +194,7 @@ impl Cluster {
         loop {
             madsim::time::sleep(Duration::from_millis(100)).await;
             self.shared.touch();
+            let drained = self.shared.undrained().is_empty();
             let mut world = self.shared.world.borrow_mut();
             if world.ending().is_some() {
                 break;
@@ -204,7 +205,7 @@ impl Cluster {
             }
             let since = *undisturbed_since.get_or_insert(world.time());
             let quiet = world.time().since(self.shared.last_call.get()) >= QUIET;
-            if quiet || world.time().since(since) > patience {
+            if quiet && drained || world.time().since(since) > patience {
                 world.let_end();
             }
         }
@@ -212,11 +213,12 @@ impl Cluster {
     }
 
     fn conclude(self) -> Finished {
+        let undrained = self.shared.undrained();
         Shared::end();
         let routes = self.shared.routes.take();
         let world =
             self.shared.world.replace(Embedded::new(&self.scenario.plan, Course::Seed(self.seed), false, 0, None));
-        let Run { outcome, report } = judge(world, &routes);
+        let Run { outcome, report } = judge(world, &routes, &undrained);
         let capsule = Capsule {
             program: PROGRAM.into(),
             scenario: self.scenario.clone(),
@@ -234,10 +236,16 @@ impl Cluster {
 }
 
 /// A program that makes records out of others is judged as a pipeline: the routes were seen.
-fn judge(mut world: Embedded, routes: &[crate::simulated::Route]) -> Run {
+fn judge(
+    mut world: Embedded,
+    routes: &[crate::simulated::Route],
+    undrained: &[(usize, fencepost_protocol::ids::TopicPartition, i64, i64)],
+) -> Run {
+    let mut clients = Vec::new();
+    let t = world.time().0;
     for (index, route) in routes.iter().enumerate() {
         let group = world.group(&route.group);
-        world.declare(h::Client {
+        let client = world.declare(h::Client {
             name: format!("group {}", route.group).into(),
             kind: h::ClientKind::Pipeline,
             group: Some(group),
@@ -248,6 +256,12 @@ fn judge(mut world: Embedded, routes: &[crate::simulated::Route]) -> Run {
             guarantee: h::Guarantee::ExactlyOnce,
             ..h::Client::default()
         });
+        clients.push(client);
+    }
+    for (route, tp, position, end) in undrained {
+        let culprit = format!("group {} has processed it up to {position}", routes[*route].group).into();
+        let (c, at) = (clients[*route], h::Partition::new(tp.topic.0, tp.partition));
+        world.write_finding(&h::Event::Undrained(h::Undrained { t, c, at, position: *position, end: *end, culprit }));
     }
     world.finish()
 }

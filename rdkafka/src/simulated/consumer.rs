@@ -136,6 +136,12 @@ impl ConsumerCore {
         }
     }
 
+    /// As below, of a partition that it has as a member of that group.
+    pub fn processed_for(&self, group: &str, tp: TopicPartition) -> Option<Offset> {
+        let mine = self.group.as_deref() == Some(group) && self.machine.assignment().any(|a| a == tp);
+        mine.then(|| self.processed(tp))
+    }
+
     /// The position, or, where the group commits, what is committed if that is less than what the program was given.
     fn processed(&self, tp: TopicPartition) -> Offset {
         let position = self.machine.position(tp).unwrap_or(0);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now};
 use fencepost_sim::embed::{Embedded, Mail, Slot, Standing};
@@ -167,6 +168,13 @@ impl Entry {
             deliveries.into_iter().for_each(|delivered| sink(delivered));
         }
         result
+    }
+
+    pub fn processed(&self, group: &str, tp: TopicPartition) -> Option<i64> {
+        match &*self.core.borrow() {
+            Core::Consumer(core) => core.processed_for(group, tp),
+            Core::Producer(_) => None,
+        }
     }
 
     fn end(&self, shared: &Shared) {

@@ -247,6 +247,34 @@ impl Shared {
         any.then(|| committed.get(&(group.clone(), tp)).copied().unwrap_or(0))
     }
 
+    /// Inputs that a group has not processed to their end: where it stands, and the end.
+    pub fn undrained(&self) -> Vec<(usize, TopicPartition, i64, i64)> {
+        let mut found = Vec::new();
+        for (number, route) in self.routes.borrow().iter().enumerate() {
+            for topic in &route.inputs {
+                let partitions = {
+                    let world = self.world.borrow();
+                    world.topic(world.topic_name(*topic)).map_or(0, |(_, count)| count)
+                };
+                for tp in (0..partitions).map(|p| TopicPartition::new(*topic, p)) {
+                    let end = self.world.borrow().watermarks(tp).map(|(_, end)| end);
+                    let Some(end) = end else { continue };
+                    let committed = self.committed(&route.group, tp).unwrap_or(0);
+                    let reached = committed.max(self.processed(&route.group, tp).unwrap_or(0));
+                    if reached < end {
+                        found.push((number, tp, reached, end));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// How far the member of a group that has a partition has come.
+    fn processed(&self, group: &str, tp: TopicPartition) -> Option<i64> {
+        self.entries.borrow().values().filter_map(|entry| entry.processed(group, tp)).max()
+    }
+
     /// The identity of a record that is about to be sent.
     pub fn identify(&self, topic: TopicId, key: Option<&[u8]>, value: Option<&[u8]>, input: Option<&Input>) -> Origin {
         if let Some(input) = input
