@@ -21,6 +21,7 @@ use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Outputs;
 use fencepost_protocol::time::{Instant, Now};
 use fencepost_reports::checker::Checker;
+use fencepost_reports::figures::Counting;
 use fencepost_reports::history::Sink;
 use fencepost_reports::history::event as h;
 
@@ -46,6 +47,7 @@ enum Admission {
 /// Takes the history: the judge, and somebody else who wants it.
 struct Listeners {
     checker: Checker,
+    counting: Counting,
     extra: Option<Box<dyn Sink>>,
 }
 
@@ -55,6 +57,7 @@ impl Sink for Shared {
     fn event(&mut self, event: &h::Event<'_>) {
         if let Some(listeners) = &mut *self.0.borrow_mut() {
             listeners.checker.event(event);
+            listeners.counting.event(event);
             listeners.extra.event(event);
         }
     }
@@ -82,7 +85,8 @@ impl Embedded {
         let plan = Arc::new(plan);
         let slots = World::nodes_of_externals(&plan);
         let (seed, faults, explorer) = prepare(&plan, course);
-        let listeners = Rc::new(RefCell::new(Some(Listeners { checker: Checker::new(), extra })));
+        let listeners =
+            Rc::new(RefCell::new(Some(Listeners { checker: Checker::new(), counting: Counting::new(), extra })));
         // A world borrows its sink for as long as it lives, and this one is kept beside it. What is never freed is one
         // pointer for each world; the listeners themselves are taken out at the end.
         let sink: &'static mut Shared = Box::leak(Box::new(Shared(listeners.clone())));
@@ -281,6 +285,7 @@ impl Embedded {
         let ending = self.ending.take().unwrap_or(Ending::Idle);
         let outcome = self.world.conclude(ending);
         let listeners = self.listeners.borrow_mut().take().expect("a world is judged once");
-        Run { outcome, report: listeners.checker.finish() }
+        let figures = crate::story::with_counts(listeners.counting.finish(), &outcome.counts);
+        Run { outcome, report: listeners.checker.finish(), figures }
     }
 }

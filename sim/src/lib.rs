@@ -20,5 +20,6 @@ pub mod queue;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+pub mod story;
 pub mod stream;
 pub mod world;

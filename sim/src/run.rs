@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fencepost_reports::checker::Checker;
+use fencepost_reports::figures::{Counting, Figures};
 use fencepost_reports::history::Sink;
 use fencepost_reports::report::Report;
 
@@ -28,6 +29,8 @@ pub struct Run {
     pub outcome: Outcome,
     /// The checker's.
     pub report: Report,
+    /// How often what happened, and how long it took.
+    pub figures: Figures,
 }
 
 /// Runs a plan. `extra` takes the history beside the checker; `tracer` sees every delivery.
@@ -39,11 +42,13 @@ pub fn run(
     tracer: Option<Tracer<'_>>,
 ) -> Run {
     let (seed, faults, explorer) = prepare(plan, course);
-    let mut sink = (Checker::new(), extra);
+    let mut sink = ((Checker::new(), Counting::new()), extra);
     // A tracer that outlives the sink is lent for as long as the sink lives.
     let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
     let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
-    Run { outcome, report: sink.0.finish() }
+    let (checker, counting) = sink.0;
+    let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
+    Run { outcome, report: checker.finish(), figures }
 }
 
 /// The seed, the faults and the source of messages' deviations of a course.

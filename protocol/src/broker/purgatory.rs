@@ -1,7 +1,5 @@
 //! Writes that wait for the high watermark (§1.6, §1.9, §3.3): keyed per partition by the offset that it must reach.
 
-use std::collections::BTreeMap;
-
 use super::Broker;
 use super::coordinators::Coordinator;
 use super::timer::Timer;
@@ -10,6 +8,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::sorted::Sorted;
 use crate::time::{Instant, Span};
 
 /// Who waits.
@@ -43,7 +42,7 @@ pub(super) struct ProduceOperation {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Purgatory {
     last: u64,
-    pub produces: BTreeMap<u64, ProduceOperation>,
+    pub produces: Sorted<u64, ProduceOperation>,
 }
 
 impl Purgatory {
@@ -83,7 +82,7 @@ impl Broker {
         loop {
             let Some(partition) = self.partitions.get_mut(tp) else { return };
             let mark = partition.log.high_watermark();
-            match partition.waiting.first_key_value() {
+            match partition.waiting.first() {
                 Some(((required, _), _)) if *required <= mark => {}
                 _ => return,
             }
@@ -97,8 +96,8 @@ impl Broker {
     /// The leadership of `tp` is gone: everything that waits there fails with 6.
     pub(super) fn fail_waits(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let Some(partition) = self.partitions.get_mut(tp) else { return };
-        let waiting = core::mem::take(&mut partition.waiting);
-        for ((required, id), wait) in waiting {
+        let mut waiting = core::mem::take(&mut partition.waiting);
+        while let Some(((required, id), wait)) = waiting.pop_first() {
             self.timers.clear(wait.deadline, Timer::Wait(tp, required, id));
             self.complete(wait.waiter, Err(ErrorCode::NotLeaderOrFollower), out);
         }

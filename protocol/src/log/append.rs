@@ -48,7 +48,8 @@ impl PartitionLog {
     /// Appends an end-of-transaction marker as leader of `epoch` (§2.7). It is written even where it ends nothing.
     ///
     /// # Errors
-    /// 47 for a marker of a past epoch, 52 for one of a past coordinator. Nothing changes then.
+    /// 47 for a marker of a past epoch, 52 for one of a past coordinator, -1 for one without an epoch, which Kafka cannot
+    /// build. Nothing changes then.
     pub fn append_marker(
         &mut self,
         producer: ProducerIdAndEpoch,
@@ -58,6 +59,9 @@ impl PartitionLog {
         epoch: LeaderEpoch,
         wall_ms: i64,
     ) -> Result<LeaderAppend, ErrorCode> {
+        if producer.epoch < 0 {
+            return Err(ErrorCode::UnknownServerError);
+        }
         let domains = &self.settings.domains;
         self.producers.check_marker(producer, coordinator_epoch, transaction_version, domains)?;
         let marker = RecordBatch::marker(producer.id, producer.epoch, result, coordinator_epoch, wall_ms);

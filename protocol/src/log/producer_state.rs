@@ -178,8 +178,10 @@ impl ProducerState {
             }
         }
         let stored_epoch = entry.map_or(NO_PRODUCER_EPOCH, |entry| entry.epoch);
-        let accepted = if batch.producer_epoch != stored_epoch {
-            sequence == 0 || stored_epoch == NO_PRODUCER_EPOCH // c, d, else e
+        let accepted = if stored_epoch == NO_PRODUCER_EPOCH {
+            true // d, also for a batch without an epoch
+        } else if batch.producer_epoch != stored_epoch {
+            sequence == 0 // c, else e
         } else {
             match last {
                 Some(last) => sequence == domains.add(last.last_sequence, 1), // f

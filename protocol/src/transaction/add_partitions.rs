@@ -78,13 +78,15 @@ impl TransactionCoordinator {
         for (index, transaction) in request.transactions.iter().enumerate() {
             let name = &transaction.transactional_id;
             let partitions = &transaction.partitions;
-            let known = |tp: &TopicPartition| ctx.image.partition(*tp).is_some();
-            let errors = if !partitions.iter().all(known) {
-                // Nothing is added; the partitions that exist are told so.
-                let error = |tp| match known(tp) {
-                    true => ErrorCode::OperationNotAttempted,
-                    false => ErrorCode::UnknownTopicOrPartition,
-                };
+            // Clients may not name Kafka's own topics, whatever their rights; brokers may (v4+).
+            let flaw = |tp: &TopicPartition| match ctx.image.partition(*tp) {
+                _ if request.version < 4 && tp.topic.is_internal() => Some(ErrorCode::TopicAuthorizationFailed),
+                None => Some(ErrorCode::UnknownTopicOrPartition),
+                Some(_) => None,
+            };
+            let errors = if partitions.iter().any(|tp| flaw(tp).is_some()) {
+                // Nothing is added; the partitions that are in order are told so.
+                let error = |tp| flaw(tp).unwrap_or(ErrorCode::OperationNotAttempted);
                 partitions.iter().map(|tp| (*tp, Some(error(tp)))).collect()
             } else if transaction.verify_only {
                 self.verify(ctx, transaction).unwrap_or_else(|error| all(partitions, Some(error)))

@@ -185,7 +185,9 @@ impl TransactionCoordinator {
             let (partition, name) = (marker.coordinator_partition, marker.transactional_id.clone());
             if give_up {
                 let id = self.id_mut(partition, &name).expect("the completion is that of an id");
-                id.completion = None;
+                // The partitions whose markers were written stay struck off, as long as this coordinator remembers it.
+                let completion = id.completion.take().expect("it was found just now");
+                id.metadata.value.partitions = completion.remaining.into();
                 continue;
             }
             if !again.is_empty() {

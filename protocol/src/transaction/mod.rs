@@ -184,7 +184,11 @@ impl TransactionCoordinator {
         let describe = |name: &Name| {
             let partition = self.owned(ctx, name)?;
             let id = self.led(partition).ids.get(name).ok_or(ErrorCode::TransactionalIdNotFound)?;
-            Ok(id.metadata.value.clone())
+            let mut value = id.metadata.value.clone();
+            if let Some(completion) = &id.completion {
+                value.partitions = completion.remaining.as_slice().into(); // whose markers are still on their way
+            }
+            Ok(value)
         };
         let transactions = request.transactional_ids.iter().map(|name| (name.clone(), describe(name))).collect();
         out.net.push(Output::Respond(conn, DescribeTransactionsResponse { transactions }.into()));

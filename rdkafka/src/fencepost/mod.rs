@@ -218,7 +218,7 @@ impl Cluster {
         let routes = self.shared.routes.take();
         let world =
             self.shared.world.replace(Embedded::new(&self.scenario.plan, Course::Seed(self.seed), false, 0, None));
-        let Run { outcome, report } = judge(world, &routes, &undrained);
+        let Run { outcome, report, .. } = judge(world, &routes, &undrained);
         let capsule = Capsule {
             program: PROGRAM.into(),
             scenario: self.scenario.clone(),

@@ -183,6 +183,22 @@ fn unknown_sessions_are_70_and_wrong_epochs_71() {
     assert_eq!(fetched(world.ask(1, next(id, 1, Vec::new()))).error, Some(ErrorCode::FetchSessionIdNotFound));
 }
 
+/// A reader that kept the session of an earlier run of the broker was served, at its own isolation level, what a
+/// follower's new session of the same number asked for: data above the last stable offset. Chaos found it.
+#[test]
+fn a_session_of_an_earlier_run_or_of_another_kind_of_reader_is_unknown() {
+    let mut world = World::new(1, 1);
+    let old = fetched(world.ask(1, open(vec![position(TP, 0)]))).session_id;
+    let as_follower = FetchRequest { replica: Some((NodeId(2), 1)), ..next(old, 1, Vec::new()) };
+    assert_eq!(fetched(world.ask(1, as_follower)).error, Some(ErrorCode::FetchSessionIdNotFound));
+    world.stop(1, |_| Ending::Crash);
+    world.start(1);
+    world.run(1_000);
+    let new = fetched(world.ask(1, open(vec![position(TP, 0)]))).session_id;
+    assert_ne!(old, new);
+    assert_eq!(fetched(world.ask(1, next(old, 1, Vec::new()))).error, Some(ErrorCode::FetchSessionIdNotFound));
+}
+
 #[test]
 fn without_a_free_slot_a_fetch_has_no_session() {
     let mut world = World::with(1, 1, |c| c.max_incremental_fetch_sessions = 1);
