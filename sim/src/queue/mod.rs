@@ -117,6 +117,14 @@ impl<E> Queue<E> {
         Some((at, rank, event))
     }
 
+    /// Time of the next event.
+    pub fn next_time(&self) -> Option<Instant> {
+        match (self.near.first().map(|place| self.near.at(place)), self.far.first()) {
+            (Some(near), Some(far)) => Some(near.at.min(far.at)),
+            (near, far) => near.or(far).map(|entry| entry.at),
+        }
+    }
+
     /// Number of events waiting.
     pub fn len(&self) -> usize {
         self.near.len() + self.far.len()

@@ -2,6 +2,7 @@
 
 mod event;
 mod evidence;
+mod external;
 mod faults;
 mod inject;
 mod line;
@@ -278,6 +279,11 @@ impl<'a> World<'a> {
                 break Ending::NoProgressInTime { busiest: self.busiest() };
             }
         };
+        self.conclude(ending)
+    }
+
+    /// Writes what there is to say at the end.
+    pub(crate) fn conclude(mut self, ending: Ending) -> Outcome {
         self.write_evidence(&ending);
         let mut unused: Vec<Deviation> = self.triggers.still_waiting().map(Deviation::Fault).collect();
         if let Explorer::Replay(replay) = &self.explorer {
