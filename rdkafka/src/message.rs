@@ -1,5 +1,7 @@
 //! Messages, as rust-rdkafka has them.
 
+#![expect(clippy::disallowed_types, reason = "rust-rdkafka's signatures; in a simulation, virtual time")]
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::str;

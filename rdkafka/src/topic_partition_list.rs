@@ -1,5 +1,7 @@
 //! Lists of partitions with offsets, as rust-rdkafka has them.
 
+#![expect(clippy::disallowed_types, reason = "rust-rdkafka's signatures; in a simulation, virtual time")]
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -202,7 +204,6 @@ impl TopicPartitionList {
     ///
     /// # Errors
     /// An offset is none.
-    #[expect(clippy::disallowed_types, reason = "rust-rdkafka's signature; the list is sorted")]
     pub fn from_topic_map(topic_map: &HashMap<(String, i32), Offset>) -> KafkaResult<TopicPartitionList> {
         let mut sorted: Vec<_> = topic_map.iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(b.0));
@@ -284,7 +285,6 @@ impl TopicPartitionList {
     }
 
     /// As a map.
-    #[expect(clippy::disallowed_types, reason = "rust-rdkafka's signature")]
     pub fn to_topic_map(&self) -> HashMap<(String, i32), Offset> {
         self.entries.iter().map(|e| ((e.topic.clone(), e.partition), e.offset())).collect()
     }

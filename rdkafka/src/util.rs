@@ -1,5 +1,7 @@
 //! Time-outs, opaque values, runtimes.
 
+#![expect(clippy::disallowed_types, reason = "rust-rdkafka's signatures; in a simulation, virtual time")]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

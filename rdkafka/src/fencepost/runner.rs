@@ -145,9 +145,7 @@ fn check_determinism(name: &str, seed: u64, ran: Option<&Ran>) -> String {
             .output()
             .ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line =
-            text.lines().find_map(|l| l.split_once("fencepost-child: ").map(|(_, found)| found.trim().to_string()));
-        line
+        text.lines().find_map(|l| l.split_once("fencepost-child: ").map(|(_, found)| found.trim().to_string()))
     };
     let here = ran.map(|r| format!("{} {}", r.digest, r.verdict));
     match (here, once(), once()) {

@@ -224,7 +224,7 @@ where
     ///
     /// # Errors
     /// It is refused; the record comes back.
-    #[expect(clippy::result_large_err, reason = "rust-rdkafka's signature")]
+    #[expect(clippy::result_large_err, clippy::type_complexity, reason = "rust-rdkafka's signature")]
     pub fn send<'a, K, P>(
         &self,
         record: BaseRecord<'a, K, P, C::DeliveryOpaque>,
@@ -418,7 +418,7 @@ where
     ///
     /// # Errors
     /// It is refused; the record comes back.
-    #[expect(clippy::result_large_err, reason = "rust-rdkafka's signature")]
+    #[expect(clippy::result_large_err, clippy::type_complexity, reason = "rust-rdkafka's signature")]
     pub fn send<'a, K, P>(
         &self,
         record: BaseRecord<'a, K, P, C::DeliveryOpaque>,

@@ -230,7 +230,6 @@ where
     ///
     /// # Errors
     /// It was not delivered, or may not have been.
-    #[expect(clippy::manual_async_fn, reason = "what the record is made of is noted when it is handed over")]
     pub fn send<K, P, T>(
         &self,
         record: FutureRecord<'_, K, P>,

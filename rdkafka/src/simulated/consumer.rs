@@ -34,7 +34,6 @@ pub(crate) enum Notice {
 }
 
 /// What a poll gives.
-#[expect(clippy::large_enum_variant, reason = "a message is what it mostly is")]
 pub(crate) enum Polled {
     Message(Content),
     Notice(Notice),

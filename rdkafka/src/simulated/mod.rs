@@ -201,6 +201,7 @@ impl Shared {
         if world.has_pending() { Some(self.cell.get() + 1) } else { next }
     }
 
+    #[expect(clippy::disallowed_types, reason = "madsim's own: virtual time")]
     fn instant_of(&self, cell: u64) -> madsim::time::Instant {
         let time = TimeHandle::current();
         time.now_instant() + (self.began + Duration::from_nanos(cell * self.grid)).saturating_sub(time.elapsed())
