@@ -86,10 +86,7 @@ pub fn with_files(
     files: &Files,
 ) -> Result<(Ran, Written), Refusal> {
     let seed = match course {
-        Course::Seed(seed)
-        | Course::Schedule(seed, _)
-        | Course::Legal(seed, _)
-        | Course::Future(seed, ..) => seed,
+        Course::Seed(seed) | Course::Schedule(seed, _) | Course::Legal(seed, _) | Course::Future(seed, ..) => seed,
     };
     let history = match &files.history {
         None => None,

@@ -95,7 +95,8 @@ fn with_each(case: &Case, goal: &Goal, jobs: Option<usize>, bar: &ProgressBar) -
 fn rise(case: &Case, futures: u32, jobs: Option<usize>, bar: &ProgressBar) -> Vec<(Point, u32, u32)> {
     let Ok(run) = &case.ran else { return Vec::new() };
     let times: Vec<Instant> = run.outcome.recorded_at.clone();
-    let list = points(&times, POINTS);
+    let until = Instant::ZERO + case.capsule.scenario.plan.end.faults_until;
+    let list = points(&times, run.outcome.finished_at.min(until), POINTS);
     let branches: Vec<(Point, u64)> =
         list.iter().flat_map(|point| (0..u64::from(futures)).map(|n| (*point, n))).collect();
     begin(bar, "futures", branches.len());
@@ -140,7 +141,12 @@ fn as_text(
         text += &format!("  {needed} of {} are needed\n", deviations.len());
     }
     let flips: Vec<&Trial> = settings.iter().filter(|t| t.flips).collect();
-    text += &format!("\nWith a single setting changed, '{}' is gone in {} of {}:\n", goal.words(), flips.len(), settings.len());
+    text += &format!(
+        "\nWith a single setting changed, '{}' is gone in {} of {}:\n",
+        goal.words(),
+        flips.len(),
+        settings.len()
+    );
     for clean in flips.iter().filter(|t| t.verdict == "clean") {
         text += &format!("  {}: clean\n", clean.what);
     }

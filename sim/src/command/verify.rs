@@ -266,9 +266,7 @@ fn report(
         capsule_rows.push(json!({ "capsule": name, "result": fate, "what": what }));
     }
     if json {
-        document(
-            &json!({ "ok": code == OK, "interrupted": interrupted, "scenarios": rows, "capsules": capsule_rows }),
-        );
+        document(&json!({ "ok": code == OK, "interrupted": interrupted, "scenarios": rows, "capsules": capsule_rows }));
     } else {
         if interrupted {
             text += &format!("interrupted after {} of {planned} runs\n", results.len());

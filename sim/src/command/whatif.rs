@@ -81,8 +81,10 @@ pub fn whatif(path: &Path, without: &[usize], sets: &[String], json: bool) -> Ou
         None
     };
     let fates = compare_fates((&left.fates, &left.scenario.plan), (&right.fates, &right.scenario.plan));
-    let mut changes: Vec<String> =
-        without.iter().map(|n| format!("without {}", deviation::words(&left.schedule.deviations[n - 1], &names))).collect();
+    let mut changes: Vec<String> = without
+        .iter()
+        .map(|n| format!("without {}", deviation::words(&left.schedule.deviations[n - 1], &names)))
+        .collect();
     changes.extend(sets.iter().map(|set| format!("with {set}")));
     let no_longer: Vec<String> = match &right.ran {
         Ok(run) => run.outcome.unused.iter().map(|d| deviation::words(d, &right.scenario.names())).collect(),

@@ -22,7 +22,8 @@ pub fn candidates(scenario: &Scenario) -> Vec<String> {
         let brokers = plan.cluster.config.variant.iter().map(|v| v.name().to_string());
         let producers = plan.producers.iter().map(|p| p.config.variant);
         let all = producers.chain(plan.pipelines.iter().map(|p| p.producer.variant));
-        let mut names: Vec<String> = brokers.chain(all.flat_map(|set| set.iter()).map(|v| v.name().to_string())).collect();
+        let mut names: Vec<String> =
+            brokers.chain(all.flat_map(|set| set.iter()).map(|v| v.name().to_string())).collect();
         names.sort();
         names.dedup();
         names

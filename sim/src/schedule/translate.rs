@@ -185,10 +185,7 @@ mod tests {
     /// Node 1 is gone, so 2 and 3 move up; partitions 0 are there.
     fn translate(deviation: &Deviation) -> Option<Deviation> {
         let has_partition = |tp: TopicPartition| tp.partition == 0;
-        deviation.translated(&Cast {
-            actors: &[Some(0), None, Some(1), Some(2)],
-            has_partition: &has_partition,
-        })
+        deviation.translated(&Cast { actors: &[Some(0), None, Some(1), Some(2)], has_partition: &has_partition })
     }
 
     #[test]

@@ -17,8 +17,8 @@ mod tests;
 use std::sync::Arc;
 
 pub use goal::{Goal, rule};
-pub use search::{translated, with_settings};
 use search::Search;
+pub use search::{translated, with_settings};
 
 use crate::plan::Plan;
 use crate::run::{Course, Run};

@@ -60,7 +60,11 @@ impl<'s> Search<'s> {
     }
 
     /// Runs a candidate; none if it does not show the goal, or time is up.
-    fn shown(&mut self, scenario: &Scenario, deviations: Vec<Deviation>) -> Option<(Vec<Deviation>, Result<Run, String>)> {
+    fn shown(
+        &mut self,
+        scenario: &Scenario,
+        deviations: Vec<Deviation>,
+    ) -> Option<(Vec<Deviation>, Result<Run, String>)> {
         if self.stopped || !(self.go_on)() {
             self.stopped = true;
             return None;

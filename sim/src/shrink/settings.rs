@@ -77,7 +77,11 @@ fn fewer_records(search: &mut Search<'_>) {
             // First far down: most findings need few records.
             let middle = if fails == 0 { holds / 4 } else { fails + (holds - fails) / 2 };
             let middle = middle.max(fails + 1);
-            if search.try_settings(&[set(&key, middle)]) { holds = middle } else { fails = middle }
+            if search.try_settings(&[set(&key, middle)]) {
+                holds = middle
+            } else {
+                fails = middle
+            }
             if holds - fails <= holds / 16 {
                 break;
             }

@@ -47,11 +47,8 @@ fn metadata_flap_seq_reset_begins_anew_when_a_topic_is_not_known() {
         b.send(1, 0).unwrap();
         let (asked, _) = b.take_batch();
         b.acked(&asked, 0);
-        let gone = TopicMetadata {
-            topic: TOPIC,
-            error: Some(ErrorCode::UnknownTopicOrPartition),
-            partitions: Vec::new(),
-        };
+        let gone =
+            TopicMetadata { topic: TOPIC, error: Some(ErrorCode::UnknownTopicOrPartition), partitions: Vec::new() };
         let response = MetadataResponse { brokers: vec![NodeId(1), NodeId(2)], topics: vec![gone] };
         let now = b.now;
         b.call(|p, _, _| p.metadata_response(now, &response));
