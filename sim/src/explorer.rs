@@ -60,28 +60,24 @@ impl Draw {
         if now >= self.until {
             return None;
         }
+        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, nothing.
         let lose_request = if is_request { self.chaos.lose_request_ppm } else { 0 };
-        let lose_response = if is_request { self.chaos.lose_response_ppm } else { 0 };
-        let (late, delay) = (self.chaos.late_ppm, self.chaos.delay_ppm);
-        if lose_request + lose_response + late + delay == 0 {
+        let lose = lose_request + if is_request { self.chaos.lose_response_ppm } else { 0 };
+        let late = lose + self.chaos.late_ppm;
+        let delay = late + self.chaos.delay_ppm;
+        if delay == 0 {
             return None;
         }
         let (min, max, late_max) = (self.chaos.delay_min.0, self.chaos.delay_max.0, self.chaos.late_max.0);
         let stream = self.stream(from, to);
-        let mut r = stream.below(PPM);
-        for (share, effect) in [(lose_request, Effect::LoseRequest), (lose_response, Effect::LoseResponse)] {
-            if r < share {
-                return Some(effect);
-            }
-            r -= share;
-        }
-        let span = if r < late {
-            Span(stream.between(max, late_max))
-        } else if r < late + delay {
-            Span(stream.between(min, max))
-        } else {
+        let r = stream.below(PPM);
+        if r >= delay {
             return None;
-        };
+        }
+        if r < lose {
+            return Some(if r < lose_request { Effect::LoseRequest } else { Effect::LoseResponse });
+        }
+        let span = Span(if r < late { stream.between(max, late_max) } else { stream.between(min, max) });
         Some(if is_request { Effect::DelayRequest(span) } else { Effect::DelayResponse(span) })
     }
 }
