@@ -289,8 +289,8 @@ impl<'a> World<'a> {
         if let Explorer::Replay(replay) = &self.explorer {
             unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
         }
-        let counts = self.counts();
         let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
+        let counts = self.counts();
         Outcome {
             ending,
             deliveries: self.deliveries,
