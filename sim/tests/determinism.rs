@@ -24,7 +24,7 @@ const PINNED: &[(&str, u64, &str)] = &[
     ("chaos/rolling-restart", 1, "8143e06c8a5417db0cee443e693498fe"),
     ("chaos/crashes", 1, "df64b2f042d3baab8e39c6b2b9dff77e"),
     ("chaos/partitions", 1, "499eb3c96a0aecabf6f341a229451f0e"),
-    ("chaos/zombies", 1, "4464d24d78ac0091c442c80ccb0d85cd"),
+    ("chaos/zombies", 1, "ba0a4641c9c33d3da5c4ba58d7f8b527"),
     ("chaos/everything", 1, "15600f097dd82a6c25f3e46f177bd4d5"),
     ("chaos/everything", 2, "380132c3929284340d94529dcfa0abb4"),
     ("chaos/everything", 3, "ed0fd74a0b73a888325883948b838d19"),

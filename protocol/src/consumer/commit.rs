@@ -318,7 +318,12 @@ impl Consumer {
             return;
         }
         match answer {
-            Ok((offset, epoch)) if offset >= 0 => self.set_position(tp, offset, epoch, PositionReason::Committed),
+            Ok((offset, epoch)) if offset >= 0 => {
+                if self.metadata.saw_epoch(tp, epoch) {
+                    self.leader_changed(tp, None, epoch);
+                }
+                self.set_position(tp, offset, epoch, PositionReason::Committed);
+            }
             Ok(_) => self.reset(tp, ConsumerError::NoOffsetForPartition(tp)),
             Err(error) => self.stop(tp, error),
         }

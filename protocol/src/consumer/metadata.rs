@@ -138,12 +138,27 @@ impl Metadata {
                 let tp = TopicPartition::new(answer.topic, index as u32);
                 match known.get_mut(index) {
                     None => known.push(new),
-                    Some(old) if new.leader_epoch < old.leader_epoch || *old == new => continue,
+                    Some(old) if new.leader_epoch < old.leader_epoch => {
+                        self.needed |= old.leader.is_none(); // the broker that answered has not caught up
+                        continue;
+                    }
+                    Some(old) if *old == new => continue,
                     Some(old) => *old = new,
                 }
                 changes.push(LeaderChange { tp, leader: new.leader, epoch: new.leader_epoch });
             }
         }
+    }
+
+    /// A committed offset carried `epoch`. Whoever led before it does not lead any more, so the leader is unknown until the
+    /// metadata has caught up (Kafka's `Metadata.updateLastSeenEpochIfNewer`): a deposed leader that has not noticed would
+    /// say that it knows no such epoch, and the position would be reset. Whether that is news.
+    pub fn saw_epoch(&mut self, tp: TopicPartition, epoch: LeaderEpoch) -> bool {
+        let partition = self.topics.get_mut(&tp.topic).and_then(|t| t.get_mut(tp.partition as usize));
+        let Some(known) = partition.filter(|known| known.leader_epoch < epoch) else { return false };
+        *known = PartitionMetadata { leader: None, leader_epoch: epoch };
+        self.needed = true;
+        true
     }
 
     /// A partition's answer named its leader (KIP-951). Whether that is news.

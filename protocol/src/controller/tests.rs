@@ -714,6 +714,25 @@ fn blocks_of_producer_ids_are_never_reused() {
 }
 
 #[test]
+fn duplicate_producer_id_block_hands_out_the_last_block_again_after_a_registration() {
+    // Against §1.1; the variant of that name.
+    let mut cluster = Cluster::alive(1, 2);
+    cluster.controller.variants = BrokerVariants::NONE.with(crate::config::BrokerVariant::DuplicateProducerIdBlock);
+    let allocate = |cluster: &mut Cluster, broker| {
+        let broker_epoch = cluster.epochs[&broker];
+        match cluster.ask(AllocateProducerIdsRequest { broker, broker_epoch }) {
+            Response::AllocateProducerIds(r) => r.block,
+            other => panic!("expected AllocateProducerIds, got {other:?}"),
+        }
+    };
+    assert_eq!(allocate(&mut cluster, B1), Ok((0, 1000)));
+    assert_eq!(allocate(&mut cluster, B2), Ok((1000, 1000)));
+    cluster.lose(&[B3]);
+    cluster.start(B3, -1);
+    assert_eq!(allocate(&mut cluster, B3), Ok((1000, 1000)), "as broker 2 was given");
+}
+
+#[test]
 fn producer_ids_end_with_an_error_not_with_a_wrap() {
     let mut cluster = Cluster::alive(1, 2);
     cluster.controller.next_producer_id = i64::MAX - 10;

@@ -1,5 +1,7 @@
 //! One test a rule; sections are those of the reference.
 
+mod variants;
+
 use super::*;
 use crate::batch::{Record, TransactionResult::*};
 use crate::error::ErrorCode::{self, *};

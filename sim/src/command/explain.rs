@@ -95,7 +95,8 @@ fn with_each(case: &Case, goal: &Goal, jobs: Option<usize>, bar: &ProgressBar) -
 fn rise(case: &Case, futures: u32, jobs: Option<usize>, bar: &ProgressBar) -> Vec<(Point, u32, u32)> {
     let Ok(run) = &case.ran else { return Vec::new() };
     let times: Vec<Instant> = run.outcome.recorded_at.clone();
-    let list = points(&times, POINTS);
+    let until = Instant::ZERO + case.capsule.scenario.plan.end.faults_until;
+    let list = points(&times, run.outcome.finished_at.min(until), POINTS);
     let branches: Vec<(Point, u64)> =
         list.iter().flat_map(|point| (0..u64::from(futures)).map(|n| (*point, n))).collect();
     begin(bar, "futures", branches.len());

@@ -11,19 +11,24 @@ pub struct Point {
     pub kept: usize,
 }
 
-/// The points of a run: its beginning, the moment after each of its deviations, and some in between. `times` are those of
-/// the deviations; at most `limit` points.
-pub fn points(times: &[Instant], limit: usize) -> Vec<Point> {
+/// The points of a run: its beginning, the moment after each of its deviations, `end`, after which nothing is drawn, and
+/// some in between. `times` are those of the deviations; about `limit` points at most.
+pub fn points(times: &[Instant], end: Instant, limit: usize) -> Vec<Point> {
     let mut after: Vec<Instant> = times.iter().map(|at| Instant(at.0 + 1)).collect();
     after.sort_unstable();
     after.dedup();
     let mut moments = vec![Instant::ZERO];
     // Of many deviations every so-maniest, the last one always.
-    let room = limit.saturating_sub(1).max(1);
+    let room = limit.saturating_sub(2).max(1);
     let step = after.len().div_ceil(room).max(1);
-    moments.extend(after.iter().rev().step_by(step).rev());
+    let mut chosen: Vec<Instant> = after.iter().rev().step_by(step).copied().collect();
+    chosen.reverse();
+    moments.extend(chosen);
+    if moments.last().is_none_or(|last| *last < end) {
+        moments.push(end);
+    }
     // One in between where the pause is longest, as long as there is room.
-    while moments.len() < limit.min(2 * after.len() + 1) {
+    while moments.len() < limit.min(2 * after.len() + 3) {
         let gap = (1..moments.len()).max_by_key(|i| (moments[*i].0 - moments[*i - 1].0, usize::MAX - i));
         let Some(gap) = gap.filter(|i| moments[*i].0 - moments[*i - 1].0 > 200_000_000) else { break };
         let middle = (moments[gap - 1].0 + moments[gap].0) / 2 / 1_000_000 * 1_000_000;
@@ -89,25 +94,27 @@ mod tests {
         assert_eq!(wilson(0, 0).high, 1_000_000);
     }
 
+    fn seconds(at: u64) -> Instant {
+        Instant(at * 1_000_000_000)
+    }
+
+    fn shape(points: &[Point]) -> Vec<(u64, usize)> {
+        points.iter().map(|p| (p.at.0, p.kept)).collect()
+    }
+
     #[test]
     fn a_point_follows_each_deviation_and_counts_what_is_kept() {
-        let times = [Instant(5_000_000_000), Instant(7_000_000_000)];
-        let points = points(&times, 3);
-        assert_eq!(
-            points.iter().map(|p| (p.at.0, p.kept)).collect::<Vec<_>>(),
-            [(0, 0), (5_000_000_001, 1), (7_000_000_001, 2)]
-        );
+        let points = points(&[seconds(5), seconds(7)], seconds(20), 4);
+        assert_eq!(shape(&points), [(0, 0), (5_000_000_001, 1), (7_000_000_001, 2), (20_000_000_000, 2)]);
     }
 
     #[test]
     fn room_is_used_for_points_in_the_longest_pauses() {
-        let points = points(&[Instant(8_000_000_000)], 10);
-        assert_eq!(
-            points.iter().map(|p| (p.at.0, p.kept)).collect::<Vec<_>>(),
-            [(0, 0), (4_000_000_000, 0), (8_000_000_001, 1)]
-        );
+        let some = points(&[seconds(8)], seconds(12), 4);
+        assert_eq!(shape(&some), [(0, 0), (4_000_000_000, 0), (8_000_000_001, 1), (12_000_000_000, 1)]);
         let many: Vec<Instant> = (1..100).map(|i| Instant(i * 1_000_000)).collect();
-        assert!(super::points(&many, 12).len() <= 12);
-        assert_eq!(super::points(&many, 12).last().map(|p| p.kept), Some(99));
+        let points = points(&many, seconds(1), 12);
+        assert!(points.len() <= 12, "{}", points.len());
+        assert_eq!(points.last().map(|p| p.kept), Some(99));
     }
 }

@@ -36,7 +36,22 @@ macro_rules! capsules {
     };
 }
 
-capsules! {}
+capsules! {
+    "zoo/aborted-seq-reuse",
+    "zoo/ack-then-truncate",
+    "zoo/coordinator-failover-forgets-begin",
+    "zoo/duplicate-producer-id-block",
+    "zoo/late-endtxn-hits-next-txn",
+    "zoo/late-produce-hangs-lso",
+    "zoo/leader-before-term-commit",
+    "zoo/marker-retry-livelock",
+    "zoo/metadata-flap-seq-reset",
+    "zoo/no-epoch-check",
+    "zoo/txn-timeout-no-fence",
+    "zoo/verify-append-gap",
+    "zoo/zombie-eos-group-id-only",
+    "corpus/deposed-leader-resets-position",
+}
 
 /// Files that scenarios read, by their path from the folder `scenarios`.
 pub const FILES: &[(&str, &str)] = &[("data/orders.jsonl", include_str!("../../../scenarios/data/orders.jsonl"))];

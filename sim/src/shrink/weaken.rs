@@ -73,9 +73,12 @@ fn shorten(search: &mut Search<'_>, index: usize, field: usize) {
     let mut fails = 0;
     let mut holds = first.0;
     for _ in 0..HALVINGS {
-        let half = round_down(holds / 2);
-        if half < SHORTEST || !set(search, Span(half)) {
-            fails = half.max(SHORTEST);
+        let half = round_down(holds / 2).max(SHORTEST);
+        if half >= holds {
+            break;
+        }
+        if !set(search, Span(half)) {
+            fails = half;
             break;
         }
         holds = half;

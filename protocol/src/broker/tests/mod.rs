@@ -7,6 +7,7 @@ mod isr;
 mod lifecycle;
 mod producing;
 mod replication;
+mod variants;
 mod verification;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

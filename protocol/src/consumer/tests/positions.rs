@@ -183,3 +183,16 @@ fn a_consumer_without_a_group_begins_by_policy() {
     rig.answer(ListOffsetsResponse { partitions: vec![(tp(0), Ok((6, 0)))] });
     assert_eq!((rig.position(0), rig.count(ApiKey::OffsetFetch)), (Some(6), 0));
 }
+
+#[test]
+fn the_epoch_of_a_committed_offset_unseats_a_leader_of_an_older_one() {
+    // Kafka's `updateLastSeenEpochIfNewer`: a deposed leader is not asked about an epoch that it has not heard of.
+    let mut rig = initializing(&[]);
+    rig.committed(vec![(tp(0), Ok((23, 1)))]);
+    rig.until(1_000);
+    assert_eq!(rig.position(0), Some(23));
+    assert_eq!((rig.count(ApiKey::OffsetForLeaderEpoch), rig.count(ApiKey::Fetch)), (0, 0), "there is nobody to ask");
+    rig.leaders[0] = (LEADER, 1);
+    rig.until(2_000);
+    assert_eq!(rig.count(ApiKey::OffsetForLeaderEpoch), 1, "until the metadata has caught up");
+}

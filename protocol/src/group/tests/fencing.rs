@@ -146,3 +146,15 @@ fn a_fencing_error_fails_every_partition() {
     assert_eq!(rig.answer(conn), Some(TxnOffsetCommitResponse { partitions }.into()));
     assert_eq!(rig.end(), end);
 }
+
+#[test]
+fn zombie_eos_group_id_only_fences_nobody_who_commits_in_a_transaction() {
+    // Against §4.3; the variant of that name.
+    let mut rig = Rig::new();
+    let member = rig.one_member();
+    assert_eq!(txn_error(&mut rig, 5, identity(&member, 0)), Some(IllegalGeneration));
+    let variant = crate::config::BrokerVariant::ZombieEosGroupIdOnly;
+    Arc::make_mut(&mut rig.gc.config).variant = crate::config::BrokerVariants::NONE.with(variant);
+    assert_eq!(txn_error(&mut rig, 5, identity(&member, 0)), None);
+    assert_eq!(plain_error(&mut rig, identity(&member, 0)), Some(IllegalGeneration), "plain commits are fenced");
+}

@@ -8,6 +8,7 @@ mod invariants;
 mod ordering;
 mod produce;
 mod transactions;
+mod variants;
 
 use std::collections::VecDeque;
 

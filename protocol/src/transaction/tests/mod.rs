@@ -8,6 +8,7 @@ mod markers;
 mod producer_ids;
 mod property;
 mod timeouts;
+mod variants;
 
 use std::collections::VecDeque;
 
