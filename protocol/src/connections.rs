@@ -142,28 +142,26 @@ impl<C> Connections<C> {
         timeout: Span,
         out: &mut Outputs,
     ) {
-        let correlation = self.number(channel);
-        let index = self.find(channel).expect("number() found the connection");
-        self.connections[index].in_flight.push_back(InFlight { correlation, deadline: now.mono + timeout, cookie });
+        let connection = self.established(channel);
+        let correlation = connection.number();
+        connection.in_flight.push_back(InFlight { correlation, deadline: now.mono + timeout, cookie });
         out.push(Output::Send(channel, correlation, request.into()));
     }
 
     /// Sends a request that will not be answered (`acks=0`).
     pub fn send_without_answer(&mut self, channel: Channel, request: impl Into<Request>, out: &mut Outputs) {
-        let correlation = self.number(channel);
+        let correlation = self.established(channel).number();
         out.push(Output::Send(channel, correlation, request.into()));
     }
 
-    fn number(&mut self, channel: Channel) -> CorrelationId {
-        let index = self.find(channel).expect("a request is sent on a connection that was asked for");
-        let connection = &mut self.connections[index];
+    fn established(&mut self, channel: Channel) -> &mut Connection<C> {
+        let connection = self.connections.iter_mut().find(|c| c.channel == channel);
+        let connection = connection.expect("a request is sent on a connection that was asked for");
         assert!(
             matches!(connection.state, State::Connected),
             "a request is sent on an established connection: {channel:?}"
         );
-        let correlation = connection.next_correlation;
-        connection.next_correlation += 1;
-        correlation
+        connection
     }
 
     /// The world says that the connection is there. False if it is no longer wanted.
@@ -182,6 +180,10 @@ impl<C> Connections<C> {
     pub fn response(&mut self, channel: Channel, correlation: CorrelationId) -> Option<C> {
         let index = self.find(channel)?;
         let in_flight = &mut self.connections[index].in_flight;
+        // Answers come in the order of the requests, so it is nearly always the first.
+        if in_flight.front().is_some_and(|r| r.correlation == correlation) {
+            return in_flight.pop_front().map(|r| r.cookie);
+        }
         let position = in_flight.iter().position(|r| r.correlation == correlation)?;
         in_flight.remove(position).map(|r| r.cookie)
     }
@@ -236,6 +238,13 @@ impl<C> Connections<C> {
 }
 
 impl<C> Connection<C> {
+    /// Number of the next request.
+    fn number(&mut self) -> CorrelationId {
+        let correlation = self.next_correlation;
+        self.next_correlation += 1;
+        correlation
+    }
+
     fn deadline(&self) -> Instant {
         match self.state {
             State::Idle { .. } => Instant::NEVER,

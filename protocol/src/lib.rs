@@ -24,5 +24,6 @@ pub mod log;
 pub mod message;
 pub mod pipeline;
 pub mod producer;
+mod sorted;
 pub mod time;
 pub mod transaction;

@@ -58,15 +58,26 @@ pub type PartitionErrors = Vec<(TopicPartition, Option<ErrorCode>)>;
 /// Per partition an offset (-1 for none) with its leader epoch, or an error.
 pub type PartitionOffsets = Vec<(TopicPartition, Result<(Offset, LeaderEpoch), ErrorCode>)>;
 
+/// How a body is kept: as it is, or behind a pointer.
+macro_rules! kept {
+    ($body:ty) => { $body };
+    ($body:ty, box) => { Box<$body> };
+}
+
+// Messages are moved from machine to buffer to connection to machine, so they are kept small: large bodies that are not
+// sent all the time are behind a pointer (`box`).
 macro_rules! requests {
-    ($($(#[$doc:meta])* $variant:ident($request:ty, $response:ty) = $key:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident($request:ident $(as $req_kept:tt)?, $response:ident $(as $resp_kept:tt)?) = $key:literal;
+    )*) => {
         /// A request.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Request { $($(#[$doc])* $variant($request),)* }
+        pub enum Request { $($(#[$doc])* $variant(kept!($request $(, $req_kept)?)),)* }
 
         /// A response; its variant is that of the request it answers.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Response { $($(#[$doc])* $variant($response),)* }
+        pub enum Response { $($(#[$doc])* $variant(kept!($response $(, $resp_kept)?)),)* }
 
         /// Kind of a request, with Kafka's API key (negative where the model has a message that Kafka has not).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,8 +103,8 @@ macro_rules! requests {
             pub const fn api_key(&self) -> ApiKey { match self { $(Response::$variant(_) => ApiKey::$variant,)* } }
         }
 
-        $(impl From<$request> for Request { fn from(r: $request) -> Request { Request::$variant(r) } })*
-        $(impl From<$response> for Response { fn from(r: $response) -> Response { Response::$variant(r) } })*
+        $(impl From<$request> for Request { fn from(r: $request) -> Request { Request::$variant(r.into()) } })*
+        $(impl From<$response> for Response { fn from(r: $response) -> Response { Response::$variant(r.into()) } })*
     };
 }
 
@@ -101,25 +112,25 @@ requests! {
     /// Write batches.
     Produce(ProduceRequest, ProduceResponse) = 0;
     /// Read batches (consumer or follower).
-    Fetch(FetchRequest, FetchResponse) = 1;
+    Fetch(FetchRequest as box, FetchResponse) = 1;
     /// Earliest, latest or time-stamped offsets.
     ListOffsets(ListOffsetsRequest, ListOffsetsResponse) = 2;
     /// Leaders of partitions.
-    Metadata(MetadataRequest, MetadataResponse) = 3;
+    Metadata(MetadataRequest, MetadataResponse as box) = 3;
     /// Commit consumer offsets outside a transaction.
-    OffsetCommit(OffsetCommitRequest, OffsetCommitResponse) = 8;
+    OffsetCommit(OffsetCommitRequest as box, OffsetCommitResponse) = 8;
     /// Committed offsets of a group.
     OffsetFetch(OffsetFetchRequest, OffsetFetchResponse) = 9;
     /// Where a coordinator lives.
     FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse) = 10;
     /// Join a classic group.
-    JoinGroup(JoinGroupRequest, JoinGroupResponse) = 11;
+    JoinGroup(JoinGroupRequest as box, JoinGroupResponse as box) = 11;
     /// Keep a classic membership alive.
-    Heartbeat(HeartbeatRequest, HeartbeatResponse) = 12;
+    Heartbeat(HeartbeatRequest as box, HeartbeatResponse) = 12;
     /// Leave a classic group.
     LeaveGroup(LeaveGroupRequest, LeaveGroupResponse) = 13;
     /// Distribute or receive the assignment of a classic group.
-    SyncGroup(SyncGroupRequest, SyncGroupResponse) = 14;
+    SyncGroup(SyncGroupRequest as box, SyncGroupResponse) = 14;
     /// Features of the cluster.
     ApiVersions(ApiVersionsRequest, ApiVersionsResponse) = 18;
     /// Obtain a producer id and epoch.
@@ -129,13 +140,13 @@ requests! {
     /// Register data partitions in a transaction, or verify that they are.
     AddPartitionsToTxn(AddPartitionsToTxnRequest, AddPartitionsToTxnResponse) = 24;
     /// Register the offsets partition of a group in a transaction.
-    AddOffsetsToTxn(AddOffsetsToTxnRequest, AddOffsetsToTxnResponse) = 25;
+    AddOffsetsToTxn(AddOffsetsToTxnRequest as box, AddOffsetsToTxnResponse) = 25;
     /// Commit or abort a transaction.
     EndTxn(EndTxnRequest, EndTxnResponse) = 26;
     /// Write end-of-transaction markers.
     WriteTxnMarkers(WriteTxnMarkersRequest, WriteTxnMarkersResponse) = 27;
     /// Commit consumer offsets inside a transaction.
-    TxnOffsetCommit(TxnOffsetCommitRequest, TxnOffsetCommitResponse) = 28;
+    TxnOffsetCommit(TxnOffsetCommitRequest as box, TxnOffsetCommitResponse) = 28;
     /// In-sync set change, leader to controller.
     AlterPartition(AlterPartitionRequest, AlterPartitionResponse) = 56;
     /// Producer state of partitions (tooling).
@@ -151,6 +162,9 @@ requests! {
     /// Changes of the cluster metadata after a version; stands for the fetch of KRaft's metadata log.
     MetadataFetch(MetadataFetchRequest, MetadataFetchResponse) = -1;
 }
+
+const _: () = assert!(size_of::<Request>() <= 56, "a large body is behind a pointer");
+const _: () = assert!(size_of::<Response>() <= 40, "a large body is behind a pointer");
 
 // ---- Produce -------------------------------------------------------------------------------------------------------
 

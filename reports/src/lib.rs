@@ -5,9 +5,14 @@
 //! without knowing how it was made. Nothing here depends on the protocol or on the simulator.
 
 pub mod checker;
+pub mod diagram;
+pub mod figures;
 pub mod history;
+pub mod markdown;
+pub mod page;
 pub mod render;
 pub mod report;
+pub mod story;
 
 pub use checker::Checker;
 pub use report::{Kind, Report, Verdict};

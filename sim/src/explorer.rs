@@ -164,31 +164,29 @@ impl Draw {
         {
             return Some(effect);
         }
+        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, a little late.
         let lose_request = if is_request { self.chaos.lose_request_ppm } else { 0 };
-        let lose_response = if is_request { self.chaos.lose_response_ppm } else { 0 };
-        let (late, delay) = (self.chaos.late_ppm, self.chaos.delay_ppm);
+        let lose = lose_request + if is_request { self.chaos.lose_response_ppm } else { 0 };
+        let late = lose + self.chaos.late_ppm;
+        let delay = late + self.chaos.delay_ppm;
         let jitter = self.chaos.jitter_max.0;
-        if lose_request + lose_response + late + delay + jitter == 0 {
+        if delay + jitter == 0 {
             return None;
         }
         let (min, max, late_max) = (self.chaos.delay_min.0, self.chaos.delay_max.0, self.chaos.late_max.0);
         let stream = self.stream(from, to);
-        let mut r = stream.below(PPM);
-        for (share, effect) in [(lose_request, Effect::LoseRequest), (lose_response, Effect::LoseResponse)] {
-            if r < share {
-                return Some(effect);
-            }
-            r -= share;
-        }
-        let span = if r < late {
-            Span(stream.between(max, late_max))
-        } else if r < late + delay {
-            Span(stream.between(min, max))
-        } else if jitter > 0 {
-            Span(stream.between(0, jitter))
-        } else {
+        let r = stream.below(PPM);
+        if r >= delay && jitter == 0 {
             return None;
-        };
+        }
+        if r < lose {
+            return Some(if r < lose_request { Effect::LoseRequest } else { Effect::LoseResponse });
+        }
+        let span = Span(match r {
+            r if r < late => stream.between(max, late_max),
+            r if r < delay => stream.between(min, max),
+            _ => stream.between(0, jitter),
+        });
         Some(if is_request { Effect::DelayRequest(span) } else { Effect::DelayResponse(span) })
     }
 }

@@ -22,6 +22,7 @@ pub mod run;
 pub mod scenario;
 pub mod schedule;
 pub mod shrink;
+pub mod story;
 pub mod stream;
 pub mod whatif;
 pub mod world;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fencepost_protocol::time::Instant;
 use fencepost_reports::checker::Checker;
+use fencepost_reports::figures::{Counting, Figures};
 use fencepost_reports::history::Sink;
 use fencepost_reports::report::Report;
 
@@ -34,6 +35,8 @@ pub struct Run {
     pub outcome: Outcome,
     /// The checker's.
     pub report: Report,
+    /// How often what happened, and how long it took.
+    pub figures: Figures,
 }
 
 /// The faults and the messages of a schedule.
@@ -91,9 +94,11 @@ pub fn run(
             (seed, faults, Explorer::Splice(Replay::new(messages), from, Box::new(draw)))
         }
     };
-    let mut sink = (Checker::new(), extra);
+    let mut sink = ((Checker::new(), Counting::new()), extra);
     // A tracer that outlives the sink is lent for as long as the sink lives.
     let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
     let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
-    Run { outcome, report: sink.0.finish() }
+    let (checker, counting) = sink.0;
+    let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
+    Run { outcome, report: checker.finish(), figures }
 }

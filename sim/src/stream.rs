@@ -47,22 +47,26 @@ impl Stream {
     }
 
     /// Any number.
+    #[inline]
     pub fn word(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number below `bound`, which is above 0. The bias is below `bound / 2^64`.
+    #[inline]
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "a draw needs at least one outcome");
         ((u128::from(self.word()) * u128::from(bound)) >> 64) as u64
     }
 
     /// A number from `low` to `high`, both included.
+    #[inline]
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         if high <= low { low } else { low + self.below((high - low).saturating_add(1)) }
     }
 
     /// True `ppm` times in a million.
+    #[inline]
     pub fn chance(&mut self, ppm: u64) -> bool {
         self.below(PPM) < ppm
     }

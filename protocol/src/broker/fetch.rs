@@ -238,7 +238,7 @@ impl Broker {
         let follower = session.replica.is_some();
         let mut budget = parked.max_bytes.max(0) as u64;
         let mut something_read = false;
-        let mut answers = Vec::new();
+        let mut answers = Vec::with_capacity(session.dirty.len());
         for _ in 0..session.dirty.len() {
             let tp = session.dirty.pop_front().expect("a dirty partition");
             let Some(entry) = session.partitions.get(tp) else { continue };

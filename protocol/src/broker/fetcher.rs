@@ -61,7 +61,7 @@ impl Broker {
         fetcher.active += 1;
         fetcher.changed.push(tp);
         fetcher.forgotten.retain(|other| *other != tp);
-        self.fetchers_to_pump.insert(leader);
+        self.fetchers_to_pump.insert(leader, ());
     }
 
     /// Ends fetching a partition from the leader that its follower state names.
@@ -118,7 +118,7 @@ impl Broker {
 
     /// Sends the next fetch to each leader whose fetcher has something new to do.
     pub(super) fn pump_fetchers(&mut self, out: &mut Outputs) {
-        while let Some(leader) = self.fetchers_to_pump.pop_first() {
+        while let Some((leader, ())) = self.fetchers_to_pump.pop_first() {
             self.pump_fetcher(leader, out);
         }
     }
@@ -193,7 +193,7 @@ impl Broker {
     pub(super) fn fetcher_connected(&mut self, leader: NodeId) {
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
         fetcher.link.connected();
-        self.fetchers_to_pump.insert(leader);
+        self.fetchers_to_pump.insert(leader, ());
     }
 
     /// The connection is gone; it is tried again after `replica.fetch.backoff.ms`.
@@ -203,13 +203,13 @@ impl Broker {
         let session_id = fetcher.session_id;
         fetcher.link.lost(now, backoff);
         self.restart_session(leader, session_id);
-        self.fetchers_to_pump.insert(leader);
+        self.fetchers_to_pump.insert(leader, ());
     }
 
     /// A leader's broker answered a fetch.
     pub(super) fn fetcher_answered(&mut self, leader: NodeId, response: FetchResponse) {
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
-        self.fetchers_to_pump.insert(leader);
+        self.fetchers_to_pump.insert(leader, ());
         if response.error.is_some() {
             self.restart_session(leader, 0);
             return;

@@ -220,6 +220,9 @@ impl Broker {
     /// A follower fetched: may it join where it is outside?
     pub(super) fn look_at_outsider(&mut self, node: NodeId, out: &mut Outputs) {
         let Some(list) = self.outsiders.get_mut(&node).filter(|list| !list.is_empty()) else { return };
+        if self.image.brokers.get(&node).is_none_or(|b| b.fenced || b.in_controlled_shutdown) {
+            return; // it may join nowhere
+        }
         let mut list = core::mem::take(list);
         list.retain(|tp| {
             let Some(leader) = self.partitions.get_mut(*tp).and_then(|p| p.leader_mut()) else { return false };

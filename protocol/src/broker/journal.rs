@@ -12,7 +12,7 @@ use crate::ids::*;
 pub enum JournalEntry {
     /// A batch was appended to an application's topic.
     Appended(TopicPartition, Arc<RecordBatch>),
-    /// The high watermark of a partition of an internal topic moved.
+    /// The high watermark of a partition moved: always told of internal topics, of others only if asked for.
     Committed(TopicPartition),
 }
 
@@ -20,13 +20,40 @@ pub enum JournalEntry {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     kept: bool,
+    /// Tells of every watermark, not only of those of internal topics.
+    all_watermarks: bool,
     entries: Vec<JournalEntry>,
+    tally: BrokerTally,
+}
+
+/// What a broker has counted since its process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BrokerTally {
+    /// Records of batches that it recognised as stored already, and did not store again (§2.3).
+    pub absorbed: u64,
+    /// Largest distance, in offsets, of a last stable offset from its high watermark, among partitions of applications
+    /// that it led (§2.8).
+    pub largest_lso_lag: u64,
 }
 
 impl Broker {
     /// Keeps a journal from now on; whoever asks for it has to take it regularly.
     pub fn keep_journal(&mut self) {
         self.journal.kept = true;
+    }
+
+    /// Tells of every move of a high watermark from now on.
+    pub fn keep_journal_of_watermarks(&mut self) {
+        self.journal.all_watermarks = true;
+    }
+
+    /// What it has counted.
+    pub fn tally(&self) -> BrokerTally {
+        self.journal.tally
+    }
+
+    pub(super) fn count_absorbed(&mut self, records: i64) {
+        self.journal.tally.absorbed += records.max(0) as u64;
     }
 
     /// Whether there is something to take.
@@ -49,7 +76,15 @@ impl Broker {
     }
 
     pub(super) fn journal_watermark(&mut self, tp: TopicPartition) {
-        if self.journal.kept && tp.topic.is_internal() {
+        if !tp.topic.is_internal() {
+            let Some(log) = self.partitions.get(tp).map(|p| p.log()) else { return };
+            let lag = (log.high_watermark() - log.last_stable_offset()).max(0) as u64;
+            self.journal.tally.largest_lso_lag = self.journal.tally.largest_lso_lag.max(lag);
+            if !self.journal.all_watermarks {
+                return;
+            }
+        }
+        if self.journal.kept {
             self.journal.entries.push(JournalEntry::Committed(tp));
         }
     }

@@ -31,7 +31,7 @@ mod verification;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::{BrokerConfig, Domains};
@@ -42,13 +42,14 @@ use crate::image::ClusterImage;
 use crate::io::*;
 use crate::log::PartitionLog;
 use crate::message::*;
+use crate::sorted::Sorted;
 use crate::time::{Instant, Now, Span};
 use crate::transaction::TransactionCoordinator;
 
 use coordinators::{Coordinator, Scratch};
 pub use disk::BrokerDisk;
 pub use jobs::Job;
-pub use journal::JournalEntry;
+pub use journal::{BrokerTally, JournalEntry};
 pub use partition::Partition;
 use timer::{Timer, Timers};
 
@@ -74,7 +75,7 @@ pub struct Broker {
     /// Partitions led here with a follower outside the in-sync set, by follower.
     outsiders: BTreeMap<NodeId, Vec<TopicPartition>>,
     fetchers: BTreeMap<NodeId, fetcher::Fetcher>,
-    fetchers_to_pump: BTreeSet<NodeId>,
+    fetchers_to_pump: Sorted<NodeId, ()>,
     isr: isr::IsrProposals,
     preflights: produce::Preflights,
     verifier: verification::Verifier,
@@ -124,7 +125,7 @@ impl Broker {
             follower_fetches: BTreeMap::new(),
             outsiders: BTreeMap::new(),
             fetchers: BTreeMap::new(),
-            fetchers_to_pump: BTreeSet::new(),
+            fetchers_to_pump: Sorted::default(),
             isr: isr::IsrProposals::new(),
             preflights: produce::Preflights::default(),
             verifier: verification::Verifier::default(),
@@ -323,7 +324,7 @@ impl Server for Broker {
                 return self.settle(out);
             }
             Request::Fetch(r) => {
-                self.fetch(conn, r, out);
+                self.fetch(conn, *r, out);
                 return self.settle(out);
             }
             Request::WriteTxnMarkers(r) => {
@@ -331,7 +332,7 @@ impl Server for Broker {
                 return self.settle(out);
             }
             Request::TxnOffsetCommit(r) => {
-                self.txn_offset_commit(conn, r, out);
+                self.txn_offset_commit(conn, *r, out);
                 return self.settle(out);
             }
             Request::InitProducerId(_)

@@ -1,7 +1,5 @@
 //! One replica as the broker holds it: its log, its role, and the high-watermark rule (§7.2).
 
-use std::collections::BTreeMap;
-
 use super::purgatory::Wait;
 use super::session::Watch;
 use crate::config::BrokerVariant;
@@ -9,6 +7,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::log::{LogSettings, PartitionLog};
+use crate::sorted::Sorted;
 use crate::time::{Instant, Span};
 
 /// What a leader knows of one follower (§7.2).
@@ -150,7 +149,7 @@ pub struct Partition {
     /// Fetch sessions to be told of news.
     pub(super) watchers: Vec<Watch>,
     /// What waits for the high watermark, by the offset that it must reach.
-    pub(super) waiting: BTreeMap<(Offset, u64), Wait>,
+    pub(super) waiting: Sorted<(Offset, u64), Wait>,
     /// On the list of partitions that the ISR check looks at.
     pub(super) on_lag_list: bool,
     /// On the list of partitions whose high watermark moved since its last checkpoint.
@@ -170,7 +169,7 @@ impl Partition {
             min_isr: 1,
             max_message_bytes: u32::MAX,
             watchers: Vec::new(),
-            waiting: BTreeMap::new(),
+            waiting: Sorted::default(),
             on_lag_list: false,
             on_watermark_list: false,
             on_recovery_list: false,

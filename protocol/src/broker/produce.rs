@@ -200,6 +200,9 @@ impl Broker {
                     answer.base_offset = done.base_offset;
                     let partition = self.partitions.get(part.tp).expect("a partition that was just written");
                     answer.log_start_offset = partition.log.log_start_offset();
+                    if done.duplicate {
+                        self.count_absorbed(done.last_offset - done.base_offset + 1);
+                    }
                     required.push((index, done));
                 }
                 Err(ErrorCode::NotLeaderOrFollower) if request.version >= 10 => {

@@ -1,7 +1,5 @@
 //! Writes that wait for the high watermark (§1.6, §1.9, §3.3): keyed per partition by the offset that it must reach.
 
-use std::collections::BTreeMap;
-
 use super::Broker;
 use super::coordinators::Coordinator;
 use super::timer::Timer;
@@ -11,6 +9,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::sorted::Sorted;
 use crate::time::{Instant, Span};
 
 /// Who waits.
@@ -44,7 +43,7 @@ pub(super) struct ProduceOperation {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Purgatory {
     last: u64,
-    pub produces: BTreeMap<u64, ProduceOperation>,
+    pub produces: Sorted<u64, ProduceOperation>,
 }
 
 impl Purgatory {
@@ -84,7 +83,7 @@ impl Broker {
         loop {
             let Some(partition) = self.partitions.get_mut(tp) else { return };
             let mark = partition.log.high_watermark();
-            match partition.waiting.first_key_value() {
+            match partition.waiting.first() {
                 Some(((required, _), _)) if *required <= mark => {}
                 _ => return,
             }
@@ -98,13 +97,13 @@ impl Broker {
     /// The leadership of `tp` is gone: everything that waits there fails with 6.
     pub(super) fn fail_waits(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let Some(partition) = self.partitions.get_mut(tp) else { return };
-        let waiting = core::mem::take(&mut partition.waiting);
+        let mut waiting = core::mem::take(&mut partition.waiting);
         let outcome = if self.config.variant.has(BrokerVariant::AckThenTruncate) {
             Ok(())
         } else {
             Err(ErrorCode::NotLeaderOrFollower)
         };
-        for ((required, id), wait) in waiting {
+        while let Some(((required, id), wait)) = waiting.pop_first() {
             self.timers.clear(wait.deadline, Timer::Wait(tp, required, id));
             self.complete(wait.waiter, outcome, out);
         }

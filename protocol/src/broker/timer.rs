@@ -1,10 +1,9 @@
-//! The broker's timers: one ordered set, so that the earliest is at hand.
-
-use std::collections::BTreeSet;
+//! The broker's timers in order, so that the earliest is at hand.
 
 use super::jobs::Job;
 use crate::ids::*;
 use crate::io::Channel;
+use crate::sorted::Sorted;
 use crate::time::Instant;
 
 /// What is due when a timer fires. The order decides between timers of the same instant.
@@ -32,15 +31,15 @@ pub(super) enum Timer {
     AlterRetry,
 }
 
-/// Ordered set of live timers.
+/// The live timers in order. Most are set for later than the others, and there are few.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Timers(BTreeSet<(Instant, Timer)>);
+pub(super) struct Timers(Sorted<(Instant, Timer), ()>);
 
 impl Timers {
     /// Adds a timer; one that is never reached is left out.
     pub fn set(&mut self, at: Instant, timer: Timer) {
         if at != Instant::NEVER {
-            self.0.insert((at, timer));
+            self.0.insert((at, timer), ());
         }
     }
 
@@ -52,8 +51,9 @@ impl Timers {
     }
 
     /// Earliest instant.
+    #[inline]
     pub fn next(&self) -> Instant {
-        self.0.first().map_or(Instant::NEVER, |(at, _)| *at)
+        self.0.first().map_or(Instant::NEVER, |((at, _), ())| *at)
     }
 
     /// Takes the earliest timer that is due.
@@ -61,6 +61,6 @@ impl Timers {
         if self.next() > now {
             return None;
         }
-        self.0.pop_first().map(|(_, timer)| timer)
+        self.0.pop_first().map(|((_, timer), ())| timer)
     }
 }

@@ -447,12 +447,12 @@ impl Consumer {
 
     fn answered(&mut self, now: Now, channel: Channel, cookie: Cookie, response: Response, out: &mut Outputs) {
         match (cookie, response) {
-            (Cookie::Metadata, Response::Metadata(r)) => self.on_metadata(now, r),
+            (Cookie::Metadata, Response::Metadata(r)) => self.on_metadata(now, *r),
             (Cookie::FindCoordinator, Response::FindCoordinator(r)) => self.on_coordinator(now, r.node, out),
             (Cookie::Fetch, Response::Fetch(r)) => self.on_fetch(now, channel.to, r),
             (Cookie::ListOffsets(asked), Response::ListOffsets(r)) => self.on_offsets(now, asked, r),
             (Cookie::EpochEnd(asked), Response::OffsetForLeaderEpoch(r)) => self.on_epoch_ends(now, asked, r),
-            (Cookie::Join(attempt), Response::JoinGroup(r)) => self.on_join(now, channel, attempt, r, out),
+            (Cookie::Join(attempt), Response::JoinGroup(r)) => self.on_join(now, channel, attempt, *r, out),
             (Cookie::Sync(identity), Response::SyncGroup(r)) => self.on_sync(now, identity, r, out),
             (Cookie::Heartbeat(identity), Response::Heartbeat(r)) => self.on_heartbeat(now, identity, r.error, out),
             (Cookie::Leave, Response::LeaveGroup(_)) => self.on_left(),

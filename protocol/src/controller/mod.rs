@@ -46,6 +46,8 @@ pub struct Controller {
     session_timeout: Span,
     next_producer_id: ProducerId,
     variants: BrokerVariants,
+    /// Every leader that was elected since the beginning.
+    leader_moves: Vec<(TopicPartition, NodeId)>,
 }
 
 impl Controller {
@@ -71,6 +73,7 @@ impl Controller {
             session_timeout,
             next_producer_id: 0,
             variants: config.variant,
+            leader_moves: Vec::new(),
         };
         for partition in controller.image.topics.iter().flat_map(|t| &t.partitions) {
             let leader = partition.leader.expect("a new partition is led by its first replica");
@@ -83,6 +86,12 @@ impl Controller {
     /// The metadata as it is now.
     pub fn image(&self) -> &ClusterImage {
         &self.image
+    }
+
+    /// Every change of a leader so far, in order: the partition and its new leader. (That a partition lost its leader is
+    /// not one.)
+    pub fn leader_moves(&self) -> &[(TopicPartition, NodeId)] {
+        &self.leader_moves
     }
 
     /// Changes the finalized features (an upgrade in mid-run).

@@ -162,6 +162,7 @@ impl Controller {
             }
             if let Some(leader) = new.leader {
                 self.session(leader).leaderships += 1;
+                self.leader_moves.push((tp, leader));
             }
         }
         self.commit(MetadataChange::Partition(tp, new));

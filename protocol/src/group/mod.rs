@@ -157,11 +157,11 @@ impl GroupCoordinator {
             return refuse(conn, &request, ErrorCode::CoordinatorLoadInProgress, env.out);
         }
         match request {
-            Request::JoinGroup(r) => shard.join(&mut env, conn, r),
-            Request::SyncGroup(r) => shard.sync(&mut env, conn, r),
+            Request::JoinGroup(r) => shard.join(&mut env, conn, *r),
+            Request::SyncGroup(r) => shard.sync(&mut env, conn, *r),
             Request::Heartbeat(r) => shard.heartbeat(&mut env, conn, &r),
             Request::LeaveGroup(r) => shard.leave(&mut env, conn, &r),
-            Request::OffsetCommit(r) => shard.offset_commit(&mut env, conn, r),
+            Request::OffsetCommit(r) => shard.offset_commit(&mut env, conn, *r),
             Request::OffsetFetch(r) => shard.offset_fetch(&mut env, conn, &r),
             other => unreachable!("not a request of groups: {:?}", other.api_key()),
         }
@@ -189,7 +189,7 @@ impl GroupCoordinator {
                 return shard.txn_offset_commit(&mut env, conn, request, guard);
             }
         };
-        refuse(conn, &Request::TxnOffsetCommit(request), error, env.out);
+        refuse(conn, &request.into(), error, env.out);
     }
 
     /// A marker of WriteTxnMarkers for partition `partition` of `__consumer_offsets`; the outcome comes back through

@@ -33,7 +33,7 @@ use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
 use evidence::Evidence;
 use findings::Findings;
-use naming::seconds;
+pub(crate) use naming::seconds;
 use paged::Bits;
 
 /// Judges a history while it is written.

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fencepost_reports::history::{Header, Writer};
+use fencepost_reports::{diagram, markdown, page};
 use serde_json::json;
 
 use super::dump::Dump;
@@ -15,6 +16,7 @@ use crate::capsule::PROGRAM;
 use crate::plan::Plan;
 use crate::run::{Course, Run, run};
 use crate::scenario::Scenario;
+use crate::story::Teller;
 use crate::world::{Keep, Traced, TracedEvent};
 
 thread_local! {
@@ -65,11 +67,18 @@ pub struct Written {
     history: Option<Writer<WholeFile>>,
     trace: Option<WholeFile>,
     dump: Option<(Dump, std::path::PathBuf)>,
+    story: Option<Teller>,
+    html: Option<WholeFile>,
+    markdown: Option<WholeFile>,
 }
 
 impl Written {
-    /// Gives the files their names.
-    pub fn finish(self, scenario: &Scenario, seed: u64) -> Result<(), Refusal> {
+    /// Gives the files their names. Returns the text diagram, if the run was told as a story; `again` is the command that
+    /// runs it again.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(self, scenario: &Scenario, seed: u64, run: &Run, again: &str) -> Result<Option<String>, Refusal> {
         if let Some(writer) = self.history {
             writer.finish()?.finish()?;
         }
@@ -79,7 +88,20 @@ impl Written {
         if let Some((dump, folder)) = self.dump {
             dump.write(&folder, &scenario.plan, seed)?;
         }
-        Ok(())
+        let Some(teller) = self.story else { return Ok(None) };
+        let mut story = teller.tell(run);
+        story.title.clone_from(&scenario.plan.title);
+        story.label = scenario.label();
+        story.seed = seed;
+        story.command = again.to_string();
+        story.program = PROGRAM.to_string();
+        if let Some(file) = self.html {
+            file.finish_with(&page::html(&story))?;
+        }
+        if let Some(file) = self.markdown {
+            file.finish_with(&markdown::text(&story))?;
+        }
+        Ok(Some(diagram::text(&story)))
     }
 }
 
@@ -108,18 +130,26 @@ pub fn with_files(
     if let Some(folder) = &files.dump {
         std::fs::create_dir_all(folder).map_err(|e| Refusal(format!("cannot write {}: {e}", folder.display())))?;
     }
-    let mut extra = (history, files.dump.as_ref().map(|_| Dump::default()));
+    let html = files.html.as_deref().map(WholeFile::create).transpose()?;
+    let markdown = files.markdown.as_deref().map(WholeFile::create).transpose()?;
+    let story = files.need_a_story().then(|| Teller::new(&scenario.plan));
+    let mut extra = ((history, files.dump.as_ref().map(|_| Dump::default())), story.as_ref().map(Teller::sink));
     let mut trace = files.trace.as_deref().map(WholeFile::create).transpose()?;
     let mut trace_error = None;
-    let tracing = trace.is_some();
+    let tracing = trace.is_some() || story.is_some();
     let mut tracer = |traced: &Traced<'_>| {
+        if let Some(teller) = &story {
+            teller.trace(traced);
+        }
         if let Some(file) = &mut trace
             && trace_error.is_none()
+            && let Some(line) = line(traced)
         {
-            trace_error = writeln!(file, "{}", line(traced)).err();
+            trace_error = writeln!(file, "{line}").err();
         }
     };
-    let keep = Keep { trace: tracing, ..keep };
+    // A story tells what deviated.
+    let keep = Keep { trace: tracing, schedule: keep.schedule || story.is_some(), ..keep };
     let ran = guarded(|| {
         let tracer: Option<crate::world::Tracer<'_>> = if tracing { Some(&mut tracer) } else { None };
         run(&scenario.plan, course, keep, Some(&mut extra), tracer)
@@ -127,13 +157,13 @@ pub fn with_files(
     if let Some(error) = trace_error {
         return Err(Refusal(format!("cannot write the trace: {error}")));
     }
-    let (history, dump) = extra;
+    let (history, dump) = extra.0;
     let dump = dump.zip(files.dump.clone());
-    Ok((ran, Written { history, trace, dump }))
+    Ok((ran, Written { history, trace, dump, story, html, markdown }))
 }
 
 /// One line of a trace.
-pub fn line(traced: &Traced<'_>) -> serde_json::Value {
+pub fn line(traced: &Traced<'_>) -> Option<serde_json::Value> {
     let (what, kind, detail) = match &traced.what {
         TracedEvent::Request(r) => ("request", Some(r.api_key().name()), Some(format!("{r:?}"))),
         TracedEvent::Response(r) => ("response", Some(r.api_key().name()), Some(format!("{r:?}"))),
@@ -141,6 +171,7 @@ pub fn line(traced: &Traced<'_>) -> serde_json::Value {
         TracedEvent::Disconnected => ("disconnected", None, None),
         TracedEvent::Timer => ("timer", None, None),
         TracedEvent::Fault(text) => ("fault", None, Some(text.clone())),
+        _ => return None,
     };
     let mut line = json!({ "ns": traced.at.0, "from": traced.from, "to": traced.to, "what": what });
     for (key, value) in [("kind", kind.map(str::to_string)), ("detail", detail)] {
@@ -148,5 +179,5 @@ pub fn line(traced: &Traced<'_>) -> serde_json::Value {
             line[key] = value.into();
         }
     }
-    line
+    Some(line)
 }

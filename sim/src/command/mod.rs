@@ -187,6 +187,22 @@ struct Files {
     /// Write the visible records of each topic and partition, as JSON Lines
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
+    /// Write the run as one HTML page, which needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the verdict, its proof and a Mermaid diagram as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Print the run as a narrow text diagram
+    #[arg(long)]
+    diagram: bool,
+}
+
+impl Files {
+    /// Whether the run has to be told as a story.
+    fn need_a_story(&self) -> bool {
+        self.html.is_some() || self.markdown.is_some() || self.diagram
+    }
 }
 
 /// Runs the command.

@@ -79,7 +79,7 @@ pub fn replay(path: &Path, files: &Files, json: bool) -> Outcome {
             return Ok(NONDETERMINISM);
         }
     }
-    written.finish(scenario, capsule.seed)?;
+    let diagram = written.finish(scenario, capsule.seed, run, &again)?.filter(|_| files.diagram);
     let names = scenario.names();
     let unused: Vec<String> = run.outcome.unused.iter().map(|d| deviation::words(d, &names)).collect();
     if json {
@@ -88,10 +88,15 @@ pub fn replay(path: &Path, files: &Files, json: bool) -> Outcome {
         value["written_by"] = capsule.program.as_str().into();
         value["no_longer_applies"] = unused.into();
         value["command"] = again.into();
+        if let Some(diagram) = diagram {
+            value["diagram"] = diagram.into();
+        }
         document(&value);
     } else {
+        let diagram = diagram.map_or_else(String::new, |d| d + "\n");
         let mut text =
             format!("{}\nreplayed from {name}, written by {}\n\n", head(scenario, capsule.seed), capsule.program);
+        text += &diagram;
         text += &body(run, wall_ms);
         text += &format!("replay: {}", fate.words());
         if fate != Fate::Same {

@@ -42,13 +42,14 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
     let capsule_file = save.map(WholeFile::create).transpose()?;
     let (ran, written) = with_files(&scenario, Course::Seed(seed), keep, files)?;
     let wall_ms = watch.ms();
-    if ran.is_ok() {
-        written.finish(&scenario, seed)?;
-    }
+    let again = command_line(&scenario, seed);
+    let diagram = match &ran {
+        Ok(run) => written.finish(&scenario, seed, run, &again)?.filter(|_| files.diagram),
+        Err(_) => None,
+    };
     if let Some(file) = capsule_file {
         file.finish_with(&capsule(&scenario, seed, &ran).to_json())?;
     }
-    let again = command_line(&scenario, seed);
     match &ran {
         Err(panic) => {
             if json {
@@ -63,9 +64,13 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
                 let mut value = numbers(&scenario, seed, run, wall_ms);
                 value["command"] = again.into();
                 value["capsule"] = save.map(|p| p.display().to_string()).into();
+                if let Some(diagram) = diagram {
+                    value["diagram"] = diagram.into();
+                }
                 document(&value);
             } else {
-                let mut text = format!("{}\n\n{}", head(&scenario, seed), body(run, wall_ms));
+                let diagram = diagram.map_or_else(String::new, |d| d + "\n");
+                let mut text = format!("{}\n\n{diagram}{}", head(&scenario, seed), body(run, wall_ms));
                 text += &format!("again:  {again}\n");
                 if let Some(path) = save {
                     let path = shell_word(&path.display().to_string());
@@ -136,6 +141,10 @@ pub fn body(run: &Run, wall_ms: u64) -> String {
         fencepost_protocol::time::Span::from_millis((outcome.finished_at.0 / 1_000_000) as i64),
         thousands(wall_ms),
     );
+    let figures = run.figures.total.words();
+    if !figures.is_empty() {
+        text += &format!("{figures}\n");
+    }
     text += &format!("digest: {}\n", outcome.digest);
     text
 }
@@ -182,6 +191,7 @@ pub fn numbers(scenario: &Scenario, seed: u64, run: &Run, wall_ms: u64) -> Value
     value["virtual_ms"] = (run.outcome.finished_at.0 / 1_000_000).into();
     value["wall_ms"] = wall_ms.into();
     value["digest"] = run.outcome.digest.to_string().into();
+    value["figures"] = serde_json::to_value(&run.figures).expect("figures serialize");
     value
 }
 

@@ -294,6 +294,11 @@ fn broker_id(name: &str, names: &Names) -> core::result::Result<NodeId, String> 
     id.map(NodeId).ok_or_else(|| format!("'{name}' is no broker"))
 }
 
+/// Whether the node of that name is the broker of that number.
+pub fn is_broker(name: &str, id: NodeId) -> bool {
+    name.strip_prefix("broker-").and_then(|digits| digits.parse().ok()) == Some(id.0)
+}
+
 fn broker_name(id: NodeId, names: &Names) -> String {
     let fits = |name: &&String| broker_id(name, names) == Ok(id);
     names.nodes.iter().find(fits).cloned().unwrap_or_else(|| id.to_string())
@@ -606,7 +611,8 @@ fn when_words(when: &When, names: &Names) -> String {
     }
 }
 
-fn action_words(action: &Action, names: &Names) -> String {
+/// A fault's action as a sentence.
+pub fn action_words(action: &Action, names: &Names) -> String {
     let node = |actor: &Actor| names.node(*actor).to_string();
     let back = |down: &Option<Span>| match down {
         Some(down) => format!(", and is back after {down}"),

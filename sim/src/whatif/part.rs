@@ -32,14 +32,14 @@ impl Write for Fingerprint {
 }
 
 fn write(out: &mut dyn Write, traced: &Traced<'_>) {
-    let Traced { at, from, to, what } = traced;
+    let Traced { at, from, to, what, .. } = traced;
     let result = match what {
         TracedEvent::Request(r) => write!(out, "{at}: {from} -> {to}: request {r:?}"),
         TracedEvent::Response(r) => write!(out, "{at}: {from} -> {to}: answer {r:?}"),
         TracedEvent::Connected => write!(out, "{at}: {to} is connected with {from}"),
         TracedEvent::Disconnected => write!(out, "{at}: {to} has lost its connection with {from}"),
         TracedEvent::Timer => write!(out, "{at}: a timer of {to}"),
-        TracedEvent::Fault(_) => Ok(()),
+        _ => Ok(()), // no delivery
     };
     result.expect("writing to memory succeeds");
 }
@@ -48,7 +48,7 @@ fn write(out: &mut dyn Write, traced: &Traced<'_>) {
 fn follow(plan: &Arc<Plan>, course: Course<'_>, mut each: impl FnMut(usize, &Traced<'_>)) -> usize {
     let mut number = 0;
     let mut tracer = |traced: &Traced<'_>| {
-        if !matches!(traced.what, TracedEvent::Fault(_)) {
+        if traced.what.is_delivery() && !matches!(traced.what, TracedEvent::Fault(_)) {
             each(number, traced);
             number += 1;
         }

@@ -1,11 +1,12 @@
 //! What waits in the queue.
 
-use fencepost_protocol::io::{ConnId, CorrelationId};
-use fencepost_protocol::message::Response;
+use fencepost_protocol::io::ConnId;
 
-use super::line::Arrived;
+use super::line::{Answer, Arrived};
+use super::parcel::Parcel;
 use crate::schedule::{Action, Actor};
 
+/// The queue moves events about, so an event is two words: what is larger is behind a pointer.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A connection request reaches the host.
@@ -13,9 +14,9 @@ pub(crate) enum Event {
     /// The host's answer reaches the client: accepted or refused.
     SynAnswer(ConnId, bool),
     /// A request reaches the host.
-    Request(ConnId, Arrived),
+    Request(Parcel<Arrived>),
     /// An answer reaches the client.
-    Response(ConnId, CorrelationId, Response),
+    Response(Parcel<Answer>),
     /// The client's end was closed.
     ClosedByClient(ConnId),
     /// The server's end was closed, or the connection was killed.
@@ -29,8 +30,10 @@ pub(crate) enum Event {
     /// A fault of the schedule begins.
     Fault(u32),
     /// An action that a fault brought about (its end, its next step).
-    Step(Step),
+    Step(Box<Step>),
 }
+
+const _: () = assert!(size_of::<Event>() == 16, "an event is two words");
 
 /// Continuations of faults, and the world's own jobs.
 #[derive(Clone, Debug)]

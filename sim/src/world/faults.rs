@@ -102,12 +102,9 @@ impl FaultState {
 impl Event {
     fn conn(&self) -> Option<ConnId> {
         match self {
-            Event::Syn(c)
-            | Event::SynAnswer(c, _)
-            | Event::Request(c, _)
-            | Event::Response(c, ..)
-            | Event::ClosedByClient(c)
-            | Event::ClosedByServer(c) => Some(*c),
+            Event::Syn(c) | Event::SynAnswer(c, _) | Event::ClosedByClient(c) | Event::ClosedByServer(c) => Some(*c),
+            Event::Request(parcel) => Some(parcel.content().conn),
+            Event::Response(parcel) => Some(parcel.content().conn),
             _ => None,
         }
     }
@@ -163,6 +160,7 @@ impl World<'_> {
         if self.tracer.is_some() {
             let text = format!("{action:?}");
             self.trace(self.controller, self.controller, TracedEvent::Fault(text));
+            self.trace(self.controller, self.controller, TracedEvent::Began(action));
         }
         let lasts = match action {
             Action::Crash { node, down } => {

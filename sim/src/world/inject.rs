@@ -32,7 +32,7 @@ pub(crate) fn error_response(request: &Request, error: ErrorCode) -> Option<Resp
             Response::OffsetFetch(OffsetFetchResponse { error: Some(error), partitions: Vec::new() })
         }
         Request::FindCoordinator(_) => Response::FindCoordinator(FindCoordinatorResponse { node: Err(error) }),
-        Request::JoinGroup(r) => Response::JoinGroup(JoinGroupResponse {
+        Request::JoinGroup(r) => Response::from(JoinGroupResponse {
             error: Some(error),
             generation: -1,
             protocol: AssignorName::Range,

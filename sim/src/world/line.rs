@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use fencepost_protocol::error::ErrorCode;
-use fencepost_protocol::io::{Channel, CorrelationId};
-use fencepost_protocol::message::{ApiKey, Request};
+use fencepost_protocol::io::{Channel, ConnId, CorrelationId};
+use fencepost_protocol::message::{ApiKey, Request, Response};
 use fencepost_protocol::time::{Instant, Span};
 
+use super::parcel::Parcel;
 use crate::coverage::Seen;
 use crate::schedule::{Actor, MessageName};
 
@@ -21,6 +22,16 @@ pub(crate) struct Fate {
     pub error_after: Option<ErrorCode>,
 }
 
+impl Fate {
+    /// Whether anything is still to happen once the request is on its way.
+    pub fn concerns_answer(&self) -> bool {
+        self.delay_response > Span::ZERO
+            || self.lose_response
+            || self.error_before.is_some()
+            || self.error_after.is_some()
+    }
+}
+
 /// What travels with a request besides its content; absent for ordinary messages of runs that keep no names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tag {
@@ -28,12 +39,21 @@ pub(crate) struct Tag {
     pub fate: Fate,
 }
 
-/// A request that has arrived at a server's kernel.
+/// A request on its way to a server, or in its kernel.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
+    pub conn: ConnId,
     pub correlation: CorrelationId,
     pub request: Request,
     pub tag: Option<Box<Tag>>,
+}
+
+/// An answer on its way to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub conn: ConnId,
+    pub correlation: CorrelationId,
+    pub response: Response,
 }
 
 /// The request that a server has taken from a connection and not yet answered.
@@ -70,7 +90,7 @@ pub(crate) struct Line {
     pub unanswered: u32,
     pub last_to_server: Instant,
     pub last_to_client: Instant,
-    pub inbox: VecDeque<Arrived>,
+    pub inbox: VecDeque<Parcel<Arrived>>,
     pub in_hand: Option<InHand>,
 }
 

@@ -6,6 +6,7 @@ mod faults;
 mod inject;
 mod line;
 mod node;
+mod parcel;
 mod settle;
 mod triggers;
 mod wire;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 
 use fencepost_protocol::batch::RecordBatch;
 use fencepost_protocol::broker::JournalEntry;
-use fencepost_protocol::ids::{NodeId, TopicPartition};
-use fencepost_protocol::io::Outputs;
+use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
+use fencepost_protocol::io::{ConnId, CorrelationId, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::Sink;
 
@@ -31,8 +32,10 @@ use crate::schedule::{Actor, Attempts, Deviation};
 use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
-use line::Line;
+use line::{Answer, Arrived, Line};
+use node::BrokerSlot;
 pub use node::{Body, Node, broker_name, names};
+use parcel::Parcels;
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;
 
@@ -57,6 +60,8 @@ pub struct Outcome {
     pub unused: Vec<Deviation>,
     /// What was reached of the protocol, if that was kept.
     pub coverage: Option<Box<Coverage>>,
+    /// What each node counted.
+    pub counts: Vec<NodeCounts>,
 }
 
 /// What a run keeps besides its digest.
@@ -81,9 +86,24 @@ pub struct Traced<'a> {
     pub to: &'a str,
     /// What.
     pub what: TracedEvent<'a>,
+    /// For requests and answers: which.
+    pub message: Option<MessageKey>,
 }
 
-/// What was delivered.
+/// Pairs what is said of one request, or of its answer: connection and correlation id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageKey {
+    /// Connection.
+    pub connection: u64,
+    /// Number of the request on it.
+    pub correlation: u32,
+    /// Whether it is the answer.
+    pub answer: bool,
+    /// The client's end of the connection is gone: what still arrives is late, and its answer will not be read.
+    pub late: bool,
+}
+
+/// What was delivered, and (from [`TracedEvent::Sent`] on) what else happened.
 #[derive(Clone, Debug)]
 pub enum TracedEvent<'a> {
     /// A request.
@@ -98,6 +118,61 @@ pub enum TracedEvent<'a> {
     Timer,
     /// A fault, in words.
     Fault(String),
+    /// A request left its sender and is due at that time; whether it arrives is told by itself.
+    Sent(&'a fencepost_protocol::message::Request, Instant),
+    /// An answer left its sender and is due at that time.
+    Answered(&'a fencepost_protocol::message::Response, Instant),
+    /// A request or an answer will not arrive, or nobody is there to take it.
+    Lost,
+    /// A process began to run.
+    Started,
+    /// A process ended; with its host, or by itself.
+    Stopped {
+        /// Its host lost power.
+        power: bool,
+    },
+    /// A process stands still.
+    Paused,
+    /// A process runs on.
+    Resumed,
+    /// A fault began.
+    Began(&'a crate::schedule::Action),
+    /// The watermarks of a partition at its leader.
+    Level {
+        /// The partition.
+        tp: TopicPartition,
+        /// High watermark.
+        hw: i64,
+        /// Last stable offset.
+        lso: i64,
+    },
+    /// The receiver leads a partition from now on.
+    Leads(TopicPartition),
+}
+
+impl TracedEvent<'_> {
+    /// Whether something was handed over to a machine, so that it counts as a delivery.
+    pub fn is_delivery(&self) -> bool {
+        use TracedEvent::{Connected, Disconnected, Fault, Request, Response, Timer};
+        matches!(self, Request(_) | Response(_) | Connected | Disconnected | Timer | Fault(_))
+    }
+}
+
+/// What one node counted, beside what the history tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeCounts {
+    /// Name.
+    pub name: String,
+    /// Batches that it sent again.
+    pub retries: u64,
+    /// Records that it recognised as stored already.
+    pub absorbed: u64,
+    /// Largest distance of a last stable offset from its high watermark on it.
+    pub largest_lso_lag: u64,
+    /// Leaderships of application partitions that moved to it.
+    pub leader_moves: u64,
+    /// Leaderships of coordinators' partitions that moved to it.
+    pub coordinator_moves: u64,
 }
 
 /// Takes the trace.
@@ -112,6 +187,8 @@ pub struct World<'a> {
     brokers: Vec<Actor>,
     pub(crate) controller: Actor,
     lines: Vec<Line>,
+    requests: Parcels<Arrived>,
+    answers: Parcels<Answer>,
     explorer: Explorer,
     attempts: Option<Attempts>,
     recorded: Option<Vec<(Instant, Deviation)>>,
@@ -129,6 +206,8 @@ pub struct World<'a> {
     withheld: Vec<(TopicPartition, Arc<RecordBatch>)>,
     latencies: Vec<Span>,
     coverage: Option<Box<Coverage>>,
+    /// Leader moves that the tracer has been told of.
+    moves_told: usize,
 }
 
 impl<'a> World<'a> {
@@ -156,6 +235,8 @@ impl<'a> World<'a> {
             brokers,
             controller,
             lines: Vec::new(),
+            requests: Parcels::default(),
+            answers: Parcels::default(),
             explorer,
             attempts: naming.then(Attempts::default),
             recorded: keep.schedule.then(Vec::new),
@@ -172,8 +253,10 @@ impl<'a> World<'a> {
             withheld: Vec::new(),
             latencies,
             coverage: keep.coverage.then(Box::default),
+            moves_told: 0,
             plan,
         };
+        world.trace_first_leaders();
         world.schedule_faults(faults);
         world.start_everybody();
         world
@@ -205,6 +288,7 @@ impl<'a> World<'a> {
             unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
         }
         let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
+        let counts = self.counts();
         Outcome {
             ending,
             deliveries: self.deliveries,
@@ -215,14 +299,15 @@ impl<'a> World<'a> {
             recorded_at,
             unused,
             coverage: self.coverage.take(),
+            counts,
         }
     }
 
     fn step(&mut self, rank: Rank, event: Event) -> Option<Ending> {
         match event {
             Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
-            Event::Request(conn, arrived) => self.request_arrives(rank, conn, arrived),
-            Event::Response(conn, correlation, response) => self.response_arrives(rank, conn, correlation, response),
+            Event::Request(parcel) => self.request_arrives(rank, parcel),
+            Event::Response(parcel) => self.response_arrives(rank, parcel),
             Event::NextRequest(conn) => self.next_request(conn),
             Event::Syn(conn) => self.syn(rank, conn),
             Event::SynAnswer(conn, accepted) => self.syn_answer(rank, conn, accepted),
@@ -230,8 +315,10 @@ impl<'a> World<'a> {
             Event::ClosedByServer(conn) => self.closed_by_server(rank, conn),
             Event::Silence(conn) => self.silence(conn),
             Event::Fault(index) => self.fault(index),
-            Event::Step(Step::Settle) => return self.look_whether_settled(),
-            Event::Step(step) => self.continue_fault(step),
+            Event::Step(step) => match *step {
+                Step::Settle => return self.look_whether_settled(),
+                step => self.continue_fault(step),
+            },
         }
         None
     }
@@ -269,8 +356,70 @@ impl<'a> World<'a> {
     fn trace(&mut self, from: Actor, to: Actor, what: TracedEvent<'_>) {
         if let Some(tracer) = &mut self.tracer {
             let (from, to) = (&self.nodes[from as usize].name, &self.nodes[to as usize].name);
-            tracer(&Traced { at: self.now, from, to, what });
+            tracer(&Traced { at: self.now, from, to, what, message: None });
         }
+    }
+
+    /// Traces something about a request of a connection, or about its answer.
+    fn trace_message(&mut self, conn: ConnId, correlation: CorrelationId, answer: bool, what: TracedEvent<'_>) {
+        let line = &self.lines[conn.0 as usize];
+        if let Some(tracer) = &mut self.tracer {
+            let (client, server) = (&self.nodes[line.client as usize].name, &self.nodes[line.server as usize].name);
+            let (from, to) = if answer { (server, client) } else { (client, server) };
+            let late = !line.client_open;
+            let message = Some(MessageKey { connection: conn.0, correlation, answer, late });
+            tracer(&Traced { at: self.now, from, to, what, message });
+        }
+    }
+
+    fn trace_first_leaders(&mut self) {
+        if self.tracer.is_none() {
+            return;
+        }
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
+        let mut leaders = Vec::new();
+        for (t, topic) in controller.image().topics.iter().enumerate() {
+            for (p, partition) in topic.partitions.iter().enumerate() {
+                leaders.extend(partition.leader.map(|l| (TopicPartition::new(TopicId(t as u32), p as u32), l)));
+            }
+        }
+        for (tp, leader) in leaders {
+            self.trace(self.controller, self.actor_of(leader), TracedEvent::Leads(tp));
+        }
+    }
+
+    /// Tells the tracer of leaders that were elected since it was last told.
+    fn trace_leaders(&mut self) {
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
+        let new: Vec<_> = controller.leader_moves()[self.moves_told..].to_vec();
+        self.moves_told += new.len();
+        for (tp, leader) in new {
+            self.trace(self.controller, self.actor_of(leader), TracedEvent::Leads(tp));
+        }
+    }
+
+    fn counts(&self) -> Vec<NodeCounts> {
+        let mut counts: Vec<NodeCounts> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let mut tally = node.tally;
+            if let Body::Broker(BrokerSlot { broker: Some(broker), .. }) = &node.body {
+                tally = node::sum(tally, broker.tally());
+            }
+            counts.push(NodeCounts {
+                name: node.name.clone(),
+                retries: node.retries,
+                absorbed: tally.absorbed,
+                largest_lso_lag: tally.largest_lso_lag,
+                ..NodeCounts::default()
+            });
+        }
+        if let Body::Controller(controller) = &self.nodes[self.controller as usize].body {
+            for (tp, leader) in controller.leader_moves() {
+                let count = &mut counts[self.actor_of(*leader) as usize];
+                *(if tp.topic.is_internal() { &mut count.coordinator_moves } else { &mut count.leader_moves }) += 1;
+            }
+        }
+        counts
     }
 
     /// Writes down a deviation that took effect.
@@ -302,10 +451,17 @@ impl<'a> World<'a> {
                         self.withheld.push((tp, batch));
                     }
                 }
+                JournalEntry::Committed(tp) if !tp.topic.is_internal() => self.trace_level(actor, tp),
                 JournalEntry::Committed(tp) => {
-                    let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
-                    if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
+                    let node = &self.nodes[actor as usize];
+                    let Body::Broker(slot) = &node.body else { return };
+                    let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) else { continue };
+                    if tp.topic.is_internal() {
                         self.observer.committed(t, tp, log, &mut self.history);
+                    } else if let Some(tracer) = &mut self.tracer {
+                        let what = TracedEvent::Level { tp, hw: log.high_watermark(), lso: log.last_stable_offset() };
+                        let (from, to) = (node.name.as_str(), node.name.as_str());
+                        tracer(&Traced { at: self.now, from, to, what, message: None });
                     }
                 }
             }
@@ -337,9 +493,23 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Tells the tracer of the watermarks of a partition, if that broker is its leader and not a deposed one.
+    fn trace_level(&mut self, actor: Actor, tp: TopicPartition) {
+        let level = match self.leader_log(tp) {
+            Some((leader, log)) if leader == actor => (log.high_watermark(), log.last_stable_offset()),
+            _ => return,
+        };
+        let (hw, lso) = level;
+        self.trace(actor, actor, TracedEvent::Level { tp, hw, lso });
+    }
+
     fn after(&mut self, pause: Span, actor: Actor, step: Step) {
         let at = self.now + pause;
-        self.queue.push(at, Rank::new(Class::Fault, actor, actor, 0, self.faults.next_ordinal()), Event::Step(step));
+        self.queue.push(
+            at,
+            Rank::new(Class::Fault, actor, actor, 0, self.faults.next_ordinal()),
+            Event::Step(Box::new(step)),
+        );
     }
 
     /// Calls a client with the context it needs, then sends what it wants sent.

@@ -1,13 +1,16 @@
 //! Nodes: what runs where, and the life of their processes.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use fencepost_protocol::broker::{Broker, BrokerDisk};
+use fencepost_protocol::batch::{Payload, Record};
+use fencepost_protocol::broker::{Broker, BrokerDisk, BrokerTally};
 use fencepost_protocol::controller::{Controller, NewTopic};
 use fencepost_protocol::ids::{NodeId, TopicPartition};
 use fencepost_protocol::image::Features;
 use fencepost_protocol::io::{Channel, ConnId, Machine as _};
 use fencepost_protocol::log::{Ending as LogEnding, PartitionLog};
+use fencepost_protocol::message::ProduceRequest;
 use fencepost_protocol::time::{Instant, Now, Span};
 
 use super::event::{Event, Step};
@@ -93,6 +96,20 @@ pub struct Node {
     pub(super) frozen: Vec<(Rank, Event)>,
     pub(super) pauses: u32,
     pub(super) deliveries: u64,
+    /// What former processes of a broker counted.
+    pub(super) tally: BrokerTally,
+    /// Batches that were sent again.
+    pub(super) retries: u64,
+    /// The records of the batches that it sent last: a batch that is sent again has the very same.
+    recently_sent: VecDeque<Arc<[Record]>>,
+}
+
+/// How many batches are remembered for telling which are sent again.
+const REMEMBERED: usize = 16;
+
+/// Both counts together.
+pub(super) fn sum(a: BrokerTally, b: BrokerTally) -> BrokerTally {
+    BrokerTally { absorbed: a.absorbed + b.absorbed, largest_lso_lag: a.largest_lso_lag.max(b.largest_lso_lag) }
 }
 
 /// Makes the nodes of a plan, in the order of their names, and says which is the controller.
@@ -156,6 +173,24 @@ impl Node {
             frozen: Vec::new(),
             pauses: 0,
             deliveries: 0,
+            tally: BrokerTally::default(),
+            retries: 0,
+            recently_sent: VecDeque::new(),
+        }
+    }
+
+    /// Counts the batches of a Produce that were sent before.
+    pub(super) fn count_retries(&mut self, request: &ProduceRequest) {
+        for partition in &request.partitions {
+            let Payload::Records(records) = &partition.batch.payload else { continue };
+            if self.recently_sent.iter().any(|sent| Arc::ptr_eq(sent, records)) {
+                self.retries += 1;
+                continue;
+            }
+            if self.recently_sent.len() == REMEMBERED {
+                self.recently_sent.pop_front();
+            }
+            self.recently_sent.push_back(records.clone());
         }
     }
 
@@ -206,10 +241,16 @@ impl World<'_> {
                     &mut self.out,
                 );
                 broker.keep_journal();
+                if self.tracer.is_some() {
+                    broker.keep_journal_of_watermarks();
+                }
                 slot.broker = Some(Box::new(broker));
                 self.after(self.plan.cluster.write_back, actor, Step::WriteBack(actor, incarnation));
             }
             Body::Client(_) => {}
+        }
+        if self.tracer.is_some() {
+            self.trace(actor, actor, TracedEvent::Started);
         }
         if host_was_down {
             self.reset_peers_of_returned_host(actor);
@@ -234,6 +275,9 @@ impl World<'_> {
     /// A process ends. Its host resets its connections, unless it is gone too.
     pub(super) fn end_process(&mut self, actor: Actor, ending: Ended) {
         let history_now = self.now_at(actor);
+        if self.tracer.is_some() {
+            self.trace_end(actor, ending.is_power_loss());
+        }
         let node = &mut self.nodes[actor as usize];
         node.incarnation += 1;
         node.process = if ending.is_power_loss() { Process::HostDown } else { Process::Down };
@@ -244,6 +288,8 @@ impl World<'_> {
             Body::Controller(_) => panic!("the controller is reliable"),
             Body::Broker(slot) => {
                 let broker = slot.broker.take().expect("a process that ends was running");
+                node.tally = sum(node.tally, broker.tally());
+                node.recently_sent.clear();
                 slot.disk = Some(broker.stop(|tp, log| ending.of_log(tp, log)));
             }
             Body::Client(client) => client.crash(history_now, &mut self.history),
@@ -266,6 +312,24 @@ impl World<'_> {
             if !ending.is_power_loss() {
                 self.reset_to_client(ConnId(index as u64));
             }
+        }
+    }
+
+    /// Tells the tracer that a process ends, with what waits in its kernel.
+    fn trace_end(&mut self, actor: Actor, power: bool) {
+        self.trace(actor, actor, TracedEvent::Stopped { power });
+        for index in 0..self.lines.len() {
+            if self.lines[index].server == actor && self.lines[index].server_open {
+                self.trace_inbox(ConnId(index as u64));
+            }
+        }
+    }
+
+    /// Tells the tracer that what waits on a connection will never be read.
+    pub(super) fn trace_inbox(&mut self, conn: ConnId) {
+        let waiting: Vec<_> = self.lines[conn.0 as usize].inbox.iter().map(|p| p.content().correlation).collect();
+        for correlation in waiting {
+            self.trace_message(conn, correlation, false, TracedEvent::Lost);
         }
     }
 
@@ -321,8 +385,12 @@ impl World<'_> {
     pub(super) fn pause(&mut self, actor: Actor) -> u32 {
         let node = &mut self.nodes[actor as usize];
         node.pauses += 1;
-        node.process = Process::Paused { number: node.pauses };
-        node.pauses
+        let number = node.pauses;
+        node.process = Process::Paused { number };
+        if self.tracer.is_some() {
+            self.trace(actor, actor, TracedEvent::Paused);
+        }
+        number
     }
 
     pub(super) fn resume(&mut self, actor: Actor, number: u32) {
@@ -332,7 +400,11 @@ impl World<'_> {
         }
         node.process = Process::Running;
         node.wake_at = Instant::NEVER;
-        for (rank, event) in std::mem::take(&mut node.frozen) {
+        let frozen = std::mem::take(&mut node.frozen);
+        if self.tracer.is_some() {
+            self.trace(actor, actor, TracedEvent::Resumed);
+        }
+        for (rank, event) in frozen {
             self.queue.push(self.now, rank, event);
         }
         for index in 0..self.lines.len() {

@@ -6,8 +6,9 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::event::Event;
 use super::inject;
-use super::line::{Arrived, Fate, InHand, Line, Tag};
+use super::line::{Answer, Arrived, Fate, InHand, Line, Tag};
 use super::node::{Body, Node, Process};
+use super::parcel::Parcel;
 use super::{TracedEvent, World};
 use crate::coverage::Seen;
 use crate::explorer::{Explorer, Replay};
@@ -67,30 +68,44 @@ impl World<'_> {
     /// Sends what a machine pushed.
     pub(super) fn flush(&mut self, actor: Actor) {
         self.observe(actor);
-        if self.out.is_empty() {
-            self.rearm(actor);
-            return;
+        if self.tracer.is_some() && actor == self.controller {
+            self.trace_leaders();
         }
+        match self.out.len() {
+            0 => {}
+            1 => {
+                let output = self.out.pop().expect("there is one");
+                self.perform(actor, output);
+            }
+            _ => self.perform_all(actor),
+        }
+        self.rearm(actor);
+    }
+
+    fn perform_all(&mut self, actor: Actor) {
         let mut out = std::mem::take(&mut self.out);
         let incarnation = self.nodes[actor as usize].incarnation;
         for output in out.drain(..) {
             if self.nodes[actor as usize].incarnation != incarnation {
                 break; // a fault that one of the messages triggered has ended the process
             }
-            match output {
-                Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
-                Output::Respond(conn, response) => self.respond(conn, Some(response)),
-                Output::Done(conn) => self.respond(conn, None),
-                Output::Connect(channel) => self.connect(actor, channel),
-                Output::Close(channel) => self.close(actor, channel),
-                Output::CloseIncoming(conn) => self.close_incoming(conn),
-            }
+            self.perform(actor, output);
         }
         if self.out.is_empty() {
-            out.clear();
             self.out = out;
         }
-        self.rearm(actor);
+    }
+
+    #[inline]
+    fn perform(&mut self, actor: Actor, output: Output) {
+        match output {
+            Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
+            Output::Respond(conn, response) => self.respond(conn, Some(response)),
+            Output::Done(conn) => self.respond(conn, None),
+            Output::Connect(channel) => self.connect(actor, channel),
+            Output::Close(channel) => self.close(actor, channel),
+            Output::CloseIncoming(conn) => self.close_incoming(conn),
+        }
     }
 
     // ---- connecting ------------------------------------------------------------------------------------------------
@@ -185,12 +200,18 @@ impl World<'_> {
         if self.triggers.any() && self.triggered(Phase::Sending, from, to, &request) {
             return; // the sender is gone
         }
-        let tag = self.tag(from, to, channel, &request);
+        if let Request::Produce(produce) = &request {
+            self.nodes[from as usize].count_retries(produce);
+        }
+        let (name, fate) = self.name_and_fate(from, to, channel, &request);
         let latency = self.latency(from, to);
         let departure = self.departure(from, if self.plan.network.service_per_kib.0 == 0 { 0 } else { size(&request) });
-        let fate = tag.as_ref().map_or(Fate::default(), |t| t.fate);
         let line = self.line(conn);
         if line.dead {
+            if self.tracer.is_some() {
+                self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, departure + latency));
+                self.trace_message(conn, correlation, false, TracedEvent::Lost);
+            }
             return; // the client will learn it
         }
         line.requests += 1;
@@ -198,24 +219,38 @@ impl World<'_> {
         let at = (departure + latency + fate.delay_request).max(line.last_to_server);
         line.last_to_server = at;
         let ordinal = line.requests;
+        if self.tracer.is_some() {
+            self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, at));
+        }
         if fate.lose_request {
+            if self.tracer.is_some() {
+                self.trace_message(conn, correlation, false, TracedEvent::Lost);
+            }
             self.kill(conn, at);
             return;
         }
         let rank = self.rank_to_server(conn, ordinal);
-        self.queue.push(at, rank, Event::Request(conn, Arrived { correlation, request, tag }));
+        let tag = (name.is_some() || fate.concerns_answer()).then(|| Box::new(Tag { name, fate }));
+        let parcel = self.requests.pack(Arrived { conn, correlation, request, tag });
+        self.queue.push(at, rank, Event::Request(parcel));
     }
 
     /// Draws or looks up what happens to a request.
     #[inline]
-    fn tag(&mut self, from: Actor, to: Actor, channel: Channel, request: &Request) -> Option<Box<Tag>> {
+    fn name_and_fate(
+        &mut self,
+        from: Actor,
+        to: Actor,
+        channel: Channel,
+        request: &Request,
+    ) -> (Option<MessageName>, Fate) {
         let name = match &mut self.attempts {
             Some(attempts) => Some(attempts.name(from, self.nodes[from as usize].incarnation, channel, request)),
             None => None,
         };
         let mut fate = Fate::default();
-        for effect in self.faults.for_this_message.drain(..) {
-            fate.apply(effect);
+        if !self.faults.for_this_message.is_empty() {
+            self.faults.for_this_message.drain(..).for_each(|effect| fate.apply(effect));
         }
         match &mut self.explorer {
             Explorer::Nominal => {}
@@ -236,30 +271,37 @@ impl World<'_> {
             }
             Explorer::Replay(replay) => take(replay, self.now, name, &mut fate, &mut self.recorded),
         }
-        (name.is_some() || fate != Fate::default()).then(|| Box::new(Tag { name, fate }))
+        (name, fate)
     }
 
-    pub(super) fn request_arrives(&mut self, rank: Rank, conn: ConnId, arrived: Arrived) {
+    pub(super) fn request_arrives(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
+        let conn = parcel.content().conn;
         let line = &self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
         if self.faults.is_blocked(client, server) {
-            self.held(client, server, rank, conn, || Event::Request(conn, arrived));
+            self.held(client, server, rank, conn, || Event::Request(parcel));
             return;
         }
         let node = &self.nodes[server as usize];
         if node.process == Process::HostDown {
+            if self.tracer.is_some() {
+                self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+            }
             return; // silence; the reset comes when the host is back
         }
         let line = &self.lines[conn.0 as usize];
         if !line.server_open || line.server_incarnation != node.incarnation {
+            if self.tracer.is_some() {
+                self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+            }
             self.reset_to_client(conn);
             return;
         }
         if line.in_hand.is_some() || !line.inbox.is_empty() || !node.process.is_running() {
-            self.line(conn).inbox.push_back(arrived);
+            self.line(conn).inbox.push_back(parcel);
             return;
         }
-        self.hand_over(rank, conn, arrived);
+        self.hand_over(rank, parcel);
     }
 
     /// The server takes the next request of a connection from its kernel.
@@ -269,15 +311,15 @@ impl World<'_> {
         if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.process.is_running() {
             return;
         }
-        if let Some(arrived) = self.line(conn).inbox.pop_front() {
+        if let Some(parcel) = self.line(conn).inbox.pop_front() {
             let line = &self.lines[conn.0 as usize];
-            let rank = Rank::new(Class::Message, line.server, line.client, line.number, arrived.correlation);
-            self.hand_over(rank, conn, arrived);
+            let rank = Rank::new(Class::Message, line.server, line.client, line.number, parcel.content().correlation);
+            self.hand_over(rank, parcel);
         }
     }
 
-    fn hand_over(&mut self, rank: Rank, conn: ConnId, arrived: Arrived) {
-        let Arrived { correlation, request, tag } = arrived;
+    fn hand_over(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
+        let Arrived { conn, correlation, request, tag } = self.requests.open(parcel);
         let line = &mut self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
         let kind = request.api_key();
@@ -286,7 +328,7 @@ impl World<'_> {
         let (about, number) = Subject::of(&request).words();
         self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
         if self.tracer.is_some() {
-            self.trace(client, server, TracedEvent::Request(&request));
+            self.trace_message(conn, correlation, false, TracedEvent::Request(&request));
         }
         if let Some(response) = injected.and_then(|error| inject::error_response(&request, error)) {
             self.respond(conn, Some(response));
@@ -325,6 +367,15 @@ impl World<'_> {
         line.unanswered = line.unanswered.saturating_sub(1);
         let (client, server) = (line.client, line.server);
         if !line.server_open || line.dead {
+            if self.tracer.is_some() {
+                self.trace_inbox(conn);
+                if let Some(response) = &response {
+                    let due = self.now + self.latency(server, client);
+                    self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(response, due));
+                    self.trace_message(conn, in_hand.correlation, true, TracedEvent::Lost);
+                }
+            }
+            let line = &mut self.lines[conn.0 as usize];
             line.inbox.clear(); // the answer cannot be sent: nothing more is read from this connection
             return;
         }
@@ -340,6 +391,11 @@ impl World<'_> {
         let lose_all = !self.faults.lost_answers.is_empty()
             && self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind);
         if fate.lose_response || lose_all {
+            if self.tracer.is_some() {
+                let due = self.now + self.latency(server, client);
+                self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(&response, due));
+                self.trace_message(conn, in_hand.correlation, true, TracedEvent::Lost);
+            }
             self.kill(conn, self.now);
             return;
         }
@@ -371,36 +427,39 @@ impl World<'_> {
         line.responses += 1;
         let ordinal = line.responses;
         let rank = self.rank_to_client(conn, ordinal);
+        if self.tracer.is_some() {
+            self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(&response, at));
+        }
         if self.triggers.any() {
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
-        self.queue.push(at, rank, Event::Response(conn, in_hand.correlation, response));
+        let parcel = self.answers.pack(Answer { conn, correlation: in_hand.correlation, response });
+        self.queue.push(at, rank, Event::Response(parcel));
     }
 
-    pub(super) fn response_arrives(
-        &mut self,
-        rank: Rank,
-        conn: ConnId,
-        correlation: CorrelationId,
-        response: Response,
-    ) {
+    pub(super) fn response_arrives(&mut self, rank: Rank, parcel: Parcel<Answer>) {
+        let conn = parcel.content().conn;
         let line = &self.lines[conn.0 as usize];
         let (client, server, channel) = (line.client, line.server, line.channel);
         if self.faults.is_blocked(server, client) {
-            self.held(server, client, rank, conn, || Event::Response(conn, correlation, response));
+            self.held(server, client, rank, conn, || Event::Response(parcel));
             return;
         }
         let node = &mut self.nodes[client as usize];
         if let Process::Paused { .. } = node.process {
-            node.frozen.push((rank, Event::Response(conn, correlation, response)));
+            node.frozen.push((rank, Event::Response(parcel)));
             return;
         }
         if !self.client_end_is_live(conn) {
+            if self.tracer.is_some() {
+                self.trace_message(conn, parcel.content().correlation, true, TracedEvent::Lost);
+            }
             return;
         }
+        let Answer { correlation, response, .. } = self.answers.open(parcel);
         self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
         if self.tracer.is_some() {
-            self.trace(server, client, TracedEvent::Response(&response));
+            self.trace_message(conn, correlation, true, TracedEvent::Response(&response));
         }
         let watched = self.triggers.any().then(|| response.clone());
         self.tell_client(client, NetInput::Response(channel, correlation, response));
@@ -471,6 +530,9 @@ impl World<'_> {
     }
 
     fn close_incoming(&mut self, conn: ConnId) {
+        if self.tracer.is_some() {
+            self.trace_inbox(conn);
+        }
         let line = self.line(conn);
         line.in_hand = None;
         line.inbox.clear();

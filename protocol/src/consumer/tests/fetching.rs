@@ -8,7 +8,7 @@ fn listed(request: &FetchRequest) -> Vec<(u32, Offset)> {
 
 fn fetch_in_flight(rig: &Rig) -> FetchRequest {
     let fetch = rig.requests.iter().find_map(|(_, _, request)| match request {
-        Request::Fetch(fetch) => Some(fetch.clone()),
+        Request::Fetch(fetch) => Some(FetchRequest::clone(fetch)),
         _ => None,
     });
     fetch.expect("a fetch is in flight")

@@ -5,7 +5,7 @@ use ConsumerEvent::{Assigned, Lost, PollTimeout, Revoked, Revoking};
 
 fn heartbeat(rig: &mut Rig, error: Option<ErrorCode>) -> HeartbeatRequest {
     let Request::Heartbeat(request) = rig.answer(HeartbeatResponse { error }) else { unreachable!() };
-    request
+    *request
 }
 
 fn offset(partition: u32, offset: Offset) -> OffsetToCommit {

@@ -196,7 +196,7 @@ impl Rig {
     pub fn join(&mut self, member: &str, generation: i32) -> JoinGroupRequest {
         let response = join_response(member, generation);
         let Request::JoinGroup(request) = self.answer(response) else { unreachable!() };
-        request
+        *request
     }
 
     pub fn sync(&mut self, own: &[u32]) {
@@ -216,7 +216,7 @@ impl Rig {
         let Request::Fetch(request) = self.answer(FetchResponse { error: None, session_id: 7, partitions }) else {
             unreachable!()
         };
-        request
+        *request
     }
 
     pub fn position(&self, partition: u32) -> Option<Offset> {

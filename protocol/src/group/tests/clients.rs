@@ -72,7 +72,7 @@ impl Client {
                 }
             }
             Response::JoinGroup(r) if r.error == Some(ErrorCode::MemberIdRequired) => self.id = Some(r.member_id),
-            Response::JoinGroup(JoinGroupResponse { error: Some(ErrorCode::UnknownMemberId), .. }) => self.id = None,
+            Response::JoinGroup(r) if r.error == Some(ErrorCode::UnknownMemberId) => self.id = None,
             _ => {}
         }
     }

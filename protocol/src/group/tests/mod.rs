@@ -223,7 +223,7 @@ impl Rig {
         let conn = ConnId(self.conns);
         let request = request.into();
         self.call(|gc, ctx, out, _| match request {
-            Request::TxnOffsetCommit(r) => gc.txn_offset_commit(ctx, conn, r, None, out),
+            Request::TxnOffsetCommit(r) => gc.txn_offset_commit(ctx, conn, *r, None, out),
             other => gc.request(ctx, conn, other, out),
         });
         conn
@@ -290,7 +290,7 @@ impl Rig {
 
     pub(super) fn joined(&mut self, conn: ConnId) -> JoinGroupResponse {
         match self.answer(conn) {
-            Some(Response::JoinGroup(r)) => r,
+            Some(Response::JoinGroup(r)) => *r,
             other => panic!("not an answer to a JoinGroup: {other:?}"),
         }
     }

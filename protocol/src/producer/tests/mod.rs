@@ -280,7 +280,7 @@ impl Bench {
         let Request::TxnOffsetCommit(request) = asked.request.clone() else { panic!("{asked:?}") };
         let partitions = request.offsets.iter().zip(errors).map(|(o, e)| (o.tp, e)).collect();
         self.answer(&asked, TxnOffsetCommitResponse { partitions });
-        request
+        *request
     }
 
     pub fn answer_end(&mut self, error: Option<ErrorCode>, producer: ProducerIdAndEpoch) -> EndTxnRequest {

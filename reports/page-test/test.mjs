@@ -1,0 +1,213 @@
+// What a person does with the page: opens it, steps, scrubs, follows a proof, filters, searches, sends a link.
+import assert from "node:assert/strict";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const out = new URL("out/", import.meta.url).pathname;
+const browser = await chromium.launch({ executablePath: process.env.BROWSER, args: ["--no-sandbox"] });
+const shots = process.env.SHOTS;
+
+async function open(name, { fragment = "", scheme = "light", width = 1280, height = 800 } = {}) {
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
+  page.errors = [];
+  page.on("pageerror", (e) => page.errors.push(e.message));
+  page.on("request", (r) => { if (!r.url().startsWith("file:") && !r.url().startsWith("data:")) page.errors.push(`asks the network for ${r.url()}`); });
+  await page.goto(pathToFileURL(`${out}${name}.html`).href + (fragment ? `#${fragment}` : ""));
+  await settle(page);
+  if (shots) await page.screenshot({ path: `${shots}/${name}-${scheme}-${width}.png` });
+  return page;
+}
+/** The page of another run, made from the data of one that there is. */
+function remake(from, to, change) {
+  const [, before, json, after] = readFileSync(`${out}${from}.html`, "utf8").match(/^([\s\S]*?id="data">)([\s\S]*?)(<\/script>[\s\S]*)$/);
+  const data = JSON.parse(json);
+  change(data);
+  writeFileSync(`${out}${to}.html`, before + JSON.stringify(data).replaceAll("<", "\\u003c") + after);
+}
+const settle = (page) => page.waitForTimeout(200);
+const clock = (page) => page.textContent("#clock");
+const drawn = (page) => page.$$eval("g.m", (list) => list.length);
+const state = (page) => page.evaluate(() => ({ t: window.story.S.t, sel: window.story.S.sel }));
+async function done(page) { assert.deepEqual(page.errors, [], "the page has no errors and asks for nothing"); await page.close(); }
+
+const tests = {
+  async "a shrunk run is small, and opens where it went wrong"() {
+    assert.ok(statSync(`${out}lost-ack.html`).size < 1_000_000);
+    const page = await open("lost-ack");
+    assert.equal(await page.textContent("#verdict"), "violated");
+    assert.equal(await drawn(page), 4, "two requests, a lost answer and one that arrived");
+    assert.equal(await page.locator(".msg.lost").count(), 1);
+    assert.equal(await page.locator(".cross").count(), 1, "the lost answer ends in a cross");
+    assert.match(await page.textContent("#strips"), /copies of 0–9/);
+    await done(page);
+  },
+  async "a link of the proof moves the diagram to that record"() {
+    const page = await open("lost-ack");
+    await page.click('a.link:text("sales-0@0")');
+    await settle(page);
+    const first = await state(page);
+    await page.click('a.link:text("sales-0@10")');
+    await settle(page);
+    const second = await state(page);
+    assert.ok(second.t > first.t && first.sel >= 0 && second.sel > first.sel);
+    assert.match(await page.textContent("#now"), /till/);
+    await done(page);
+  },
+  async "scrubbing moves records, high watermark and last stable offset"() {
+    const page = await open("aborted-leak");
+    const label = async () => page.getAttribute(".strip svg", "aria-label");
+    await page.keyboard.press("Home");
+    await settle(page);
+    assert.match(await label(), /: 0 offsets, high watermark 0/);
+    await page.keyboard.press("End");
+    await settle(page);
+    assert.match(await label(), /high watermark 44, last stable offset 44/);
+    await page.click('a.link:text-matches("transfers-0@1[0-9]")');
+    await settle(page);
+    for (let i = 0; i < 3; i++) await page.keyboard.press("]");
+    await settle(page);
+    assert.match(await label(), /last stable offset 11/, "the open transaction holds the last stable offset");
+    const box = await page.locator("#overview").boundingBox();
+    const before = await clock(page);
+    await page.mouse.click(box.x + box.width * 0.8, box.y + 10);
+    await settle(page);
+    assert.notEqual(await clock(page), before);
+    await done(page);
+  },
+  async "keys and buttons step through messages, both ways"() {
+    const page = await open("lost-ack");
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowRight");
+    await settle(page);
+    const first = await state(page);
+    await page.keyboard.press("ArrowRight");
+    await settle(page);
+    const second = await state(page);
+    assert.ok(second.sel > first.sel);
+    assert.match(await page.textContent("#now"), /lost/);
+    await page.click("#prev");
+    await settle(page);
+    assert.equal((await state(page)).sel, first.sel);
+    const t = (await state(page)).t;
+    await page.click("#forth");
+    await settle(page);
+    assert.equal((await state(page)).t, t + 1e6);
+    await done(page);
+  },
+  async "filters by purpose, node, transaction and kind leave what passes"() {
+    const page = await open("aborted-leak");
+    await page.click("#fit");
+    await settle(page);
+    const all = await drawn(page);
+    await page.click('.chip:has-text("consume")');
+    await settle(page);
+    const fewer = await drawn(page);
+    assert.ok(fewer < all && fewer > 0);
+    await page.selectOption("#f-kind", "EndTxn");
+    await settle(page);
+    await page.click("#fit");
+    await settle(page);
+    assert.equal(await drawn(page), 8, "four transactions are ended, with four answers");
+    await page.selectOption("#f-txn", "1");
+    await settle(page);
+    assert.equal(await drawn(page), 2);
+    await page.keyboard.press("Escape");
+    await page.locator("#spacetime").focus();
+    await page.keyboard.press("Escape");
+    await page.selectOption("#f-node", { label: "ledger" });
+    await settle(page);
+    const names = await page.$$eval("svg .name", (list) => list.map((e) => e.textContent));
+    assert.ok(names.includes("ledger"));
+    await done(page);
+  },
+  async "search finds messages that filters hide, and shows them"() {
+    const page = await open("lost-ack");
+    await page.keyboard.press("/");
+    await page.keyboard.type("BrokerRegistration");
+    await page.keyboard.press("Enter");
+    await settle(page);
+    assert.match(await page.textContent("#found summary"), /found/);
+    assert.match(await page.textContent("#now"), /BrokerRegistration/);
+    await done(page);
+  },
+  async "hovering a message tells it in full"() {
+    const page = await open("lost-ack");
+    const box = await page.locator("g.m .hit").first().boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    assert.match(await page.textContent("#tip"), /acks=all|stored at/);
+    await done(page);
+  },
+  async "the address opens at the same event"() {
+    const page = await open("rolling-restart");
+    await page.keyboard.press("g");
+    await page.keyboard.press("ArrowRight");
+    await settle(page);
+    const there = await state(page), fragment = new URL(page.url()).hash.slice(1);
+    await done(page);
+    const again = await open("rolling-restart", { fragment });
+    assert.deepEqual(await state(again), there);
+    await done(again);
+    const event = await open("rolling-restart", { fragment: `e=${there.sel}` });
+    assert.equal((await state(event)).sel, there.sel);
+    await done(event);
+  },
+  async "transactions, pauses and fencing are drawn where they bite"() {
+    const page = await open("zombie-fixed");
+    assert.ok(await page.locator("g.txn").count() > 0);
+    const bands = await page.evaluate(() => window.story.D.bands.map((b) => b.kind));
+    assert.ok(bands.includes("paused"));
+    assert.ok(await page.locator("svg rect.band").count() > 0, "it opens where the pause begins");
+    await done(page);
+    remake("aborted-leak", "fenced", (data) => { data.fences = [{ lane: 0, t: data.focus, error: "PRODUCER_FENCED" }]; });
+    const fenced = await open("fenced");
+    assert.equal(await fenced.locator(".fence").count(), 1);
+    await done(fenced);
+  },
+  async "dark, small and printed pages are drawn too"() {
+    await done(await open("rolling-restart", { scheme: "dark" }));
+    await done(await open("aborted-leak", { width: 760, height: 900 }));
+    const page = await open("lost-ack");
+    const pdf = await page.pdf({ format: "A4", landscape: true });
+    assert.ok(pdf.length > 10_000);
+    await done(page);
+  },
+  async "a hundred thousand messages do not freeze it"() {
+    remake("everything", "large", (data) => {
+      const once = data.messages, runs = Math.ceil(110_000 / once.length), last = once.reduce((t, m) => t + m[0], 0);
+      data.messages = [];
+      for (let i = 0; i < runs; i++) once.forEach((m, n) => data.messages.push(n === 0 && i > 0 ? [m[0] + data.end - last, ...m.slice(1)] : m));
+      data.end *= runs;
+    });
+    const began = Date.now();
+    const page = await open("large");
+    const opened = Date.now() - began;
+    assert.ok((await page.evaluate(() => window.story.M.length)) > 100_000);
+    await page.click("#fit");
+    const zoomed = Date.now();
+    await settle(page);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const took = Date.now() - zoomed;
+    assert.ok(opened < 15_000 && took < 8_000, `opened in ${opened} ms, drew all in ${took} ms`);
+    console.log(`     (opened in ${opened} ms, drew everything in ${took} ms)`);
+    for (let i = 0; i < 10; i++) await page.keyboard.press("+");
+    await page.keyboard.press("ArrowRight");
+    await settle(page);
+    assert.ok(await drawn(page) > 0);
+    await done(page);
+  },
+};
+
+let failed = 0;
+for (const [name, test] of Object.entries(tests)) {
+  try {
+    await test();
+    console.log(`ok   ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL ${name}\n     ${String(error.message).replaceAll("\n", "\n     ")}`);
+  }
+}
+await browser.close();
+console.log(failed ? `${failed} of ${Object.keys(tests).length} page tests failed` : `all ${Object.keys(tests).length} page tests passed`);
+process.exit(failed ? 1 : 0);

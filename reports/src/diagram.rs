@@ -1,0 +1,244 @@
+//! A story as a narrow text diagram for a terminal: time runs down, each node is a column, arrows are messages.
+
+use core::fmt::Write;
+
+use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, moments};
+
+/// Messages that are shown at most.
+const MESSAGES: usize = 40;
+/// Nodes that are shown at most.
+const COLUMNS: usize = 7;
+/// Characters of a node's column.
+const COLUMN: usize = 10;
+/// Characters of the column of times.
+const TIME: usize = 12;
+
+/// The diagram; lines are rarely longer than 110 characters.
+pub fn text(story: &Story) -> String {
+    let moments = moments(story, MESSAGES);
+    let lanes = columns(story, &moments);
+    let mut out = String::new();
+    let _ = write!(out, "{:>width$} ", "seconds", width = TIME - 1);
+    for lane in &lanes {
+        let name: String = story.lanes[*lane as usize].name.chars().take(COLUMN - 1).collect();
+        let _ = write!(out, "{name:^COLUMN$}");
+    }
+    end_line(&mut out);
+    let mut last = None;
+    for moment in moments {
+        let (t, marks, words) = match moment {
+            Moment::Omitted(n) => {
+                let _ = write!(out, "{:TIME$}", "");
+                out.push_str(&rails(&lanes, &[], '│'));
+                let _ = write!(out, " ({n} more message{})", if n == 1 { "" } else { "s" });
+                end_line(&mut out);
+                continue;
+            }
+            Moment::Message(n) => {
+                let m = &story.messages[n];
+                (m.sent, arrow(&lanes, m.from, m.to, m.answer, m.fate), message_words(story, n))
+            }
+            Moment::Band(n) => {
+                let band = &story.bands[n];
+                (band.from, rails(&lanes, &band.lanes, '▒'), format!("! {}", band.words))
+            }
+            Moment::Fence(n) => {
+                let fence = &story.fences[n];
+                let name = &story.lanes[fence.lane as usize].name;
+                (fence.t, rails(&lanes, &[fence.lane], '#'), format!("# {name} is fenced: {}", fence.error))
+            }
+        };
+        let time = if last == Some(t) { String::new() } else { clock(t) };
+        last = Some(t);
+        let _ = write!(out, "{time:>width$} ", width = TIME - 1);
+        let _ = write!(out, "{marks} {words}");
+        end_line(&mut out);
+    }
+    logs(&mut out, story);
+    out
+}
+
+/// Seconds with six decimals, so that points stand below each other.
+fn clock(t: u64) -> String {
+    format!("{}.{:06}", t / 1_000_000_000, t % 1_000_000_000 / 1_000)
+}
+
+fn end_line(out: &mut String) {
+    out.truncate(out.trim_end_matches(' ').len());
+    out.push('\n');
+}
+
+/// The nodes that take part in what is shown, in the order of lanes.
+fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
+    let mut uses = vec![0usize; story.lanes.len()];
+    for moment in moments {
+        if let Moment::Message(n) = moment {
+            let m = &story.messages[*n];
+            uses[m.from as usize] += 1;
+            uses[m.to as usize] += 1;
+        }
+    }
+    let mut lanes: Vec<u32> = (0..uses.len() as u32).filter(|lane| uses[*lane as usize] > 0).collect();
+    lanes.sort_by_key(|lane| core::cmp::Reverse(uses[*lane as usize]));
+    lanes.truncate(COLUMNS);
+    lanes.sort_unstable();
+    lanes
+}
+
+fn rails(lanes: &[u32], marked: &[u32], mark: char) -> String {
+    let mut row: Vec<char> = vec![' '; lanes.len() * COLUMN];
+    for (n, lane) in lanes.iter().enumerate() {
+        row[n * COLUMN + COLUMN / 2] = if marked.contains(lane) { mark } else { '│' };
+    }
+    row.into_iter().collect()
+}
+
+fn arrow(lanes: &[u32], from: u32, to: u32, answer: bool, fate: Fate) -> String {
+    let mut row: Vec<char> = rails(lanes, &[], '│').chars().collect();
+    let column = |lane: u32| lanes.iter().position(|l| *l == lane).map(|n| n * COLUMN + COLUMN / 2);
+    let (Some(a), Some(b)) = (column(from), column(to)) else { return row.into_iter().collect() };
+    if a == b {
+        row[a] = '↺';
+        return row.into_iter().collect();
+    }
+    let line = match (fate, answer) {
+        (Fate::Late, _) => '~',
+        (_, true) => '╌',
+        (_, false) => '─',
+    };
+    let (left, right) = (a.min(b), a.max(b));
+    row[left + 1..right].fill(line);
+    row[a] = if a < b { '├' } else { '┤' };
+    let tip = if a < b { b - 1 } else { b + 1 };
+    row[tip] = match fate {
+        Fate::Lost => '✗',
+        Fate::Underway => '…',
+        _ if a < b => '>',
+        _ => '<',
+    };
+    row.into_iter().collect()
+}
+
+/// A message in words, with what became of it.
+pub(crate) fn message_words(story: &Story, n: usize) -> String {
+    let m = &story.messages[n];
+    let mut words = if m.answer { format!("{} answer", m.kind) } else { m.kind.clone() };
+    match &m.error {
+        Some(error) => {
+            let _ = write!(words, ": {error}");
+        }
+        None if !m.label.is_empty() => {
+            let _ = write!(words, " {}", m.label);
+        }
+        None => {}
+    }
+    match m.fate {
+        Fate::Lost => words.push_str(" [lost]"),
+        Fate::Late => words.push_str(" [late]"),
+        Fate::Underway => words.push_str(" [never arrived]"),
+        Fate::Delivered => {}
+    }
+    words
+}
+
+/// What the logs hold in the end, and what is wrong with it.
+fn logs(out: &mut String, story: &Story) {
+    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty()).collect();
+    strips.sort_by_key(|s| s.flaws.is_empty());
+    let width = strips.iter().map(|s| s.name.len()).max().unwrap_or(0);
+    for strip in strips.iter().take(8) {
+        let _ = write!(out, "\n{:width$}  {}", strip.name, contents(strip, story));
+    }
+    if !strips.is_empty() {
+        out.push('\n');
+    }
+    if strips.len() > 8 {
+        let _ = writeln!(out, "({} more partitions)", strips.len() - 8);
+    }
+}
+
+/// `0..9 till, 10..19 till (copies of 0..9)`.
+fn contents(strip: &Strip, story: &Story) -> String {
+    let mut pieces: Vec<(i64, i64, String)> = Vec::new();
+    for batch in strip.batches.iter().filter(|b| b.gone.is_none()) {
+        let last = batch.base + i64::from(batch.count) - 1;
+        let writer = batch.lane.map_or("", |lane| story.lanes[lane as usize].name.as_str());
+        let what = match (batch.kind, batch.decided) {
+            (BatchKind::Commit, _) => "commit marker".to_string(),
+            (BatchKind::Abort, _) => "abort marker".to_string(),
+            (BatchKind::Transactional, Some((_, false))) => format!("{writer} aborted"),
+            (BatchKind::Transactional, None) => format!("{writer} open"),
+            _ => writer.to_string(),
+        };
+        match pieces.last_mut() {
+            Some((_, end, same)) if *same == what && !flaw_begins(strip, batch.base) => *end = last,
+            _ => pieces.push((batch.base, last, what)),
+        }
+    }
+    let shown = 10;
+    let mut words: Vec<String> = Vec::new();
+    let span = |first: i64, last: i64| if first == last { first.to_string() } else { format!("{first}..{last}") };
+    for (first, last, what) in pieces.iter().take(shown) {
+        let mut text = format!("{} {what}", span(*first, *last)).trim_end().to_string();
+        for flaw in strip.flaws.iter().filter(|f| f.first <= *last && f.last >= *first).take(2) {
+            let note = match (flaw.flaw, flaw.of) {
+                (Flaw::Duplicate, Some((_, of))) => {
+                    format!("copies of {}", span(of, of + flaw.last - flaw.first))
+                }
+                (Flaw::Duplicate, None) => "copies".to_string(),
+                (Flaw::Lost, _) => format!("lost: {}", span(flaw.first, flaw.last)),
+                (Flaw::Leaked, _) => "leaked".to_string(),
+            };
+            let _ = write!(text, " [{note}]");
+        }
+        words.push(text);
+    }
+    if pieces.len() > shown {
+        words.push(format!("and {} more", pieces.len() - shown));
+    }
+    words.join(", ")
+}
+
+fn flaw_begins(strip: &Strip, offset: i64) -> bool {
+    strip.flaws.iter().any(|f| f.first == offset || f.last + 1 == offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Batch, Flawed, Lane, Message, Purpose};
+
+    #[test]
+    fn a_lost_answer_and_its_copy_read_like_this() {
+        let lane = |name: &str| Lane { name: name.into(), ..Lane::default() };
+        let message = |sent: u64, answer: bool, fate| {
+            let (from, to) = if answer { (1, 0) } else { (0, 1) };
+            let (kind, label, purpose) = ("Produce".to_string(), "sales-0 10 records".to_string(), Purpose::Produce);
+            Message { from, to, kind, label, answer, purpose, sent, fate, ..Message::default() }
+        };
+        let batch = |base| Batch { base, count: 10, lane: Some(0), ..Batch::default() };
+        let story = Story {
+            lanes: vec![lane("till"), lane("broker-1")],
+            messages: vec![
+                message(1_000_000, false, Fate::Delivered),
+                message(2_000_000, true, Fate::Lost),
+                message(9_000_000, false, Fate::Delivered),
+            ],
+            strips: vec![Strip {
+                name: "sales-0".into(),
+                batches: vec![batch(0), batch(10)],
+                flaws: vec![Flawed { flaw: Flaw::Duplicate, first: 10, last: 19, of: Some((0, 0)) }],
+                ..Strip::default()
+            }],
+            ..Story::default()
+        };
+        let expected = "    seconds    till    broker-1
+   0.001000      ├────────>│     Produce sales-0 10 records
+   0.002000      │✗╌╌╌╌╌╌╌╌┤     Produce answer sales-0 10 records [lost]
+   0.009000      ├────────>│     Produce sales-0 10 records
+
+sales-0  0..9 till, 10..19 till [copies of 0..9]
+";
+        assert_eq!(text(&story), expected);
+    }
+}

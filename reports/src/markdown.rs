@@ -1,0 +1,138 @@
+//! A story for a pull request: the verdict with its proof, and a Mermaid sequence diagram.
+
+use core::fmt::Write;
+
+use crate::diagram::message_words;
+use crate::render::thousands;
+use crate::story::{Fate, Moment, Story, moments, seconds};
+
+/// Messages that are shown at most.
+const MESSAGES: usize = 30;
+
+/// The Markdown.
+pub fn text(story: &Story) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "### {}: {}\n", story.label, story.title);
+    let _ = writeln!(out, "**{}**\n", story.judgement.sentence);
+    for finding in &story.judgement.findings {
+        let remark = if finding.allowed { " (allowed by the promise)" } else { "" };
+        let _ = writeln!(out, "- **{}** {}{remark}", thousands(finding.count), finding.kind);
+        for proof in finding.proofs.iter().take(2) {
+            let sentence: String = proof.iter().map(|part| part.text.as_str()).collect();
+            let _ = writeln!(out, "  - {sentence}");
+        }
+    }
+    if !story.judgement.findings.is_empty() {
+        out.push('\n');
+    }
+    mermaid(&mut out, story);
+    if !story.judgement.topics.is_empty() {
+        out.push_str("\n| topic | input | visible | duplicates | lost | leaked |\n|---|--:|--:|--:|--:|--:|\n");
+        for t in &story.judgement.topics {
+            let [input, visible, duplicates, lost, leaked] =
+                [t.input, t.visible, t.duplicates, t.lost, t.leaked].map(thousands);
+            let _ = writeln!(out, "| {} | {input} | {visible} | {duplicates} | {lost} | {leaked} |", t.name);
+        }
+    }
+    if !story.script.is_empty() {
+        out.push_str("\nWhat deviated:\n\n");
+        for words in story.script.iter().take(20) {
+            let _ = writeln!(out, "- {words}");
+        }
+        if story.script.len() > 20 {
+            let _ = writeln!(out, "- and {} more", story.script.len() - 20);
+        }
+    }
+    let figures = story.figures.total.words();
+    if !figures.is_empty() {
+        let _ = writeln!(out, "\nFigures: {figures}.");
+    }
+    let _ = writeln!(out, "\nAgain: `{}`", story.command);
+    out
+}
+
+fn mermaid(out: &mut String, story: &Story) {
+    let moments = moments(story, MESSAGES);
+    let mut used = vec![false; story.lanes.len()];
+    for moment in &moments {
+        if let Moment::Message(n) = moment {
+            used[story.messages[*n].from as usize] = true;
+            used[story.messages[*n].to as usize] = true;
+        }
+    }
+    let Some(first) = used.iter().position(|u| *u) else { return };
+    let last = used.iter().rposition(|u| *u).unwrap_or(first);
+    out.push_str("```mermaid\nsequenceDiagram\n");
+    for (n, lane) in story.lanes.iter().enumerate().filter(|(n, _)| used[*n]) {
+        let _ = writeln!(out, "    participant n{n} as {}", safe(&lane.name));
+    }
+    for moment in moments {
+        match moment {
+            Moment::Message(n) => {
+                let m = &story.messages[n];
+                let arrow = match (m.fate, m.answer) {
+                    (Fate::Lost | Fate::Underway, false) => "-x",
+                    (Fate::Lost | Fate::Underway, true) => "--x",
+                    (_, false) => "->>",
+                    (_, true) => "-->>",
+                };
+                let words = safe(&message_words(story, n));
+                let _ = writeln!(out, "    n{}{arrow}n{}: {} {words}", m.from, m.to, seconds(m.sent));
+            }
+            Moment::Omitted(n) => {
+                let messages = if n == 1 { "message" } else { "messages" };
+                let _ = writeln!(out, "    Note over n{first},n{last}: {n} more {messages}");
+            }
+            Moment::Band(n) => {
+                let band = &story.bands[n];
+                let lane = band.lanes.iter().find(|lane| used[**lane as usize]);
+                let over = lane.map_or_else(|| format!("n{first},n{last}"), |lane| format!("n{lane}"));
+                let _ = writeln!(out, "    Note over {over}: {} {}", seconds(band.from), safe(&band.words));
+            }
+            Moment::Fence(n) => {
+                let fence = &story.fences[n];
+                if used[fence.lane as usize] {
+                    let _ = writeln!(out, "    Note over n{}: fenced, {}", fence.lane, safe(&fence.error));
+                }
+            }
+        }
+    }
+    out.push_str("```\n");
+}
+
+/// Mermaid ends a statement at a semicolon and takes `#` for an entity.
+fn safe(text: &str) -> String {
+    text.replace(';', ",").replace('#', "no. ").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Lane, Message, Purpose};
+
+    #[test]
+    fn a_lost_answer_is_a_crossed_arrow() {
+        let lane = |name: &str| Lane { name: name.into(), ..Lane::default() };
+        let message = |from, to, answer, fate| {
+            let (kind, purpose, label) = ("Produce".to_string(), Purpose::Produce, "a; b #1".to_string());
+            Message { from, to, kind, label, answer, purpose, fate, ..Message::default() }
+        };
+        let story = Story {
+            lanes: vec![lane("till"), lane("idle"), lane("broker-1")],
+            messages: vec![message(0, 2, false, Fate::Delivered), message(2, 0, true, Fate::Lost)],
+            ..Story::default()
+        };
+        let mut out = String::new();
+        mermaid(&mut out, &story);
+        let expected = "\
+```mermaid
+sequenceDiagram
+    participant n0 as till
+    participant n2 as broker-1
+    n0->>n2: 0.000 s Produce a, b no. 1
+    n2--xn0: 0.000 s Produce answer a, b no. 1 [lost]
+```
+";
+        assert_eq!(out, expected);
+    }
+}

@@ -1,0 +1,151 @@
+//! Which few messages tell the story: for renderings that have no room for all of them.
+
+use std::collections::BTreeMap;
+
+use super::{BandKind, Fate, Purpose, Story};
+
+/// Something worth a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A message, by index.
+    Message(usize),
+    /// A band begins, by index.
+    Band(usize),
+    /// A producer is fenced, by index.
+    Fence(usize),
+    /// So many messages of applications that are left out here.
+    Omitted(usize),
+}
+
+impl Story {
+    /// The time that a reader should see first: where the first thing that is wrong came about.
+    pub fn focus(&self) -> u64 {
+        let flawed = self.strips.iter().filter_map(|strip| {
+            let flaw = strip.flaws.first()?;
+            Some(strip.batches[strip.batch_at(flaw.first)?].t)
+        });
+        let proof = || {
+            let parts = self.judgement.findings.iter().flat_map(|f| &f.proofs).flatten();
+            parts.filter_map(|p| if let Some(super::Link::Time(t)) = p.link { Some(t) } else { None }).next()
+        };
+        let fence = || self.fences.first().map(|f| f.t);
+        let band = || self.bands.first().map(|b| b.from);
+        let first = || self.messages.iter().find(|m| m.purpose.is_essential()).map(|m| m.sent);
+        let lag = || {
+            let levels = self.strips.iter().flat_map(|strip| &strip.levels);
+            let worst = levels.max_by_key(|level| (level.hw - level.lso, core::cmp::Reverse(level.t)))?;
+            (worst.hw - worst.lso > 0 && self.transactions.iter().any(|x| x.end.is_none_or(|end| end > worst.t)))
+                .then_some(worst.t)
+        };
+        flawed.min().or_else(proof).or_else(fence).or_else(band).or_else(lag).or_else(first).unwrap_or(0)
+    }
+
+    /// How much each message tells; 0 for those of no interest.
+    fn weights(&self) -> Vec<u32> {
+        // The first time that a request is refused in some way is news, the tenth is not.
+        let mut refusals: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        let mut weights: Vec<u32> = self
+            .messages
+            .iter()
+            .map(|m| {
+                let base = match m.purpose {
+                    Purpose::Transaction => 5,
+                    Purpose::Produce => 4,
+                    Purpose::Consume => 2,
+                    Purpose::Group => 1,
+                    Purpose::Replication | Purpose::Cluster | Purpose::Idle => return 0,
+                };
+                let fate = match m.fate {
+                    Fate::Lost | Fate::Late => 10,
+                    Fate::Delivered | Fate::Underway => 0,
+                };
+                let refusal = m.error.as_deref().map_or(0, |error| {
+                    let times = refusals.entry((&m.kind, error)).or_default();
+                    *times += 1;
+                    if *times <= 2 { 6 } else { 0 }
+                });
+                base + fate + refusal
+            })
+            .collect();
+        for strip in &self.strips {
+            for flaw in strip.flaws.iter().take(4) {
+                let original = flaw.of.map(|(s, offset)| (&self.strips[s as usize], offset));
+                for (strip, offset) in core::iter::once((strip, flaw.first)).chain(original) {
+                    let batch = strip.batch_at(offset).map(|n| &strip.batches[n]);
+                    if let Some(message) = batch.and_then(|b| b.message) {
+                        weights[message as usize] += 20;
+                    }
+                }
+            }
+        }
+        // Request and answer belong together.
+        for (n, message) in self.messages.iter().enumerate() {
+            let Some(request) = message.request.map(|request| request as usize) else { continue };
+            let larger = weights[n].max(weights[request]);
+            if larger >= 9 && weights[request] > 0 {
+                weights[n] = weights[n].max(larger - 3);
+                weights[request] = weights[request].max(larger - 1);
+            }
+        }
+        weights
+    }
+}
+
+/// The moments of a story that tell most, at most `limit` messages, in the order of time.
+pub fn moments(story: &Story, limit: usize) -> Vec<Moment> {
+    let weights = story.weights();
+    let focus = story.focus();
+    let mut chosen: Vec<usize> = (0..weights.len()).filter(|n| weights[*n] > 0).collect();
+    let total = chosen.len();
+    chosen.sort_by_key(|n| (core::cmp::Reverse(weights[*n]), story.messages[*n].sent.abs_diff(focus)));
+    chosen.truncate(limit);
+    chosen.sort_unstable();
+    let mut moments: Vec<(u64, u8, Moment)> =
+        chosen.iter().map(|n| (story.messages[*n].sent, 1, Moment::Message(*n))).collect();
+    let whole = total == chosen.len();
+    let bands = story.bands.iter().enumerate().filter(|(_, b)| whole || b.kind != BandKind::Event).take(12);
+    moments.extend(bands.map(|(n, b)| (b.from, 0, Moment::Band(n))));
+    moments.extend(story.fences.iter().enumerate().take(8).map(|(n, f)| (f.t, 2, Moment::Fence(n))));
+    moments.sort_by_key(|(t, order, _)| (*t, *order));
+
+    let mut told = Vec::with_capacity(moments.len());
+    let mut next = 0;
+    for (_, _, moment) in moments {
+        if let Moment::Message(n) = moment {
+            let skipped = (next..n).filter(|m| weights[*m] > 0).count();
+            if skipped > 0 {
+                told.push(Moment::Omitted(skipped));
+            }
+            next = n + 1;
+        }
+        told.push(moment);
+    }
+    let skipped = (next..weights.len()).filter(|m| weights[*m] > 0).count();
+    if skipped > 0 {
+        told.push(Moment::Omitted(skipped));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::Message;
+
+    #[test]
+    fn what_was_lost_is_chosen_before_what_arrived_and_the_rest_is_counted() {
+        let message = |sent, purpose, fate| Message { sent, purpose, fate, ..Message::default() };
+        let story = Story {
+            messages: vec![
+                message(1, Purpose::Consume, Fate::Delivered),
+                message(2, Purpose::Idle, Fate::Lost),
+                message(3, Purpose::Consume, Fate::Delivered),
+                message(4, Purpose::Produce, Fate::Lost),
+                message(5, Purpose::Consume, Fate::Delivered),
+            ],
+            ..Story::default()
+        };
+        let expected = [Moment::Omitted(2), Moment::Message(3), Moment::Omitted(1)];
+        assert_eq!(moments(&story, 1), expected);
+    }
+}

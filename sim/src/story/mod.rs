@@ -1,0 +1,370 @@
+//! Makes a story of a run while it happens: the history tells of transactions and logs, the trace of everything between.
+
+mod words;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use fencepost_protocol::ids::{TopicId, coordinator_partition};
+use fencepost_protocol::message::{Request, Response};
+use fencepost_protocol::time::Span;
+use fencepost_reports::figures::{Figures, Tally};
+use fencepost_reports::history::{Event, Sink};
+use fencepost_reports::story::{
+    Band, BandKind, Chronicle, FORMAT, Fate, Lane, LaneKind, Level, Message, Office, Purpose, Story,
+};
+
+use crate::plan::Plan;
+use crate::run::Run;
+use crate::scenario::{Names, deviation};
+use crate::schedule::{Action, Actor};
+use crate::world::{MessageKey, NodeCounts, Traced, TracedEvent};
+
+/// Messages that are kept at most; then those that only keep the cluster going are left out, and at twice as many all.
+const MESSAGES: usize = 150_000;
+
+/// Listens to a run and tells its story. The two ends ([`Teller::sink`], [`Teller::trace`]) are used in turn.
+#[derive(Debug)]
+pub struct Teller {
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    names: Names,
+    chronicle: Chronicle,
+    /// Lane of each actor.
+    lanes: Vec<u32>,
+    /// Which messages are under way, by connection, correlation and direction.
+    underway: BTreeMap<(u64, u32, bool), u32>,
+    messages: Vec<Message>,
+    /// Requests by connection and correlation, for their answers.
+    requests: BTreeMap<(u64, u32), u32>,
+    omitted: u64,
+    bands: Vec<Band>,
+    /// Bands of a node's process that have not ended.
+    open: BTreeMap<u32, usize>,
+    restarting: Vec<u32>,
+    offices: Vec<Office>,
+    coordinated: Vec<(TopicId, u32, String)>,
+    end: u64,
+}
+
+/// The history's end of a teller.
+#[derive(Debug)]
+pub struct HistoryEnd<'t>(&'t Teller);
+
+impl Sink for HistoryEnd<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.0.state.borrow_mut().chronicle.event(event);
+    }
+}
+
+impl Teller {
+    /// A teller for runs of a plan.
+    pub fn new(plan: &Plan) -> Teller {
+        let names = Names::of(plan);
+        let kind = |name: &str| {
+            let member_of =
+                |base: &str| name == base || name.strip_prefix(base).is_some_and(|rest| rest.starts_with('-'));
+            match name {
+                "controller" => LaneKind::Controller,
+                _ if names_a_broker(name) => LaneKind::Broker,
+                _ if plan.producers.iter().any(|p| p.name == name) => LaneKind::Producer,
+                _ if plan.pipelines.iter().any(|p| member_of(&p.name)) => LaneKind::Pipeline,
+                _ if plan.readers.iter().any(|r| member_of(&r.name)) => LaneKind::Reader,
+                _ => LaneKind::Producer,
+            }
+        };
+        let mut order: Vec<(LaneKind, usize)> =
+            names.nodes.iter().enumerate().map(|(n, name)| (kind(name), n)).collect();
+        let rank = |kind: LaneKind| match kind {
+            LaneKind::Producer => 0,
+            LaneKind::Pipeline => 1,
+            LaneKind::Reader => 4,
+            LaneKind::Broker => 2,
+            LaneKind::Controller => 3,
+        };
+        order.sort_by_key(|(kind, n)| (rank(*kind), *n));
+        let mut lanes = vec![0; names.nodes.len()];
+        for (lane, (_, actor)) in order.iter().enumerate() {
+            lanes[*actor] = lane as u32;
+        }
+        let drawn = order.iter().map(|(kind, n)| Lane { name: names.nodes[*n].clone(), kind: *kind }).collect();
+        let config = &plan.cluster.config;
+        let mut coordinated = Vec::new();
+        let mut ids: Vec<String> =
+            plan.producers.iter().filter_map(|p| p.config.transactional_id.as_ref().map(ToString::to_string)).collect();
+        for pipeline in &plan.pipelines {
+            if let Some(id) = &pipeline.producer.transactional_id {
+                let members = pipeline.members;
+                ids.extend((1..=members).map(|m| crate::client::member_name(id, m, members)));
+            }
+        }
+        for id in ids {
+            let partition = coordinator_partition(&id, config.transaction_partitions);
+            coordinated.push((TopicId::TRANSACTION_STATE, partition, format!("coordinator of txn {id}")));
+        }
+        let groups = plan.pipelines.iter().map(|p| &p.consumer).chain(plan.readers.iter().map(|r| &r.config));
+        for group in groups.filter_map(|consumer| consumer.group_id.as_ref()) {
+            let partition = coordinator_partition(group, config.offsets_partitions);
+            let office = (TopicId::CONSUMER_OFFSETS, partition, format!("coordinator of group {group}"));
+            if !coordinated.contains(&office) {
+                coordinated.push(office);
+            }
+        }
+        let state = State {
+            chronicle: Chronicle::new(drawn),
+            lanes,
+            underway: BTreeMap::new(),
+            messages: Vec::new(),
+            requests: BTreeMap::new(),
+            omitted: 0,
+            bands: Vec::new(),
+            open: BTreeMap::new(),
+            restarting: Vec::new(),
+            offices: Vec::new(),
+            coordinated,
+            end: 0,
+            names,
+        };
+        Teller { state: RefCell::new(state) }
+    }
+
+    /// Where the history goes.
+    pub fn sink(&self) -> HistoryEnd<'_> {
+        HistoryEnd(self)
+    }
+
+    /// Takes a piece of the trace.
+    pub fn trace(&self, traced: &Traced<'_>) {
+        self.state.borrow_mut().trace(traced);
+    }
+
+    /// The story; scenario, seed and command are left to the caller.
+    pub fn tell(self, run: &Run) -> Story {
+        let state = self.state.into_inner();
+        let end = run.outcome.finished_at.0;
+        let mut story = Story {
+            format: FORMAT,
+            digest: run.outcome.digest.to_string(),
+            end,
+            offices: state.offices,
+            messages: state.messages,
+            messages_omitted: state.omitted,
+            bands: state.bands,
+            script: run.outcome.recorded.iter().map(|d| deviation::words(d, &state.names)).collect(),
+            figures: run.figures.clone(),
+            ..Story::default()
+        };
+        for band in &mut story.bands {
+            band.to = band.to.min(end);
+        }
+        state.chronicle.tell(&mut story);
+        story.judge(&run.report);
+        story
+    }
+}
+
+fn names_a_broker(name: &str) -> bool {
+    name.strip_prefix("broker-").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// What nodes counted, as figures.
+pub fn with_counts(mut figures: Figures, counts: &[NodeCounts]) -> Figures {
+    for count in counts {
+        let tally = Tally {
+            retries: count.retries,
+            absorbed: count.absorbed,
+            largest_lso_lag: count.largest_lso_lag,
+            leader_moves: count.leader_moves,
+            coordinator_moves: count.coordinator_moves,
+            ..Tally::default()
+        };
+        if tally != Tally::default() {
+            figures.node(&count.name, &tally);
+        }
+    }
+    figures.without_idle_nodes()
+}
+
+impl State {
+    fn trace(&mut self, traced: &Traced<'_>) {
+        let t = traced.at.0;
+        self.end = t;
+        match (&traced.what, traced.message) {
+            (TracedEvent::Sent(request, due), Some(key)) => {
+                let message = words::request(request, &self.names, &self.chronicle);
+                self.sent(traced, key, due.0, message);
+            }
+            (TracedEvent::Answered(response, due), Some(key)) => {
+                let request = self.requests.get(&(key.connection, key.correlation)).copied();
+                let asked = request.map(|n| &self.messages[n as usize]);
+                let mut message = words::response(response, asked, &self.names, &self.chronicle);
+                message.request = request;
+                self.sent(traced, key, due.0, message);
+            }
+            (TracedEvent::Request(request), Some(key)) => {
+                let index = self.taken(t, key, key.late);
+                if let Request::Produce(produce) = request {
+                    self.brought(produce, index);
+                }
+            }
+            (TracedEvent::Response(response), Some(key)) => {
+                self.taken(t, key, false);
+                self.requests.remove(&(key.connection, key.correlation));
+                let _: &Response = response;
+            }
+            (TracedEvent::Lost, Some(key)) => {
+                if let Some(index) = self.underway.remove(&(key.connection, key.correlation, key.answer)) {
+                    let message = &mut self.messages[index as usize];
+                    message.fate = Fate::Lost;
+                    message.arrived = message.arrived.max(t);
+                }
+            }
+            (TracedEvent::Started, _) => self.process_runs(traced, t),
+            (TracedEvent::Resumed, _) => self.process_runs(traced, t),
+            (TracedEvent::Stopped { power }, _) => {
+                let Some(lane) = self.chronicle.lane(traced.from) else { return };
+                self.process_runs(traced, t);
+                let restarting = self.restarting.iter().position(|l| *l == lane);
+                let (kind, what) = match (power, restarting) {
+                    (true, _) => (BandKind::PowerLoss, "has no power"),
+                    (false, Some(_)) => (BandKind::Restarting, "restarts"),
+                    (false, None) => (BandKind::Crashed, "is down"),
+                };
+                if let Some(n) = restarting {
+                    self.restarting.remove(n);
+                }
+                self.begin(lane, kind, t, format!("{} {what}", traced.from));
+            }
+            (TracedEvent::Paused, _) => {
+                let Some(lane) = self.chronicle.lane(traced.from) else { return };
+                self.begin(lane, BandKind::Paused, t, format!("{} stands still", traced.from));
+            }
+            (TracedEvent::Began(action), _) => self.fault(t, action),
+            (TracedEvent::Level { tp, hw, lso }, _) => {
+                if let Some(strip) = self.chronicle.strip(tp.topic.0, tp.partition) {
+                    let levels = &mut self.chronicle.strip_mut(strip).levels;
+                    levels.push(Level { t, hw: *hw, lso: *lso });
+                }
+            }
+            (TracedEvent::Leads(tp), _) => {
+                let Some(lane) = self.chronicle.lane(traced.to) else { return };
+                if tp.topic.is_internal() {
+                    let held = self.coordinated.iter().filter(|(topic, p, _)| (*topic, *p) == (tp.topic, tp.partition));
+                    self.offices.extend(held.map(|(.., name)| Office { t, lane, name: name.clone() }));
+                } else {
+                    let name = format!("leader of {}", self.names.partition_name(*tp));
+                    self.offices.push(Office { t, lane, name });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, traced: &Traced<'_>, key: MessageKey, due: u64, mut message: Message) {
+        let ends = (self.chronicle.lane(traced.from), self.chronicle.lane(traced.to));
+        let (Some(from), Some(to)) = ends else { return };
+        let busy = self.messages.len() >= MESSAGES && !message.purpose.is_essential();
+        if busy || self.messages.len() >= 2 * MESSAGES {
+            self.omitted += 1;
+            return;
+        }
+        let index = self.messages.len() as u32;
+        message.from = from;
+        message.to = to;
+        message.answer = key.answer;
+        message.sent = traced.at.0;
+        message.arrived = due;
+        message.fate = Fate::Underway;
+        // News that came makes the question part of the story, too.
+        if let Some(request) = message.request {
+            let request = &mut self.messages[request as usize];
+            request.purpose = request.purpose.min(message.purpose);
+        }
+        self.messages.push(message);
+        self.underway.insert((key.connection, key.correlation, key.answer), index);
+        if !key.answer {
+            self.requests.insert((key.connection, key.correlation), index);
+        }
+    }
+
+    fn taken(&mut self, t: u64, key: MessageKey, late: bool) -> Option<u32> {
+        let index = self.underway.remove(&(key.connection, key.correlation, key.answer))?;
+        let message = &mut self.messages[index as usize];
+        message.arrived = t;
+        message.fate = if late { Fate::Late } else { Fate::Delivered };
+        Some(index)
+    }
+
+    fn brought(&mut self, produce: &fencepost_protocol::message::ProduceRequest, index: Option<u32>) {
+        let Some(index) = index else { return };
+        let lane = self.messages[index as usize].from;
+        for part in &produce.partitions {
+            if let Some(strip) = self.chronicle.strip(part.tp.topic.0, part.tp.partition) {
+                let batch = &part.batch;
+                let producer = (batch.producer_id, batch.producer_epoch);
+                let count = batch.last_offset_delta as u32 + 1;
+                self.chronicle.brings(strip, producer, batch.base_sequence, count, lane, index);
+            }
+        }
+    }
+
+    fn begin(&mut self, lane: u32, kind: BandKind, t: u64, words: String) {
+        self.open.insert(lane, self.bands.len());
+        self.bands.push(Band { kind, lanes: vec![lane], from: t, to: u64::MAX, words });
+    }
+
+    /// Whatever kept the process from running is over.
+    fn process_runs(&mut self, traced: &Traced<'_>, t: u64) {
+        let Some(lane) = self.chronicle.lane(traced.from) else { return };
+        if let Some(band) = self.open.remove(&lane) {
+            self.bands[band].to = t;
+        }
+    }
+
+    fn fault(&mut self, t: u64, action: &Action) {
+        let lane = |actor: &Actor| self.lanes[*actor as usize];
+        let ends = |links: &[(Actor, Actor)]| {
+            let mut lanes: Vec<u32> = links.iter().flat_map(|(a, b)| [lane(a), lane(b)]).collect();
+            lanes.sort_unstable();
+            lanes.dedup();
+            lanes
+        };
+        let words = deviation::action_words(action, &self.names);
+        let (kind, lanes, span) = match action {
+            // Told by the life of the processes.
+            Action::Crash { .. } | Action::PowerLoss { .. } | Action::Pause { .. } => return,
+            Action::Restart { node, .. } => {
+                self.restarting.push(lane(node));
+                (BandKind::Event, vec![lane(node)], Span::ZERO)
+            }
+            Action::RollingRestart { .. } => {
+                let brokers = self.names.nodes.iter().enumerate().filter(|(_, name)| names_a_broker(name));
+                let lanes: Vec<u32> = brokers.map(|(n, _)| self.lanes[n]).collect();
+                self.restarting.extend(&lanes);
+                (BandKind::Event, lanes, Span::ZERO)
+            }
+            Action::Block { links, span } => (BandKind::Partitioned, ends(links), *span),
+            Action::Slow { links, span, .. } => (BandKind::Impaired, ends(links), *span),
+            Action::LoseAnswers { node, span, .. }
+            | Action::HoldMetadata { node, span }
+            | Action::SlowNode { node, span, .. } => (BandKind::Impaired, vec![lane(node)], *span),
+            Action::StepClock { node, .. } | Action::DriftClock { node, .. } | Action::PostponeJob { node, .. } => {
+                (BandKind::Event, vec![lane(node)], Span::ZERO)
+            }
+            Action::MoveLeader { to, .. } => {
+                let to = to.and_then(|id| self.names.nodes.iter().position(|n| deviation::is_broker(n, id)));
+                (BandKind::Event, to.map(|n| self.lanes[n]).into_iter().collect(), Span::ZERO)
+            }
+            Action::SetTransactionVersion(_) => (BandKind::Event, Vec::new(), Span::ZERO),
+            // Shown by the message itself.
+            Action::Message(_) => return,
+        };
+        self.bands.push(Band { kind, lanes, from: t, to: t + span.0, words });
+    }
+}
+
+/// The purpose of a fetch that brought nothing.
+const NOTHING_NEW: Purpose = Purpose::Idle;

@@ -1,0 +1,93 @@
+//! What is told of a run is what happened, and telling it changes nothing.
+
+use fencepost_reports::story::{Fate, Flaw, Fortune, Link, Story};
+use fencepost_sim::run::{Course, Run, run};
+use fencepost_sim::scenario::{Choice, Scenario};
+use fencepost_sim::story::Teller;
+use fencepost_sim::world::{Keep, Tracer};
+
+fn scenario(name: &str, case: Option<&str>) -> Scenario {
+    let choice = Choice { case: case.map(str::to_string), ..Choice::default() };
+    Scenario::load_built_in(name, choice).expect("a built-in scenario")
+}
+
+fn told(scenario: &Scenario, seed: u64) -> (Run, Story) {
+    let teller = Teller::new(&scenario.plan);
+    let mut sink = teller.sink();
+    let mut trace = |traced: &fencepost_sim::world::Traced<'_>| teller.trace(traced);
+    let tracer: Tracer<'_> = &mut trace;
+    let keep = Keep { schedule: true, trace: true, ..Keep::default() };
+    let run = run(&scenario.plan, Course::Seed(seed), keep, Some(&mut sink), Some(tracer));
+    let story = teller.tell(&run);
+    (run, story)
+}
+
+fn plain(scenario: &Scenario, seed: u64) -> Run {
+    run(&scenario.plan, Course::Seed(seed), Keep::default(), None, None)
+}
+
+#[test]
+fn telling_a_run_does_not_change_it() {
+    for name in ["lessons/zombie", "lessons/rolling-restart", "chaos/everything"] {
+        let scenario = scenario(name, None);
+        let (told, story) = told(&scenario, 3);
+        let plain = plain(&scenario, 3);
+        assert_eq!(told.outcome.digest, plain.outcome.digest, "{name}");
+        assert_eq!(told.figures, plain.figures, "{name}");
+        assert!(story.messages.is_sorted_by_key(|m| m.sent), "{name}: messages are in the order of sending");
+        let early = story.messages.iter().find(|m| m.arrived < m.sent);
+        assert_eq!(early, None, "{name}: nothing arrives before it was sent");
+    }
+}
+
+#[test]
+fn a_lost_answer_its_retry_and_the_copy_are_told() {
+    let (_, story) = told(&scenario("lessons/lost-ack", None), 1);
+    let lost: Vec<_> = story.messages.iter().filter(|m| m.fate == Fate::Lost && m.kind == "Produce").collect();
+    assert_eq!(lost.len(), 1);
+    assert!(lost[0].answer && lost[0].request.is_some());
+    let strip = &story.strips[0];
+    assert_eq!(strip.batches.len(), 2);
+    assert_eq!((strip.flaws[0].flaw, strip.flaws[0].first, strip.flaws[0].last), (Flaw::Duplicate, 10, 19));
+    assert_eq!(strip.flaws[0].of, Some((0, 0)));
+    for batch in &strip.batches {
+        let message = &story.messages[batch.message.expect("its request is known") as usize];
+        assert_eq!((message.kind.as_str(), message.arrived), ("Produce", batch.t));
+    }
+    let links: Vec<_> = story.judgement.findings[0].proofs[0].iter().filter_map(|part| part.link).collect();
+    assert_eq!(links, [Link::Record(0, 0), Link::Record(0, 10)]);
+    assert_eq!(story.figures.total.retries, 1);
+    assert_eq!(story.figures.total.absorbed, 0);
+    assert_eq!(story.script.len(), 1);
+}
+
+#[test]
+fn what_the_broker_recognised_is_counted_as_absorbed() {
+    let run = plain(&scenario("lessons/lost-ack", Some("fixed")), 1);
+    assert_eq!((run.figures.total.retries, run.figures.total.absorbed), (1, 10));
+    let broker = run.figures.nodes.iter().find(|n| n.tally.absorbed > 0).expect("a broker absorbed them");
+    assert!(broker.name.starts_with("broker-"));
+}
+
+#[test]
+fn an_open_transaction_holds_the_last_stable_offset_and_the_figures_say_how_far() {
+    let (run, story) = told(&scenario("lessons/open-transaction", Some("fixed")), 1);
+    let forgotten = story.transactions.iter().find(|x| x.fortune == Fortune::Aborted).expect("it times out");
+    let levels = &story.strips[0].levels;
+    let during: Vec<_> =
+        levels.iter().filter(|l| l.t > forgotten.begin && Some(l.t) < forgotten.end).map(|l| l.lso).collect();
+    assert!(during.len() > 10 && during.iter().all(|lso| *lso == 0), "readers wait at the beginning");
+    let largest = levels.iter().map(|l| (l.hw - l.lso) as u64).max();
+    assert_eq!(Some(run.figures.total.largest_lso_lag), largest);
+    assert!(run.figures.total.largest_lso_lag >= 50);
+}
+
+#[test]
+fn faults_are_bands_and_moved_leaders_are_offices() {
+    let (run, story) = told(&scenario("lessons/rolling-restart", None), 1);
+    let restarts = story.bands.iter().filter(|b| b.words.ends_with("restarts")).count();
+    assert_eq!(restarts, 3);
+    let leaders: Vec<_> = story.offices.iter().filter(|o| o.name == "leader of enriched-0").map(|o| o.t).collect();
+    assert!(leaders.len() >= 2 && leaders[0] == 0, "the first one, and the one that it moved to");
+    assert!(run.figures.total.leader_moves >= 1);
+}
