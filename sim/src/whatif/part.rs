@@ -31,6 +31,13 @@ impl Write for Fingerprint {
     }
 }
 
+/// Faults are left out, and so is what merely announces a delivery: where two runs part is where something that reached a
+/// node differs.
+fn is_delivery(what: &TracedEvent<'_>) -> bool {
+    use TracedEvent::{Connected, Disconnected, Request, Response, Timer};
+    matches!(what, Request(_) | Response(_) | Connected | Disconnected | Timer)
+}
+
 fn write(out: &mut dyn Write, traced: &Traced<'_>) {
     let Traced { at, from, to, what, .. } = traced;
     let result = match what {
@@ -39,16 +46,16 @@ fn write(out: &mut dyn Write, traced: &Traced<'_>) {
         TracedEvent::Connected => write!(out, "{at}: {to} is connected with {from}"),
         TracedEvent::Disconnected => write!(out, "{at}: {to} has lost its connection with {from}"),
         TracedEvent::Timer => write!(out, "{at}: a timer of {to}"),
-        _ => Ok(()), // no delivery
+        _ => Ok(()), // not a delivery
     };
     result.expect("writing to memory succeeds");
 }
 
-/// Hands every delivery of a run but the faults themselves to `each`, with its number.
+/// Hands every delivery of a run to `each`, with its number.
 fn follow(plan: &Arc<Plan>, course: Course<'_>, mut each: impl FnMut(usize, &Traced<'_>)) -> usize {
     let mut number = 0;
     let mut tracer = |traced: &Traced<'_>| {
-        if traced.what.is_delivery() && !matches!(traced.what, TracedEvent::Fault(_)) {
+        if is_delivery(&traced.what) {
             each(number, traced);
             number += 1;
         }
