@@ -49,7 +49,11 @@ impl Cast {
         let names = names(plan);
         let number = |name: &str| names.iter().position(|n| n == name).expect("every node has a number") as Actor;
         let brokers: Vec<Actor> = plan.cluster.ids().map(|id: NodeId| number(&broker_name(plan, id))).collect();
-        let clients: Vec<Actor> = client::names(plan).iter().map(|n| number(n)).collect();
+        let clients: Vec<Actor> = client::names(plan)
+            .iter()
+            .filter(|n| !plan.externals.contains(n)) // who runs those pauses and kills them
+            .map(|n| number(n))
+            .collect();
         let all = (0..names.len() as Actor).collect();
         let mut partitions = Vec::new();
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];

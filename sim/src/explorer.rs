@@ -164,7 +164,7 @@ impl Draw {
         {
             return Some(effect);
         }
-        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, a little late.
+        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, jitter or nothing.
         let lose_request = if is_request { self.chaos.lose_request_ppm } else { 0 };
         let lose = lose_request + if is_request { self.chaos.lose_response_ppm } else { 0 };
         let late = lose + self.chaos.late_ppm;
@@ -182,10 +182,12 @@ impl Draw {
         if r < lose {
             return Some(if r < lose_request { Effect::LoseRequest } else { Effect::LoseResponse });
         }
-        let span = Span(match r {
-            r if r < late => stream.between(max, late_max),
-            r if r < delay => stream.between(min, max),
-            _ => stream.between(0, jitter),
+        let span = Span(if r < late {
+            stream.between(max, late_max)
+        } else if r < delay {
+            stream.between(min, max)
+        } else {
+            stream.between(0, jitter)
         });
         Some(if is_request { Effect::DelayRequest(span) } else { Effect::DelayResponse(span) })
     }

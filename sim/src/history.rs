@@ -8,6 +8,7 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Instant;
 use fencepost_reports::history::event as h;
 
+use crate::client::Client;
 use crate::observer::OffsetMove;
 use crate::plan::{Plan, Promise};
 use crate::world::{Body, Node};
@@ -73,6 +74,9 @@ impl<'a> History<'a> {
         }
         for node in nodes {
             let Body::Client(client) = &node.body else { continue };
+            if matches!(client, Client::External(_)) {
+                continue; // declared when the program makes it
+            }
             let id = history.clients.len() as u32;
             history.clients.push(node.name.clone());
             let mut declared = client.declare(plan);
@@ -103,6 +107,29 @@ impl<'a> History<'a> {
     #[inline]
     pub fn write(&mut self, event: &h::Event<'_>) {
         self.sink.event(event);
+    }
+
+    /// Declares a group if it is not known yet; its number.
+    pub fn declare_group(&mut self, name: &str) -> u32 {
+        if let Some(known) = self.groups.iter().position(|g| g == name) {
+            return known as u32;
+        }
+        let id = self.groups.len() as u32;
+        self.groups.push(name.to_string());
+        self.write(&h::Event::Group(h::Group { id, name: name.to_string().into() }));
+        id
+    }
+
+    /// Declares a client that comes into being during the run; its number, which is filled in here.
+    pub fn declare_client(&mut self, mut client: h::Client<'static>) -> u32 {
+        client.id = self.clients.len() as u32;
+        let id = client.id;
+        self.clients.push(client.name.to_string());
+        if let Some(t) = &client.transactional_id {
+            self.transactional.push((t.to_string(), id));
+        }
+        self.write(&h::Event::Client(Box::new(client)));
+        id
     }
 
     /// Number of a client.

@@ -60,7 +60,19 @@ pub fn run(
     extra: Option<&mut dyn Sink>,
     tracer: Option<Tracer<'_>>,
 ) -> Run {
-    let (seed, faults, explorer) = match course {
+    let (seed, faults, explorer) = prepare(plan, course);
+    let mut sink = ((Checker::new(), Counting::new()), extra);
+    // A tracer that outlives the sink is lent for as long as the sink lives.
+    let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
+    let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
+    let (checker, counting) = sink.0;
+    let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
+    Run { outcome, report: checker.finish(), figures }
+}
+
+/// The seed, the faults and the source of messages' deviations of a course.
+pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Origin)>, Explorer) {
+    match course {
         Course::Seed(seed) => {
             let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));
             let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
@@ -93,12 +105,5 @@ pub fn run(
             let draw = Draw::new(fresh, plan.chaos.clone(), until, names(plan));
             (seed, faults, Explorer::Splice(Replay::new(messages), from, Box::new(draw)))
         }
-    };
-    let mut sink = ((Checker::new(), Counting::new()), extra);
-    // A tracer that outlives the sink is lent for as long as the sink lives.
-    let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
-    let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
-    let (checker, counting) = sink.0;
-    let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
-    Run { outcome, report: checker.finish(), figures }
+    }
 }

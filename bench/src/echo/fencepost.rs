@@ -48,6 +48,7 @@ pub fn plan(shape: Shape) -> Arc<Plan> {
         producers: Vec::new(),
         pipelines: Vec::new(),
         readers: Vec::new(),
+        externals: Vec::new(),
         echoes: (1..=shape.clients)
             .map(|n| EchoPlan {
                 name: format!("client-{n}"),

@@ -1,10 +1,11 @@
 //! Client nodes: an application with its producer, consumer or pipeline.
 
 mod echo;
+pub(crate) mod external;
 mod pipeline;
-mod producer;
+pub(crate) mod producer;
 mod reader;
-mod reading;
+pub(crate) mod reading;
 
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
@@ -15,6 +16,7 @@ use crate::history::History;
 use crate::plan::{Plan, ProducerPlan};
 
 pub use echo::{EchoClient, EchoPlan};
+pub use external::ExternalClient;
 pub use pipeline::PipelineClient;
 pub use producer::ProducerClient;
 pub use reader::ReaderClient;
@@ -30,6 +32,8 @@ pub enum Client {
     Reader(ReaderClient),
     /// Only asks.
     Echo(EchoClient),
+    /// A program outside the world.
+    External(ExternalClient),
 }
 
 macro_rules! each {
@@ -39,6 +43,7 @@ macro_rules! each {
             Client::Pipeline($client) => $call,
             Client::Reader($client) => $call,
             Client::Echo($client) => $call,
+            Client::External($client) => $call,
         }
     };
 }
@@ -67,7 +72,7 @@ impl Client {
     /// Its consumer group.
     pub fn group(&self) -> Option<&str> {
         match self {
-            Client::Producer(_) | Client::Echo(_) => None,
+            Client::Producer(_) | Client::Echo(_) | Client::External(_) => None,
             Client::Pipeline(c) => Some(c.group()),
             Client::Reader(c) => c.group(),
         }
@@ -76,7 +81,7 @@ impl Client {
     /// All partitions of what it reads.
     pub fn input_partitions(&self) -> Vec<TopicPartition> {
         match self {
-            Client::Producer(_) | Client::Echo(_) => Vec::new(),
+            Client::Producer(_) | Client::Echo(_) | Client::External(_) => Vec::new(),
             Client::Pipeline(c) => c.input_partitions(),
             Client::Reader(c) => c.input_partitions(),
         }
@@ -86,6 +91,7 @@ impl Client {
     pub fn positions(&self) -> Vec<(TopicPartition, i64)> {
         match self {
             Client::Producer(_) | Client::Echo(_) => Vec::new(),
+            Client::External(c) => c.positions(),
             Client::Pipeline(c) => c.positions(),
             Client::Reader(c) => c.positions(),
         }
@@ -96,7 +102,7 @@ impl Client {
         match self {
             Client::Producer(c) => c.producer_state(),
             Client::Pipeline(c) => c.producer_state(),
-            Client::Reader(_) | Client::Echo(_) => None,
+            Client::Reader(_) | Client::Echo(_) | Client::External(_) => None,
         }
     }
 
@@ -104,6 +110,7 @@ impl Client {
     pub fn reads_committed(&self) -> bool {
         match self {
             Client::Producer(_) | Client::Echo(_) => false,
+            Client::External(c) => c.reads_committed(),
             Client::Pipeline(c) => c.reads_committed(),
             Client::Reader(c) => c.reads_committed(),
         }
@@ -123,6 +130,7 @@ impl Client {
         match self {
             Client::Producer(c) => c.is_finished(),
             Client::Echo(c) => c.is_finished(),
+            Client::External(c) => c.is_idle(),
             Client::Pipeline(c) => c.is_idle(),
             Client::Reader(_) => true,
         }
@@ -176,6 +184,7 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
         }
     }
     clients.extend(plan.echoes.iter().map(|echo| Client::Echo(EchoClient::new(plan, echo))));
+    clients.extend(plan.externals.iter().map(|name| Client::External(ExternalClient::new(name))));
     clients
 }
 
@@ -188,6 +197,7 @@ pub fn names(plan: &Plan) -> Vec<String> {
         names.extend((1..=members).map(|m| member_name(name, m, members)));
     }
     names.extend(plan.echoes.iter().map(|e| e.name.clone()));
+    names.extend(plan.externals.iter().cloned());
     names
 }
 

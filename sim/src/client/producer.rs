@@ -545,7 +545,7 @@ impl ProducerClient {
 }
 
 /// Name of a failure, for histories.
-pub(super) fn error_name(error: ProducerError) -> &'static str {
+pub(crate) fn error_name(error: ProducerError) -> &'static str {
     match error {
         ProducerError::IllegalState(text) => text,
         ProducerError::Abortable(code) | ProducerError::Fatal(code) => code.name(),
@@ -554,7 +554,7 @@ pub(super) fn error_name(error: ProducerError) -> &'static str {
 }
 
 /// Name of a failed delivery, for histories.
-pub(super) fn delivery_error_name(error: DeliveryErrorKind) -> &'static str {
+pub(crate) fn delivery_error_name(error: DeliveryErrorKind) -> &'static str {
     match error {
         DeliveryErrorKind::Code(code) => code.name(),
         DeliveryErrorKind::DeliveryTimeout => "delivery.timeout.ms has passed",

@@ -8,7 +8,7 @@ use crate::history::{History, identity, partition};
 
 /// A client's consumer as the history knows it.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     client: u32,
     group: Option<u32>,
     pending_commits: Vec<u64>,

@@ -35,6 +35,8 @@ pub struct Plan {
     pub readers: Vec<ReaderPlan>,
     /// Clients that only ask.
     pub echoes: Vec<EchoPlan>,
+    /// Nodes whose clients are programs outside the world: see [`crate::embed`].
+    pub externals: Vec<String>,
     /// Faults that happen whatever the seed.
     pub faults: Vec<Fault>,
     /// Faults that are drawn from the seed.

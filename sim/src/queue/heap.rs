@@ -7,57 +7,57 @@ use super::Entry;
 const ARITY: usize = 4;
 
 /// A heap in an array: below place `n` are the places from `ARITY * n + 1` on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Heap(Vec<Entry>);
+#[derive(Clone, Debug)]
+pub(super) struct Heap<E>(Vec<Entry<E>>);
 
-impl Heap {
+impl<E> Default for Heap<E> {
+    fn default() -> Self {
+        Heap(Vec::new())
+    }
+}
+
+impl<E> Heap<E> {
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The earliest entry.
     #[inline]
-    pub fn first(&self) -> Option<&Entry> {
+    pub fn first(&self) -> Option<&Entry<E>> {
         self.0.first()
     }
 
-    pub fn push(&mut self, entry: Entry) {
-        let mut place = self.0.len();
+    pub fn push(&mut self, entry: Entry<E>) {
         self.0.push(entry);
+        let mut place = self.0.len() - 1;
         while place > 0 {
             let above = (place - 1) / ARITY;
-            if self.0[above].is_before(&entry) {
+            if !self.0[place].is_before(&self.0[above]) {
                 break;
             }
-            self.0[place] = self.0[above];
+            self.0.swap(place, above);
             place = above;
         }
-        self.0[place] = entry;
     }
 
     /// Takes the earliest entry out.
-    pub fn pop(&mut self) -> Option<Entry> {
-        let last = self.0.pop()?;
-        let Some(first) = self.0.first_mut() else { return Some(last) };
-        let first = std::mem::replace(first, last);
-        self.sink(last);
-        Some(first)
-    }
-
-    /// Puts an entry where it belongs, from the first place downwards.
-    fn sink(&mut self, entry: Entry) {
+    pub fn pop(&mut self) -> Option<Entry<E>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let first = self.0.swap_remove(0);
         let heap = self.0.as_mut_slice();
         let mut place = 0;
         loop {
             let mut below = ARITY * place + 1..heap.len().min(ARITY * place + ARITY + 1);
-            let Some(first) = below.next() else { break };
-            let least = below.fold(first, |least, n| if heap[n].is_before(&heap[least]) { n } else { least });
-            if entry.is_before(&heap[least]) {
+            let Some(other) = below.next() else { break };
+            let least = below.fold(other, |least, n| if heap[n].is_before(&heap[least]) { n } else { least });
+            if !heap[least].is_before(&heap[place]) {
                 break;
             }
-            heap[place] = heap[least];
+            heap.swap(place, least);
             place = least;
         }
-        heap[place] = entry;
+        Some(first)
     }
 }

@@ -47,44 +47,48 @@ impl Rank {
     }
 }
 
-/// Where an event stands, and the slot that it waits in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+/// An event and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<E> {
     pub at: Instant,
     pub rank: Rank,
-    pub slot: u32,
+    pub event: E,
 }
 
-impl Entry {
+impl<E> Entry<E> {
     /// Time and rank as one number, which is compared without a branch.
     #[inline]
     fn key(&self) -> u128 {
         u128::from(self.at.0) << 64 | u128::from(self.rank.0)
     }
 
-    /// Whether this one comes out before the other.
+    /// Whether this one comes out before the other. No two events have the same time and rank, except alarms of one
+    /// actor, of which all but one are stale.
     #[inline]
-    pub fn is_before(&self, other: &Entry) -> bool {
-        let (own, others) = (self.key(), other.key());
-        own < others || (own == others && self.slot < other.slot)
+    pub fn is_before(&self, other: &Entry<E>) -> bool {
+        debug_assert!(
+            self.key() != other.key() || self.rank.0 >> 61 == Class::Timer as u64,
+            "two events at {} have the same rank {:x}",
+            self.at,
+            self.rank.0
+        );
+        self.key() < other.key()
     }
 }
 
-/// A priority queue of events `E`.
+/// A priority queue of events `E`, which are moved about in it and so should be small.
 ///
 /// Messages are on their way for a few milliseconds and most timers for much longer, so the next milliseconds are kept
 /// apart from what lies beyond.
 #[derive(Clone, Debug)]
 pub struct Queue<E> {
-    near: Near,
-    far: Heap,
-    slots: Vec<Option<E>>,
-    free: Vec<u32>,
+    near: Near<E>,
+    far: Heap<E>,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Queue { near: Near::default(), far: Heap::default(), slots: Vec::new(), free: Vec::new() }
+        Queue { near: Near::default(), far: Heap::default() }
     }
 }
 
@@ -92,17 +96,7 @@ impl<E> Queue<E> {
     /// Puts an event in.
     #[inline]
     pub fn push(&mut self, at: Instant, rank: Rank, event: E) {
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = Some(event);
-                slot
-            }
-            None => {
-                self.slots.push(Some(event));
-                (self.slots.len() - 1) as u32
-            }
-        };
-        let entry = Entry { at, rank, slot };
+        let entry = Entry { at, rank, event };
         if self.near.takes(at) {
             self.near.push(entry);
         } else {
@@ -114,29 +108,20 @@ impl<E> Queue<E> {
     #[inline]
     pub fn pop(&mut self) -> Option<(Instant, Rank, E)> {
         let place = self.near.first();
-        let is_near = match (place, self.far.first()) {
-            (Some(place), Some(far)) => self.near.at(place).is_before(far),
-            (place, _) => place.is_some(),
+        let near = place.filter(|place| self.far.first().is_none_or(|far| self.near.at(*place).is_before(far)));
+        let Entry { at, rank, event } = match near {
+            Some(place) => self.near.take(place),
+            None => self.far.pop()?,
         };
-        let Entry { at, rank, slot } =
-            if is_near { self.near.take(place.expect("the next event is near")) } else { self.far.pop()? };
         self.near.advance(at);
-        // Two events of one rank at one time would be ordered by where they lie, which is not part of the run.
-        debug_assert!(
-            self.next_entry().is_none_or(|next| (next.at, next.rank) != (at, rank))
-                || rank.0 >> 61 == Class::Timer as u64,
-            "two events at {at} have the same rank {:x}",
-            rank.0
-        );
-        self.free.push(slot);
-        let event = self.slots[slot as usize].take().expect("a queued slot is filled");
         Some((at, rank, event))
     }
 
-    fn next_entry(&self) -> Option<&Entry> {
+    /// Time of the next event.
+    pub fn next_time(&self) -> Option<Instant> {
         match (self.near.first().map(|place| self.near.at(place)), self.far.first()) {
-            (Some(near), Some(far)) => Some(if near.is_before(far) { near } else { far }),
-            (near, far) => near.or(far),
+            (Some(near), Some(far)) => Some(near.at.min(far.at)),
+            (near, far) => near.or(far).map(|entry| entry.at),
         }
     }
 
@@ -174,16 +159,6 @@ mod tests {
         queue.push(Instant(4), Rank::new(Class::Timer, 9, 9, 9, 9), 100);
         let order: Vec<usize> = std::iter::from_fn(|| queue.pop().map(|(_, _, e)| e)).collect();
         assert_eq!(order, [100, 0, 1, 2, 3, 4, 5, 6]);
-    }
-
-    #[test]
-    fn slots_are_used_again() {
-        let mut queue = Queue::default();
-        for round in 0..10u64 {
-            queue.push(Instant(round), Rank::new(Class::Timer, 0, 0, 0, 0), round);
-            assert_eq!(queue.pop().unwrap().2, round);
-        }
-        assert_eq!(queue.slots.len(), 1);
     }
 
     #[test]

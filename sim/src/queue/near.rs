@@ -18,20 +18,20 @@ pub(super) struct Place {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Near {
-    lists: Vec<Vec<Entry>>,
+pub(super) struct Near<E> {
+    lists: Vec<Vec<Entry<E>>>,
     filled: u64,
     /// Number of the span that the last event taken out was in; the spans from this on have lists.
     current: u64,
 }
 
-impl Default for Near {
+impl<E> Default for Near<E> {
     fn default() -> Self {
-        Near { lists: vec![Vec::new(); LISTS as usize], filled: 0, current: 0 }
+        Near { lists: (0..LISTS).map(|_| Vec::new()).collect(), filled: 0, current: 0 }
     }
 }
 
-impl Near {
+impl<E> Near<E> {
     pub fn len(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
     }
@@ -44,7 +44,7 @@ impl Near {
 
     /// Puts an entry in, for whose time there is a list.
     #[inline]
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: Entry<E>) {
         let list = (entry.at.0 >> SPAN_BITS) % LISTS;
         self.lists[list as usize].push(entry);
         self.filled |= 1 << list;
@@ -65,13 +65,13 @@ impl Near {
     }
 
     #[inline]
-    pub fn at(&self, place: Place) -> &Entry {
+    pub fn at(&self, place: Place) -> &Entry<E> {
         &self.lists[place.list][place.index]
     }
 
     /// Takes an entry out.
     #[inline]
-    pub fn take(&mut self, place: Place) -> Entry {
+    pub fn take(&mut self, place: Place) -> Entry<E> {
         let entries = &mut self.lists[place.list];
         let entry = entries.swap_remove(place.index);
         if entries.is_empty() {

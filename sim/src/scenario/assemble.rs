@@ -115,6 +115,7 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
         pipelines,
         readers,
         echoes: Vec::new(),
+        externals: Vec::new(),
         faults: Vec::new(),
     };
     plan.end.bound = document.end.span("bound")?.unwrap_or_else(|| usual_bound(&plan));

@@ -47,11 +47,11 @@ fn a_zombie_write_becomes_a_script_of_a_few_lines_that_replays() {
     assert_eq!(replayed.digest, shown.digest);
     assert_eq!(replayed.unused, []);
     // Every deviation is needed.
-    for (place, words) in script.iter().enumerate() {
+    for (place, line) in script.iter().enumerate() {
         let mut deviations = shrunk.schedule.deviations.clone();
         deviations.remove(place);
         let ran = runner(&shrunk.scenario.plan, Course::Schedule(seed, &Schedule { deviations }), Keep::default());
-        assert!(!goal.is_shown_by(&ran), "'{words}' is not needed");
+        assert!(!goal.is_shown_by(&ran), "'{}' is not needed", line);
     }
     // And without the bug the script is harmless.
     let cured = with_settings(&shrunk.scenario, &["variant=".to_string()]).unwrap();

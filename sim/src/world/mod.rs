@@ -2,6 +2,7 @@
 
 mod event;
 mod evidence;
+mod external;
 mod faults;
 mod inject;
 mod line;
@@ -58,10 +59,10 @@ pub struct Outcome {
     pub recorded_at: Vec<Instant>,
     /// Deviations of a written schedule that did not occur.
     pub unused: Vec<Deviation>,
-    /// What was reached of the protocol, if that was kept.
-    pub coverage: Option<Box<Coverage>>,
     /// What each node counted.
     pub counts: Vec<NodeCounts>,
+    /// What was reached of the protocol, if that was kept.
+    pub coverage: Option<Box<Coverage>>,
 }
 
 /// What a run keeps besides its digest.
@@ -205,9 +206,9 @@ pub struct World<'a> {
     /// What deposed leaders appended, until it is known whether it lasts.
     withheld: Vec<(TopicPartition, Arc<RecordBatch>)>,
     latencies: Vec<Span>,
-    coverage: Option<Box<Coverage>>,
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
+    coverage: Option<Box<Coverage>>,
 }
 
 impl<'a> World<'a> {
@@ -252,8 +253,8 @@ impl<'a> World<'a> {
             observer: Observer::default(),
             withheld: Vec::new(),
             latencies,
-            coverage: keep.coverage.then(Box::default),
             moves_told: 0,
+            coverage: keep.coverage.then(Box::default),
             plan,
         };
         world.trace_first_leaders();
@@ -282,13 +283,18 @@ impl<'a> World<'a> {
                 break Ending::NoProgressInTime { busiest: self.busiest() };
             }
         };
+        self.conclude(ending)
+    }
+
+    /// Writes what there is to say at the end.
+    pub(crate) fn conclude(mut self, ending: Ending) -> Outcome {
         self.write_evidence(&ending);
         let mut unused: Vec<Deviation> = self.triggers.still_waiting().map(Deviation::Fault).collect();
         if let Explorer::Replay(replay) = &self.explorer {
             unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
         }
-        let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
         let counts = self.counts();
+        let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
         Outcome {
             ending,
             deliveries: self.deliveries,
@@ -298,8 +304,8 @@ impl<'a> World<'a> {
             recorded,
             recorded_at,
             unused,
-            coverage: self.coverage.take(),
             counts,
+            coverage: self.coverage.take(),
         }
     }
 
@@ -453,15 +459,9 @@ impl<'a> World<'a> {
                 }
                 JournalEntry::Committed(tp) if !tp.topic.is_internal() => self.trace_level(actor, tp),
                 JournalEntry::Committed(tp) => {
-                    let node = &self.nodes[actor as usize];
-                    let Body::Broker(slot) = &node.body else { return };
-                    let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) else { continue };
-                    if tp.topic.is_internal() {
+                    let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
+                    if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
-                    } else if let Some(tracer) = &mut self.tracer {
-                        let what = TracedEvent::Level { tp, hw: log.high_watermark(), lso: log.last_stable_offset() };
-                        let (from, to) = (node.name.as_str(), node.name.as_str());
-                        tracer(&Traced { at: self.now, from, to, what, message: None });
                     }
                 }
             }

@@ -38,12 +38,14 @@ pub enum Ending {
 pub(super) struct Settle {
     input_done: Option<Instant>,
     bound: Span,
+    /// Programs outside the world are still at work: do not end.
+    pub held: bool,
     not_before: Instant,
 }
 
 impl Settle {
     pub fn new(plan: &Plan) -> Settle {
-        Settle { input_done: None, bound: plan.end.bound, not_before: Instant::ZERO }
+        Settle { input_done: None, bound: plan.end.bound, held: false, not_before: Instant::ZERO }
     }
 
     pub fn first_look(&self) -> Span {
@@ -66,6 +68,10 @@ pub(super) enum Unfinished {
 
 impl World<'_> {
     pub(super) fn look_whether_settled(&mut self) -> Option<Ending> {
+        if self.settle.held {
+            self.after(LOOK, self.controller, Step::Settle);
+            return None;
+        }
         let input_done = self.nodes.iter().all(|n| match &n.body {
             Body::Client(c) => {
                 c.has_finished_its_input() || (n.process == Process::Down && c.restarts_after().is_none())

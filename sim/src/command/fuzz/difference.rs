@@ -12,7 +12,7 @@ use crate::world::Traced;
 pub fn first(plan: &Arc<Plan>, course: Course<'_>) -> String {
     let trace = || {
         let mut lines = Vec::new();
-        let mut tracer = |traced: &Traced<'_>| lines.extend(line(traced).map(|l| l.to_string()));
+        let mut tracer = |traced: &Traced<'_>| lines.extend(line(traced).map(|line| line.to_string()));
         let _ = plan_traced(plan, course, &mut tracer);
         lines
     };

@@ -1,0 +1,4 @@
+//! Programs as people write them for rust-rdkafka. Nothing in them knows of a simulation; `tests/` runs them in one.
+
+pub mod enrichment;
+pub mod mistakes;

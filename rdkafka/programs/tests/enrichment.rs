@@ -1,0 +1,83 @@
+//! The service that does it right, and the same with mistakes.
+
+#![cfg(madsim)]
+
+use std::time::Duration;
+
+use fencepost_programs::enrichment::{Config, run};
+use fencepost_programs::mistakes::{self, Mistake};
+use rdkafka::fencepost::{self, Cluster, Finished};
+
+const SCENARIO: &str = include_str!("../orders.toml");
+const RESTART: Duration = Duration::from_secs(1);
+
+/// A rolling restart of the brokers; processes that die, more than once; and one that stands still for longer than its
+/// session and its transaction last.
+async fn through_trouble(cluster: Cluster, seed: u64) -> Finished {
+    cluster.fault("at = '12s'\naction = 'rolling_restart'\ndown = '2s'");
+    tokio::time::sleep(Duration::from_millis(8_000 + 37 * (seed % 50))).await;
+    cluster.pause("enrichment-1", Duration::from_secs(35));
+    for round in 0..4 {
+        tokio::time::sleep(Duration::from_millis(12_000 + 13 * ((seed + 31 * round) % 70))).await;
+        cluster.restart("enrichment-2");
+    }
+    cluster.finish().await
+}
+
+#[test]
+fn without_faults_every_order_is_enriched_once() {
+    fencepost::test(1..=3, || async {
+        let cluster = Cluster::from_text("orders", SCENARIO);
+        cluster.service("enrichment-1", RESTART, || run(Config::of_instance(1)));
+        let finished = cluster.finish().await;
+        finished.assert_exactly_once("enriched");
+        assert_eq!(finished.report().topic("enriched").map(|t| t.visible), Some(600));
+    });
+}
+
+#[test]
+fn every_order_is_enriched_once_through_a_rolling_restart_and_a_zombie() {
+    fencepost::test(1..=20, || async {
+        let cluster = Cluster::from_text("orders", SCENARIO);
+        let seed = cluster.seed();
+        cluster.service("enrichment-1", RESTART, || run(Config::of_instance(1)));
+        cluster.service("enrichment-2", RESTART, || run(Config::of_instance(2)));
+        let finished = through_trouble(cluster, seed).await;
+        finished.assert_exactly_once("enriched");
+    });
+}
+
+/// The mistake is found within 100 seeds.
+fn is_found(mistake: Mistake) {
+    let found = std::panic::catch_unwind(|| {
+        fencepost::test(1..=100, move || async move {
+            let cluster = Cluster::from_text("orders", SCENARIO);
+            let seed = cluster.seed();
+            cluster.service("enrichment-1", RESTART, move || mistakes::run(Config::of_instance(1), mistake));
+            cluster.service("enrichment-2", RESTART, move || mistakes::run(Config::of_instance(2), mistake));
+            through_trouble(cluster, seed).await.assert_exactly_once("enriched");
+        });
+    });
+    let message = found.expect_err("the mistake is found");
+    println!("{}", message.downcast_ref::<String>().expect("a text"));
+}
+
+#[test]
+fn offsets_committed_outside_the_transaction_are_found() {
+    is_found(Mistake::OffsetsOutside);
+}
+
+#[test]
+fn going_on_after_a_fatal_error_is_found() {
+    is_found(Mistake::GoesOn);
+}
+
+#[test]
+fn one_transactional_id_for_two_instances_is_found() {
+    is_found(Mistake::OneTransactionalId);
+}
+
+#[test]
+fn metadata_of_the_group_taken_too_late_is_found() {
+    is_found(Mistake::LateMetadata);
+}

@@ -1,0 +1,315 @@
+//! The test kit: a cluster for a program, and runs over many seeds.
+//!
+//! ```no_run
+//! use fencepost_rdkafka::fencepost::{self, Cluster};
+//! use std::time::Duration;
+//!
+//! # async fn enrich() {}
+//! #[test]
+//! fn enrich_is_exactly_once() {
+//!     fencepost::test(1..=100, || async {
+//!         let cluster = Cluster::from_scenario("examples/orders");
+//!         cluster.node("enrich-1", || enrich());
+//!         cluster.fault("at = '10s'\naction = 'rolling_restart'\ndown = '3s'");
+//!         tokio::time::sleep(Duration::from_secs(5)).await;
+//!         cluster.pause("enrich-1", Duration::from_secs(70));
+//!         cluster.finish().await.assert_exactly_once("enriched");
+//!     });
+//! }
+//! # mod tokio { pub use fencepost_tokio::*; }
+//! ```
+
+mod runner;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fencepost_protocol::time::{Instant, Span};
+use fencepost_reports::history::event as h;
+use fencepost_reports::report::{Report, Verdict};
+use fencepost_sim::capsule::{Capsule, PROGRAM};
+use fencepost_sim::embed::Embedded;
+use fencepost_sim::run::{Course, Run};
+use fencepost_sim::scenario::{Choice, Scenario};
+use fencepost_sim::schedule::Schedule;
+use madsim::runtime::Handle;
+use madsim::task::NodeId;
+
+pub use runner::test;
+
+use crate::simulated::Shared;
+
+/// Points of the grid on which the world's time moves.
+const GRID: Duration = Duration::from_micros(100);
+/// Clients that programs can have at a time.
+const SLOTS: u32 = 64;
+/// So long a program must not have called before the run is taken to be over.
+const QUIET: Span = Span::from_secs(2);
+
+thread_local! {
+    /// Whether runs on this thread write their deviations down, and what the last one amounted to.
+    pub(crate) static RECORD: RefCell<bool> = const { RefCell::new(false) };
+    pub(crate) static LAST: RefCell<Option<Ran>> = const { RefCell::new(None) };
+}
+
+/// What a run amounted to, for whoever started it.
+#[derive(Clone, Debug)]
+pub(crate) struct Ran {
+    pub digest: String,
+    pub verdict: String,
+    pub capsule: String,
+}
+
+/// A simulated cluster, in the runtime of madsim that runs now.
+pub struct Cluster {
+    scenario: Scenario,
+    shared: Rc<Shared>,
+    seed: u64,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        Shared::end();
+    }
+}
+
+impl Cluster {
+    /// The cluster of a built-in scenario, or of a file if the name ends with `.toml`. Its producers, pipelines, readers
+    /// and faults are there too; the seed is that of the runtime.
+    ///
+    /// # Panics
+    /// If there is no such scenario, or something is wrong with it; outside a runtime of madsim.
+    pub fn from_scenario(name: &str) -> Cluster {
+        let scenario = if name.ends_with(".toml") {
+            let text = std::fs::read_to_string(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
+            Scenario::load(name, &text, Choice::default(), &mut read)
+        } else {
+            Scenario::load_built_in(name, Choice::default())
+        };
+        Cluster::new(scenario.unwrap_or_else(|problem| panic!("{problem}")))
+    }
+
+    /// The cluster of a scenario's text.
+    ///
+    /// # Panics
+    /// If something is wrong with it; outside a runtime of madsim.
+    pub fn from_text(name: &str, text: &str) -> Cluster {
+        let mut read = |path: &str| Err(format!("{path}: a scenario in a text has no files"));
+        let scenario = Scenario::load(name, text, Choice::default(), &mut read);
+        Cluster::new(scenario.unwrap_or_else(|problem| panic!("{problem}")))
+    }
+
+    fn new(scenario: Scenario) -> Cluster {
+        let seed = Handle::current().seed();
+        let record = RECORD.with(|r| *r.borrow());
+        let world = Embedded::new(&scenario.plan, Course::Seed(seed), record, SLOTS, None);
+        Cluster { scenario, shared: Shared::begin(world, GRID), seed }
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Starts a program on a node of its own. When it returns, the node is down, as when a process exits.
+    pub fn node<F, Fut>(&self, name: &str, program: F) -> NodeId
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future + 'static,
+    {
+        let init = move || {
+            let program = fencepost_tokio::task::stackful(program());
+            async move {
+                program.await;
+            }
+        };
+        let node = Handle::current().create_node().name(name).init(init).build();
+        self.shared.name_node(node.id(), name);
+        node.id()
+    }
+
+    /// As [`Cluster::node`], and so long after the program returned, or its node was killed, it is started again.
+    pub fn service<F, Fut>(&self, name: &str, restart_after: Duration, program: F) -> NodeId
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future + 'static,
+    {
+        let id = self.node(name, program);
+        let handle = Handle::current();
+        madsim::task::spawn(async move {
+            loop {
+                madsim::time::sleep(Duration::from_millis(100)).await;
+                if handle.is_exit(id) {
+                    madsim::time::sleep(restart_after).await;
+                    handle.restart(id);
+                }
+            }
+        });
+        id
+    }
+
+    /// Lets a node stand still for a while: the zombie.
+    pub fn pause(&self, node: &str, span: Duration) {
+        let handle = Handle::current();
+        handle.pause(node);
+        let node = node.to_string();
+        madsim::task::spawn(async move {
+            madsim::time::sleep(span).await;
+            handle.resume(node);
+        });
+    }
+
+    /// Kills a node's process.
+    pub fn kill(&self, node: &str) {
+        Handle::current().kill(node);
+    }
+
+    /// Kills a node's process and starts it again at once.
+    pub fn restart(&self, node: &str) {
+        Handle::current().restart(node);
+    }
+
+    /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that
+    /// has passed is now.
+    ///
+    /// # Panics
+    /// If something is wrong with the text.
+    pub fn fault(&self, text: &str) {
+        self.shared.touch();
+        let mut world = self.shared.world.borrow_mut();
+        let faults = world.read_faults(text).unwrap_or_else(|problem| panic!("{problem}"));
+        faults.into_iter().for_each(|fault| world.fault(fault));
+        drop(world);
+        self.shared.wake_driver();
+    }
+
+    /// Waits until everything has finished (faults over, input processed, transactions ended), or until the scenario's
+    /// bound has passed, and judges what happened.
+    pub async fn finish(self) -> Finished {
+        let patience = self.scenario.plan.end.bound;
+        let mut undisturbed_since: Option<Instant> = None;
+        loop {
+            madsim::time::sleep(Duration::from_millis(100)).await;
+            self.shared.touch();
+            let drained = self.shared.undrained().is_empty();
+            let mut world = self.shared.world.borrow_mut();
+            if world.ending().is_some() {
+                break;
+            }
+            if world.is_disturbed() {
+                undisturbed_since = None;
+                continue;
+            }
+            let since = *undisturbed_since.get_or_insert(world.time());
+            let quiet = world.time().since(self.shared.last_call.get()) >= QUIET;
+            if quiet && drained || world.time().since(since) > patience {
+                world.let_end();
+            }
+        }
+        self.conclude()
+    }
+
+    fn conclude(self) -> Finished {
+        let undrained = self.shared.undrained();
+        Shared::end();
+        let routes = self.shared.routes.take();
+        let world =
+            self.shared.world.replace(Embedded::new(&self.scenario.plan, Course::Seed(self.seed), false, 0, None));
+        let Run { outcome, report, .. } = judge(world, &routes, &undrained);
+        let capsule = Capsule {
+            remedy: Vec::new(),
+            program: PROGRAM.into(),
+            scenario: self.scenario.clone(),
+            seed: self.seed,
+            verdict: format!("{:?}", report.verdict).to_lowercase(),
+            kinds: report.violations.iter().map(|v| v.kind.name().to_string()).collect(),
+            digest: Some(outcome.digest.to_string()),
+            schedule: (!outcome.recorded.is_empty()).then(|| Schedule { deviations: outcome.recorded.clone() }),
+        };
+        let ran =
+            Ran { digest: outcome.digest.to_string(), verdict: capsule.verdict.clone(), capsule: capsule.to_json() };
+        LAST.with(|last| *last.borrow_mut() = Some(ran));
+        Finished { seed: self.seed, digest: outcome.digest.to_string(), deliveries: outcome.deliveries, report }
+    }
+}
+
+/// A program that makes records out of others is judged as a pipeline: the routes were seen.
+fn judge(
+    mut world: Embedded,
+    routes: &[crate::simulated::Route],
+    undrained: &[(usize, fencepost_protocol::ids::TopicPartition, i64, i64)],
+) -> Run {
+    let mut clients = Vec::new();
+    let t = world.time().0;
+    for (index, route) in routes.iter().enumerate() {
+        let group = world.group(&route.group);
+        let client = world.declare(h::Client {
+            name: format!("group {}", route.group).into(),
+            kind: h::ClientKind::Pipeline,
+            group: Some(group),
+            inputs: route.inputs.iter().map(|t| t.0).collect(),
+            outputs: vec![route.output.0],
+            stage: index as u16 + 1,
+            outputs_per_input: route.most,
+            guarantee: h::Guarantee::ExactlyOnce,
+            ..h::Client::default()
+        });
+        clients.push(client);
+    }
+    for (route, tp, position, end) in undrained {
+        let culprit = format!("group {} has processed it up to {position}", routes[*route].group).into();
+        let (c, at) = (clients[*route], h::Partition::new(tp.topic.0, tp.partition));
+        world.write_finding(&h::Event::Undrained(h::Undrained { t, c, at, position: *position, end: *end, culprit }));
+    }
+    world.finish()
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    seed: u64,
+    digest: String,
+    deliveries: u64,
+    report: Report,
+}
+
+impl Finished {
+    /// The judgement.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Digest of what happened in the world.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Messages handed over and timers fired in the world.
+    pub fn deliveries(&self) -> u64 {
+        self.deliveries
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Each input has its outputs in the topic once, nothing is lost, nothing aborted is visible, and everything has come
+    /// to its end.
+    ///
+    /// # Panics
+    /// If not, with the proof.
+    #[track_caller]
+    pub fn assert_exactly_once(&self, topic: &str) {
+        assert!(
+            self.report.topic(topic).is_some(),
+            "seed {}: nobody has written to {topic} (topics written: {})",
+            self.seed,
+            self.report.topics.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ")
+        );
+        assert!(self.report.verdict == Verdict::Clean, "seed {}: {}", self.seed, self.report.render_text());
+    }
+}

@@ -1,0 +1,291 @@
+//! A world inside another simulator: its cluster, network, disks, faults, history and judge are those of [`crate::run`];
+//! what its clients do is decided outside, by real programs.
+//!
+//! The outside has a clock of its own and moves this world with it, from one point of a grid to the next:
+//!
+//! 1. [`Embedded::run_to`] takes in what the clients did since the last point (in the order of their slots, and for each
+//!    in the order in which it was done), does what is due up to the new point, and stands there;
+//! 2. the outside looks which clients have mail ([`Embedded::with_mail`]), and lets their machines work on it;
+//! 3. what these and the programs' calls have to send is handed in by [`Embedded::turn`].
+//!
+//! The order in which programs run between two points of the grid leaves this world alone.
+
+mod witness;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fencepost_protocol::ids::{NodeId, Offset, TopicId, TopicPartition};
+use fencepost_protocol::image::ClusterImage;
+use fencepost_protocol::io::Outputs;
+use fencepost_protocol::time::{Instant, Now};
+use fencepost_reports::checker::Checker;
+use fencepost_reports::figures::Counting;
+use fencepost_reports::history::Sink;
+use fencepost_reports::history::event as h;
+
+pub use crate::client::external::{Mail, Standing};
+pub use witness::{Ended, ReaderWitness, WriterWitness};
+
+use crate::plan::Plan;
+use crate::run::{Course, Run, prepare};
+use crate::scenario::deviation::read_faults;
+use crate::scenario::fields::Fields;
+use crate::scenario::{Names, Problem};
+use crate::schedule::{Actor, Fault};
+use crate::world::{Ending, Keep, World};
+
+/// Number of a place that a client can have in the world.
+pub type Slot = u32;
+
+enum Admission {
+    Turn(Outputs, Instant, Standing),
+    End,
+}
+
+/// Takes the history: the judge, and somebody else who wants it.
+struct Listeners {
+    checker: Checker,
+    counting: Counting,
+    extra: Option<Box<dyn Sink>>,
+}
+
+struct Shared(Rc<RefCell<Option<Listeners>>>);
+
+impl Sink for Shared {
+    fn event(&mut self, event: &h::Event<'_>) {
+        if let Some(listeners) = &mut *self.0.borrow_mut() {
+            listeners.checker.event(event);
+            listeners.counting.event(event);
+            listeners.extra.event(event);
+        }
+    }
+}
+
+/// The world.
+pub struct Embedded {
+    world: World<'static>,
+    plan: Arc<Plan>,
+    names: Names,
+    listeners: Rc<RefCell<Option<Listeners>>>,
+    slots: Vec<Actor>,
+    taken: Vec<bool>,
+    pending: Vec<(Slot, Admission)>,
+    ending: Option<Ending>,
+}
+
+impl Embedded {
+    /// A world at time zero with room for `slots` clients of programs at a time. It does not end by itself before
+    /// [`Embedded::let_end`].
+    pub fn new(plan: &Plan, course: Course<'_>, record: bool, slots: u32, extra: Option<Box<dyn Sink>>) -> Embedded {
+        let mut plan = plan.clone();
+        let width = slots.to_string().len();
+        plan.externals = (0..slots).map(|n| format!("program-{n:0width$}")).collect();
+        let plan = Arc::new(plan);
+        let slots = World::nodes_of_externals(&plan);
+        let (seed, faults, explorer) = prepare(&plan, course);
+        let listeners =
+            Rc::new(RefCell::new(Some(Listeners { checker: Checker::new(), counting: Counting::new(), extra })));
+        // A world borrows its sink for as long as it lives, and this one is kept beside it. What is never freed is one
+        // pointer for each world; the listeners themselves are taken out at the end.
+        let sink: &'static mut Shared = Box::leak(Box::new(Shared(listeners.clone())));
+        let keep = Keep { schedule: record, ..Keep::default() };
+        let mut world = World::new(plan.clone(), seed, faults, explorer, keep, sink, None);
+        world.hold_open(true);
+        let taken = vec![false; slots.len()];
+        let names = Names::of(&plan);
+        Embedded { world, names, plan, listeners, slots, taken, pending: Vec::new(), ending: None }
+    }
+
+    /// What is run.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Ids of the brokers.
+    pub fn bootstrap(&self) -> Vec<NodeId> {
+        self.plan.cluster.ids().collect()
+    }
+
+    /// The topic of that name and its number of partitions.
+    pub fn topic(&self, name: &str) -> Option<(TopicId, u32)> {
+        let index = self.plan.topics.iter().position(|t| t.name == name)?;
+        Some((TopicId(index as u32 + 2), self.plan.topics[index].partitions))
+    }
+
+    /// Name of a topic.
+    pub fn topic_name(&self, topic: TopicId) -> &str {
+        (topic.0 as usize).checked_sub(2).and_then(|i| self.plan.topics.get(i)).map_or("?", |t| &t.name)
+    }
+
+    /// The cluster's metadata, as the controller has it.
+    pub fn image(&self) -> ClusterImage {
+        self.world.image()
+    }
+
+    /// First and next offset of a partition, by its leader's log; `None` while it has no leader.
+    pub fn watermarks(&self, tp: TopicPartition) -> Option<(Offset, Offset)> {
+        self.world.watermarks(tp)
+    }
+
+    // ---- time ------------------------------------------------------------------------------------------------------
+
+    /// Where the world stands.
+    pub fn time(&self) -> Instant {
+        self.world.now
+    }
+
+    /// When something is due next: the world does not have to be moved before.
+    pub fn next_time(&self) -> Option<Instant> {
+        if self.ending.is_some() { None } else { self.world.next_time() }
+    }
+
+    /// Whether clients have done something that the world has not yet taken in.
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes in what clients did, does everything that is due up to `until` and stands there.
+    pub fn run_to(&mut self, until: Instant) {
+        if self.ending.is_some() {
+            self.pending.clear();
+            return;
+        }
+        self.take_in();
+        self.ending = self.world.run_to(until);
+    }
+
+    fn take_in(&mut self) {
+        self.pending.sort_by_key(|(slot, _)| *slot); // stable: each client's own in the order in which it did them
+        for (slot, admission) in std::mem::take(&mut self.pending) {
+            let actor = self.slots[slot as usize];
+            match admission {
+                Admission::Turn(mut outputs, deadline, standing) => {
+                    self.world.admit(actor, &mut outputs, deadline, standing);
+                }
+                Admission::End => {
+                    self.world.end_external(actor);
+                    self.taken[slot as usize] = false;
+                }
+            }
+        }
+    }
+
+    // ---- clients ---------------------------------------------------------------------------------------------------
+
+    /// A place for a client: the first free one from `preferred` on.
+    pub fn attach(&mut self, preferred: Slot, name: &str) -> Option<Slot> {
+        let count = self.taken.len() as u32;
+        let slot = (0..count).map(|n| (preferred + n) % count).find(|s| !self.taken[*s as usize])?;
+        self.taken[slot as usize] = true;
+        self.world.name_external(self.slots[slot as usize], name);
+        Some(slot)
+    }
+
+    /// The client is gone, together with its connections.
+    pub fn detach(&mut self, slot: Slot) {
+        self.pending.push((slot, Admission::End));
+    }
+
+    /// What time it is on the client's node.
+    pub fn now(&self, slot: Slot) -> Now {
+        self.world.now_at(self.slots[slot as usize])
+    }
+
+    /// The clients that have mail.
+    pub fn with_mail(&mut self, into: &mut Vec<Slot>) {
+        for slot in 0..self.slots.len() {
+            if self.taken[slot] && self.world.has_mail(self.slots[slot]) {
+                into.push(slot as Slot);
+            }
+        }
+    }
+
+    /// Takes a client's mail.
+    pub fn take_mail(&mut self, slot: Slot, mail: &mut Mail) {
+        if self.taken[slot as usize] {
+            self.world.take_mail(self.slots[slot as usize], mail);
+        }
+    }
+
+    /// What a client sends, when it wants to be woken, and how it stands.
+    pub fn turn(&mut self, slot: Slot, outputs: &mut Outputs, deadline: Instant, standing: Standing) {
+        if self.ending.is_none() {
+            self.pending.push((slot, Admission::Turn(std::mem::take(outputs), deadline, standing)));
+        }
+        outputs.clear();
+    }
+
+    // ---- history ---------------------------------------------------------------------------------------------------
+
+    /// Declares a client; its number in the history.
+    pub fn declare(&mut self, client: h::Client<'static>) -> u32 {
+        self.world.history.declare_client(client)
+    }
+
+    /// Number of a group, which is declared if it is not known.
+    pub fn group(&mut self, name: &str) -> u32 {
+        self.world.history.declare_group(name)
+    }
+
+    /// Writes an event.
+    pub fn write(&mut self, event: &h::Event<'_>) {
+        if self.ending.is_none() {
+            self.world.history.write(event);
+        }
+    }
+
+    /// Writes something that was found when everything was over.
+    pub fn write_finding(&mut self, event: &h::Event<'_>) {
+        self.world.history.write(event);
+    }
+
+    // ---- faults and the end ----------------------------------------------------------------------------------------
+
+    /// Names of nodes and topics.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Reads faults in the form of a scenario's `[[fault]]`: one table without its header.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn read_faults(&self, text: &str) -> Result<Vec<Fault>, Problem> {
+        let read = Fields::from_toml(text).and_then(|fields| read_faults(&fields, &self.names));
+        read.map_err(|complaint| complaint.in_file("fault"))
+    }
+
+    /// Something goes wrong: at its time, or now if that has passed.
+    pub fn fault(&mut self, fault: Fault) {
+        if self.ending.is_none() {
+            self.world.fault_from_outside(fault);
+        }
+    }
+
+    /// Whether a fault is at work or still to come.
+    pub fn is_disturbed(&self) -> bool {
+        self.world.is_disturbed()
+    }
+
+    /// From now on the run ends once everything has finished, or the scenario's bound has passed.
+    pub fn let_end(&mut self) {
+        self.world.hold_open(false);
+    }
+
+    /// How it ended, if it has.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Ends the run where it stands, if it has not ended, and judges it.
+    pub fn finish(mut self) -> Run {
+        self.take_in();
+        let ending = self.ending.take().unwrap_or(Ending::Idle);
+        let outcome = self.world.conclude(ending);
+        let listeners = self.listeners.borrow_mut().take().expect("a world is judged once");
+        let figures = crate::story::with_counts(listeners.counting.finish(), &outcome.counts);
+        Run { outcome, report: listeners.checker.finish(), figures }
+    }
+}

@@ -1,0 +1,129 @@
+//! Clients whose programs are outside the world: running up to a time, and taking in what they do.
+
+use fencepost_protocol::ids::{Offset, TopicPartition};
+use fencepost_protocol::image::ClusterImage;
+use fencepost_protocol::io::Output;
+use fencepost_protocol::time::Instant;
+
+use super::faults::Origin;
+use super::node::{Body, Ended};
+use super::settle::Ending;
+use super::{World, node};
+use crate::client::Client;
+use crate::client::external::{ExternalClient, Mail, Standing};
+use crate::schedule::{Actor, Fault, When};
+
+impl<'a> World<'a> {
+    /// Does everything that is due up to `until`, and stands at that time. Returns how the run ended, if it did.
+    pub(crate) fn run_to(&mut self, until: Instant) -> Option<Ending> {
+        while self.queue.next_time().is_some_and(|at| at <= until) {
+            let (at, rank, event) = self.queue.pop().expect("something is due");
+            if at > self.now {
+                self.deliveries_at_this_time = 0;
+            }
+            self.now = at;
+            self.history.now = at;
+            if let Some(ending) = self.step(rank, event) {
+                return Some(ending);
+            }
+            if self.deliveries > self.plan.end.delivery_budget {
+                return Some(Ending::OverBudget { busiest: self.busiest() });
+            }
+            if self.deliveries_at_this_time > 100_000 {
+                return Some(Ending::NoProgressInTime { busiest: self.busiest() });
+            }
+        }
+        if until > self.now {
+            self.deliveries_at_this_time = 0;
+            self.now = until;
+            self.history.now = until;
+        }
+        None
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_time(&self) -> Option<Instant> {
+        self.queue.next_time()
+    }
+
+    /// Whether the run may end by itself once everything has finished.
+    pub(crate) fn hold_open(&mut self, held: bool) {
+        self.settle.held = held;
+    }
+
+    fn external(&mut self, actor: Actor) -> &mut ExternalClient {
+        match &mut self.nodes[actor as usize].body {
+            Body::Client(Client::External(client)) => client,
+            _ => panic!("actor {actor} is a program's client"),
+        }
+    }
+
+    /// Takes what has reached a program's client, into `mail`.
+    pub(crate) fn take_mail(&mut self, actor: Actor, mail: &mut Mail) {
+        let kept = &mut self.external(actor).mail;
+        mail.inputs.append(&mut kept.inputs);
+        mail.due |= std::mem::take(&mut kept.due);
+    }
+
+    pub(crate) fn has_mail(&mut self, actor: Actor) -> bool {
+        !self.external(actor).mail.is_empty()
+    }
+
+    /// A program's client sends, and wants to be woken at `deadline`.
+    pub(crate) fn admit(&mut self, actor: Actor, outputs: &mut Vec<Output>, deadline: Instant, standing: Standing) {
+        let client = self.external(actor);
+        client.deadline = deadline;
+        client.standing = standing;
+        // The program learns late that a connection is gone: what it wrote to it before is lost with it.
+        let open = &self.nodes[actor as usize].channels;
+        outputs.retain(|output| match output {
+            Output::Send(channel, ..) => open.iter().any(|(c, _)| c == channel),
+            _ => true,
+        });
+        self.out.append(outputs);
+        self.flush(actor);
+    }
+
+    /// A program makes a client on this node.
+    pub(crate) fn name_external(&mut self, actor: Actor, name: &str) {
+        self.nodes[actor as usize].name = name.to_string();
+    }
+
+    /// The program's client is gone; its node is free for another one. Its host resets what connections it had.
+    pub(crate) fn end_external(&mut self, actor: Actor) {
+        self.end_process(actor, Ended::Crash);
+        self.start_process(actor);
+    }
+
+    /// A fault from outside: now, if its time has come.
+    pub(crate) fn fault_from_outside(&mut self, mut fault: Fault) {
+        if let When::At(at) = &mut fault.when {
+            *at = (*at).max(self.now);
+        }
+        self.schedule_faults(vec![(fault, Origin::Written)]);
+    }
+
+    /// Whether any fault is at work or still to come.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.faults.is_active(self.now)
+    }
+
+    /// The cluster's metadata, as the controller has it.
+    pub(crate) fn image(&self) -> ClusterImage {
+        match &self.nodes[self.controller as usize].body {
+            Body::Controller(controller) => controller.image().clone(),
+            _ => ClusterImage::empty(),
+        }
+    }
+
+    /// First offset and high watermark of a partition, by its leader's log.
+    pub(crate) fn watermarks(&self, tp: TopicPartition) -> Option<(Offset, Offset)> {
+        self.leader_log(tp).map(|(_, log)| (log.log_start_offset(), log.high_watermark()))
+    }
+
+    pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {
+        let names = node::names(plan);
+        let number = |n: &String| names.iter().position(|m| m == n).expect("every node has a number") as Actor;
+        plan.externals.iter().map(number).collect()
+    }
+}
