@@ -97,12 +97,12 @@ impl Broker {
     /// The leadership of `tp` is gone: everything that waits there fails with 6.
     pub(super) fn fail_waits(&mut self, tp: TopicPartition, out: &mut Outputs) {
         let Some(partition) = self.partitions.get_mut(tp) else { return };
-        let mut waiting = core::mem::take(&mut partition.waiting);
         let outcome = if self.config.variant.has(BrokerVariant::AckThenTruncate) {
             Ok(())
         } else {
             Err(ErrorCode::NotLeaderOrFollower)
         };
+        let mut waiting = core::mem::take(&mut partition.waiting);
         while let Some(((required, id), wait)) = waiting.pop_first() {
             self.timers.clear(wait.deadline, Timer::Wait(tp, required, id));
             self.complete(wait.waiter, outcome, out);

@@ -45,9 +45,9 @@ pub struct Controller {
     deadline: Instant,
     session_timeout: Span,
     next_producer_id: ProducerId,
-    variants: BrokerVariants,
     /// Every leader that was elected since the beginning.
     leader_moves: Vec<(TopicPartition, NodeId)>,
+    variants: BrokerVariants,
 }
 
 impl Controller {
@@ -72,8 +72,8 @@ impl Controller {
             deadline,
             session_timeout,
             next_producer_id: 0,
-            variants: config.variant,
             leader_moves: Vec::new(),
+            variants: config.variant,
         };
         for partition in controller.image.topics.iter().flat_map(|t| &t.partitions) {
             let leader = partition.leader.expect("a new partition is led by its first replica");

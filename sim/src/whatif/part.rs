@@ -31,13 +31,6 @@ impl Write for Fingerprint {
     }
 }
 
-/// Faults are left out, and so is what merely announces a delivery: where two runs part is where something that reached a
-/// node differs.
-fn is_delivery(what: &TracedEvent<'_>) -> bool {
-    use TracedEvent::{Connected, Disconnected, Request, Response, Timer};
-    matches!(what, Request(_) | Response(_) | Connected | Disconnected | Timer)
-}
-
 fn write(out: &mut dyn Write, traced: &Traced<'_>) {
     let Traced { at, from, to, what, .. } = traced;
     let result = match what {
@@ -46,7 +39,7 @@ fn write(out: &mut dyn Write, traced: &Traced<'_>) {
         TracedEvent::Connected => write!(out, "{at}: {to} is connected with {from}"),
         TracedEvent::Disconnected => write!(out, "{at}: {to} has lost its connection with {from}"),
         TracedEvent::Timer => write!(out, "{at}: a timer of {to}"),
-        _ => Ok(()), // not a delivery
+        _ => Ok(()), // the rest is no delivery
     };
     result.expect("writing to memory succeeds");
 }
@@ -55,7 +48,7 @@ fn write(out: &mut dyn Write, traced: &Traced<'_>) {
 fn follow(plan: &Arc<Plan>, course: Course<'_>, mut each: impl FnMut(usize, &Traced<'_>)) -> usize {
     let mut number = 0;
     let mut tracer = |traced: &Traced<'_>| {
-        if is_delivery(&traced.what) {
+        if traced.what.is_delivery() && !matches!(traced.what, TracedEvent::Fault(_)) {
             each(number, traced);
             number += 1;
         }

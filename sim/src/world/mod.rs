@@ -14,6 +14,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use fencepost_protocol::batch::RecordBatch;
 use fencepost_protocol::broker::JournalEntry;
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::io::{ConnId, CorrelationId, Outputs};
@@ -202,6 +203,8 @@ pub struct World<'a> {
     deliveries_at_this_time: u32,
     settle: settle::Settle,
     observer: Observer,
+    /// What deposed leaders appended, until it is known whether it lasts.
+    withheld: Vec<(TopicPartition, Arc<RecordBatch>)>,
     latencies: Vec<Span>,
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
@@ -248,6 +251,7 @@ impl<'a> World<'a> {
             deliveries_at_this_time: 0,
             settle: settle::Settle::new(&plan),
             observer: Observer::default(),
+            withheld: Vec::new(),
             latencies,
             moves_told: 0,
             coverage: keep.coverage.then(Box::default),
@@ -289,8 +293,8 @@ impl<'a> World<'a> {
         if let Explorer::Replay(replay) = &self.explorer {
             unused.extend(replay.unused().into_iter().map(|(n, e)| Deviation::Message(n, e)));
         }
-        let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
         let counts = self.counts();
+        let (recorded_at, recorded) = self.recorded.take().unwrap_or_default().into_iter().unzip();
         Outcome {
             ending,
             deliveries: self.deliveries,
@@ -432,8 +436,12 @@ impl<'a> World<'a> {
     }
 
     /// Writes into the history what a broker's journal tells. What a deposed leader appends before it hears of its
-    /// successor is not told: the successor does not have it, so it has no effect and will be truncated.
+    /// successor is withheld: it has an effect only if the successor, which may not have heard of it either and still
+    /// fetch, takes it over.
     fn observe(&mut self, actor: Actor) {
+        if !self.withheld.is_empty() {
+            self.tell_withheld();
+        }
         let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
         let Some(broker) = slot.broker.as_mut().filter(|b| b.has_journal()) else { return };
         let entries = broker.take_journal();
@@ -445,6 +453,8 @@ impl<'a> World<'a> {
                     let epoch = controller.image().partition(tp).map(|p| p.leader_epoch);
                     if epoch == Some(batch.leader_epoch) {
                         self.history.write(&evidence::appended(t, tp, &batch));
+                    } else {
+                        self.withheld.push((tp, batch));
                     }
                 }
                 JournalEntry::Committed(tp) if !tp.topic.is_internal() => self.trace_level(actor, tp),
@@ -454,6 +464,31 @@ impl<'a> World<'a> {
                         self.observer.committed(t, tp, log, &mut self.history);
                     }
                 }
+            }
+        }
+    }
+
+    /// Tells what a deposed leader appended as soon as its successor has it, and forgets it once the successor leads
+    /// without it: then it will be truncated.
+    fn tell_withheld(&mut self) {
+        let t = self.now.0;
+        for (tp, batch) in std::mem::take(&mut self.withheld) {
+            let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
+            let successor = controller.image().partition(tp).and_then(|p| p.leader).map(|id| self.actor_of(id));
+            let broker = successor.and_then(|actor| match &self.nodes[actor as usize].body {
+                Body::Broker(slot) => slot.broker.as_deref(),
+                _ => None,
+            });
+            let same =
+                |b: &Arc<RecordBatch>| b.base_offset == batch.base_offset && b.leader_epoch == batch.leader_epoch;
+            match broker {
+                Some(broker)
+                    if broker.log(tp).is_some_and(|l| l.batches_from(batch.base_offset).next().is_some_and(same)) =>
+                {
+                    self.history.write(&evidence::appended(t, tp, &batch));
+                }
+                Some(broker) if broker.is_leader(tp) => {}
+                _ => self.withheld.push((tp, batch)),
             }
         }
     }

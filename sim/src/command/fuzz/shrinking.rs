@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::super::corpus::{self, Pinned};
 use super::super::output::WholeFile;
 use super::super::run::Stopwatch;
 use super::super::shrink::{runner, script, shrunk_capsule};
@@ -17,6 +18,7 @@ use crate::capsule::Capsule;
 use crate::fuzz::group;
 use crate::run::Course;
 use crate::shrink::{Goal, shrink};
+use crate::stream::hash_name;
 use crate::world::Keep;
 
 /// Runs that one shrink may take: what bounds it, so that its result does not depend on how fast the machine is.
@@ -81,20 +83,25 @@ fn one(findings: &Findings, name: &str) -> Option<Shrunk> {
     })
 }
 
-/// Copies the shrunk capsule of each bug into a corpus, under a name that says what it is: kind and shape. One that is
-/// there already stays.
-pub fn add_to_corpus(corpus: &Path, findings: &Findings, results: &Results) -> Result<(), Refusal> {
-    std::fs::create_dir_all(corpus).map_err(|e| Refusal(format!("cannot write {}: {e}", corpus.display())))?;
+/// Copies the shrunk capsule of each bug into a corpus, under a name that says what it is: kind and rule. One that is
+/// there already stays as long as it applies; one that no longer applies is retired by the fresh one, which takes its
+/// place (`scenarios/corpus/README.md`).
+pub fn add_to_corpus(folder: &Path, findings: &Findings, results: &Results) -> Result<(), Refusal> {
+    std::fs::create_dir_all(folder).map_err(|e| Refusal(format!("cannot write {}: {e}", folder.display())))?;
     for group in &results.groups {
         let Some(shrunk) = group.first.iter().find_map(|f| f.shrunk.as_ref()) else { continue };
-        let number = crate::stream::hash_name(shrunk.shape.join("\n").as_bytes()) as u32;
-        let path = corpus.join(format!("{}-{number:08x}.json", group.kind));
-        if path.exists() {
-            continue;
-        }
+        let number = hash_name(group.rule.as_bytes()) as u32;
+        let path = folder.join(format!("{}-{number:08x}.json", group.kind));
+        let known = read_text(&path).ok().and_then(|text| Capsule::from_json(&text).ok());
+        let done = match known.map(|capsule| corpus::judge(&capsule)) {
+            Some(Pinned::NoLongerApplies(_)) => "retired, and replaced by a fresh one, in the corpus",
+            Some(_) => continue,
+            None if path.exists() => continue, // of another format, or no capsule: not ours to replace
+            None => "added to the corpus",
+        };
         let text = read_text(&findings.path(&shrunk.capsule)).map_err(Refusal)?;
         WholeFile::create(&path)?.finish_with(&text)?;
-        eprintln!("added to the corpus: {}", path.display());
+        eprintln!("{done}: {}", path.display());
     }
     Ok(())
 }
