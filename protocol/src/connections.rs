@@ -37,7 +37,7 @@ pub enum Lost {
 #[derive(Clone, Debug)]
 enum State {
     Idle { not_before: Instant },
-    Connecting { since: Instant },
+    Connecting,
     Connected,
 }
 
@@ -55,6 +55,8 @@ struct Connection<C> {
     failures: u32,
     in_flight: VecDeque<InFlight<C>>,
     next_correlation: CorrelationId,
+    /// Earliest time-out of a request in flight, or that of the attempt to connect.
+    deadline: Instant,
 }
 
 /// The connections of one client; `C` is what the client wants back with the answer of a request.
@@ -82,6 +84,7 @@ impl<C> Connections<C> {
                 failures: 0,
                 in_flight: VecDeque::new(),
                 next_correlation: 0,
+                deadline: Instant::NEVER,
             });
             self.connections.len() - 1
         });
@@ -94,10 +97,11 @@ impl<C> Connections<C> {
         let connection = self.get_or_insert(channel);
         match connection.state {
             State::Connected => connection.in_flight.len() < limit,
-            State::Connecting { .. } => false,
+            State::Connecting => false,
             State::Idle { not_before } => {
                 if now.mono >= not_before {
-                    connection.state = State::Connecting { since: now.mono };
+                    connection.state = State::Connecting;
+                    connection.deadline = now.mono + CONNECTION_SETUP_TIMEOUT;
                     out.push(Output::Connect(channel));
                 }
                 false
@@ -144,7 +148,9 @@ impl<C> Connections<C> {
     ) {
         let connection = self.established(channel);
         let correlation = connection.number();
-        connection.in_flight.push_back(InFlight { correlation, deadline: now.mono + timeout, cookie });
+        let deadline = now.mono + timeout;
+        connection.deadline = connection.deadline.min(deadline);
+        connection.in_flight.push_back(InFlight { correlation, deadline, cookie });
         out.push(Output::Send(channel, correlation, request.into()));
     }
 
@@ -168,9 +174,10 @@ impl<C> Connections<C> {
     pub fn connected(&mut self, channel: Channel) -> bool {
         let Some(index) = self.find(channel) else { return false };
         let connection = &mut self.connections[index];
-        let wanted = matches!(connection.state, State::Connecting { .. });
+        let wanted = matches!(connection.state, State::Connecting);
         if wanted {
             connection.state = State::Connected;
+            connection.deadline = Instant::NEVER;
             connection.failures = 0;
         }
         wanted
@@ -179,13 +186,18 @@ impl<C> Connections<C> {
     /// An answer arrived: the cookie of its request, or `None` if that one was given up.
     pub fn response(&mut self, channel: Channel, correlation: CorrelationId) -> Option<C> {
         let index = self.find(channel)?;
-        let in_flight = &mut self.connections[index].in_flight;
+        let connection = &mut self.connections[index];
         // Answers come in the order of the requests, so it is nearly always the first.
-        if in_flight.front().is_some_and(|r| r.correlation == correlation) {
-            return in_flight.pop_front().map(|r| r.cookie);
+        let answered = if connection.in_flight.front().is_some_and(|r| r.correlation == correlation) {
+            connection.in_flight.pop_front()?
+        } else {
+            let position = connection.in_flight.iter().position(|r| r.correlation == correlation)?;
+            connection.in_flight.remove(position)?
+        };
+        if answered.deadline == connection.deadline {
+            connection.deadline = connection.in_flight.iter().map(|r| r.deadline).min().unwrap_or(Instant::NEVER);
         }
-        let position = in_flight.iter().position(|r| r.correlation == correlation)?;
-        in_flight.remove(position).map(|r| r.cookie)
+        Some(answered.cookie)
     }
 
     /// The world says that the connection died or could not be made: the requests that were in flight, oldest first.
@@ -202,6 +214,7 @@ impl<C> Connections<C> {
         let pause = backoff(settings.reconnect_backoff_ms, settings.reconnect_backoff_max_ms, connection.failures, now);
         connection.failures = connection.failures.saturating_add(1);
         connection.state = State::Idle { not_before: now.mono + pause };
+        connection.deadline = Instant::NEVER;
         connection.in_flight.drain(..).map(|r| r.cookie).collect()
     }
 
@@ -225,12 +238,12 @@ impl<C> Connections<C> {
 
     /// Earliest time-out of a request or of a connection attempt.
     pub fn next_deadline(&self) -> Instant {
-        self.connections.iter().map(Connection::deadline).min().unwrap_or(Instant::NEVER)
+        self.connections.iter().map(|c| c.deadline).min().unwrap_or(Instant::NEVER)
     }
 
     /// Closes one connection on which something timed out, and returns what was in flight on it. Call until `None`.
     pub fn expire(&mut self, now: Now, out: &mut Outputs) -> Option<(Channel, Vec<C>)> {
-        let index = self.connections.iter().position(|c| c.deadline() <= now.mono)?;
+        let index = self.connections.iter().position(|c| c.deadline <= now.mono)?;
         let channel = self.connections[index].channel;
         out.push(Output::Close(channel));
         Some((channel, self.fail(now, index)))
@@ -243,14 +256,6 @@ impl<C> Connection<C> {
         let correlation = self.next_correlation;
         self.next_correlation += 1;
         correlation
-    }
-
-    fn deadline(&self) -> Instant {
-        match self.state {
-            State::Idle { .. } => Instant::NEVER,
-            State::Connecting { since } => since + CONNECTION_SETUP_TIMEOUT,
-            State::Connected => self.in_flight.iter().map(|r| r.deadline).min().unwrap_or(Instant::NEVER),
-        }
     }
 }
 

@@ -65,7 +65,8 @@ macro_rules! kept {
 }
 
 // Messages are moved from machine to buffer to connection to machine, so they are kept small: large bodies that are not
-// sent all the time are behind a pointer (`box`).
+// sent all the time are behind a pointer (`box`). And their tags are as wide as what follows: a message is then moved in
+// whole words, each of which the processor finds again in one piece when it is read a moment later.
 macro_rules! requests {
     ($(
         $(#[$doc:meta])*
@@ -73,10 +74,12 @@ macro_rules! requests {
     )*) => {
         /// A request.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[repr(u64)]
         pub enum Request { $($(#[$doc])* $variant(kept!($request $(, $req_kept)?)),)* }
 
         /// A response; its variant is that of the request it answers.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        #[repr(u64)]
         pub enum Response { $($(#[$doc])* $variant(kept!($response $(, $resp_kept)?)),)* }
 
         /// Kind of a request, with Kafka's API key (negative where the model has a message that Kafka has not).
@@ -94,11 +97,17 @@ macro_rules! requests {
         }
 
         impl Request {
+            /// A request without content.
+            pub const EMPTY: Request = Request::ApiVersions(ApiVersionsRequest);
+
             /// Kind of the request.
             pub const fn api_key(&self) -> ApiKey { match self { $(Request::$variant(_) => ApiKey::$variant,)* } }
         }
 
         impl Response {
+            /// A response without content.
+            pub const EMPTY: Response = Response::Heartbeat(HeartbeatResponse { error: None });
+
             /// Kind of the request that this answers.
             pub const fn api_key(&self) -> ApiKey { match self { $(Response::$variant(_) => ApiKey::$variant,)* } }
         }

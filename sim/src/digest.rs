@@ -18,12 +18,20 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Adds a number. Order matters.
+    /// Adds two numbers. Order matters.
     #[inline]
+    pub fn add_pair(&mut self, first: u64, second: u64) {
+        // Two products of which each half goes to the other's side: the low half of a product is as good as the number
+        // itself (the factors are odd), the high half carries every bit of it.
+        let one = u128::from(self.a ^ first) * 0x9e37_79b9_7f4a_7c15_u128;
+        let other = u128::from(self.b ^ second) * 0xd6e8_feb8_6659_fd93_u128;
+        self.a = (one as u64).rotate_left(29) ^ (other >> 64) as u64;
+        self.b = (other as u64).rotate_left(29) ^ (one >> 64) as u64;
+    }
+
+    /// Adds a number.
     pub fn add(&mut self, word: u64) {
-        let product = u128::from(self.a ^ word) * 0x9e37_79b9_7f4a_7c15_u128;
-        self.a = (product as u64).rotate_left(29) ^ self.b;
-        self.b = self.b.wrapping_add((product >> 64) as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ word;
+        self.add_pair(word, 0);
     }
 
     /// Adds a text, length first.
@@ -40,6 +48,7 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut last = *self;
+        last.add(0);
         last.add(0);
         write!(f, "{:016x}{:016x}", last.a, last.b)
     }

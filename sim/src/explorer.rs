@@ -6,8 +6,9 @@ use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 use crate::plan::ChaosPlan;
-use crate::schedule::{Actor, Effect, MessageName};
-use crate::stream::{PPM, Stream};
+use crate::schedule::{Effect, MessageName};
+use crate::stream::{PPM, Stream, scale};
+use crate::world::LinkId;
 
 /// The source of deviations of messages.
 #[derive(Clone, Debug)]
@@ -38,6 +39,10 @@ pub struct Draw {
     names: Vec<String>,
     streams: Vec<Option<Stream>>,
     probes: Probes,
+    requests: Shares,
+    answers: Shares,
+    /// Jitter that every message has that nothing worse befalls.
+    jitter: u64,
 }
 
 /// Kinds of messages that probes aim at: all that the protocol of transactions, groups and replication rests on. Kinds
@@ -117,6 +122,9 @@ impl Probes {
     }
 
     fn take(&mut self, now: Instant, kind: ApiKey, is_request: bool) -> Option<Effect> {
+        if self.kinds & bit(kind) == 0 {
+            return None;
+        }
         let of_answer = |effect: Effect| matches!(effect, Effect::DelayResponse(_));
         let fits = |p: &Probe| p.kind == kind && now >= p.after && of_answer(p.effect) != is_request;
         let index = self.list.iter().position(fits)?;
@@ -136,61 +144,97 @@ const fn bit(kind: ApiKey) -> u128 {
     1 << (if key < 0 { 128 + key } else { key } & 127)
 }
 
+/// What befalls messages of one direction, as shares of a million, one after the other: a lost request, a lost answer,
+/// very late, late; then jitter or nothing.
+#[derive(Clone, Copy, Debug)]
+struct Shares {
+    lose_request: u64,
+    lose: u64,
+    late: u64,
+    delay: u64,
+    /// Nothing does.
+    none: bool,
+}
+
+impl Shares {
+    fn new(chaos: &ChaosPlan, is_request: bool) -> Shares {
+        let share = |ppm: u64| if is_request { ppm } else { 0 };
+        let lose_request = share(chaos.lose_request_ppm);
+        let lose = lose_request + share(chaos.lose_response_ppm);
+        let late = lose + chaos.late_ppm;
+        let delay = late + chaos.delay_ppm;
+        Shares { lose_request, lose, late, delay, none: delay + chaos.jitter_max.0 == 0 }
+    }
+}
+
 impl Draw {
     /// Draws for the nodes of these names, until faults stop.
     pub fn new(root: u64, chaos: ChaosPlan, until: Instant, names: Vec<String>) -> Draw {
         let links = names.len() * names.len();
         let probes = Probes::new(root, &chaos, until);
-        Draw { root, chaos, until, names, streams: vec![None; links], probes }
+        let (requests, answers, jitter) = (Shares::new(&chaos, true), Shares::new(&chaos, false), chaos.jitter_max.0);
+        Draw { root, chaos, until, names, streams: vec![None; links], probes, requests, answers, jitter }
     }
 
-    fn stream(&mut self, from: Actor, to: Actor) -> &mut Stream {
-        let n = self.names.len();
-        let slot = &mut self.streams[from as usize * n + to as usize];
-        slot.get_or_insert_with(|| {
-            let name = format!("link {} -> {}", self.names[from as usize], self.names[to as usize]);
-            Stream::new(self.root, &name)
-        })
+    #[inline]
+    fn stream(&mut self, link: LinkId) -> &mut Stream {
+        let slot = &mut self.streams[link as usize];
+        slot.get_or_insert_with(|| new_stream(self.root, &self.names, link))
     }
 
     /// What happens to a message that is sent now.
-    #[inline]
-    pub fn draw(&mut self, now: Instant, from: Actor, to: Actor, kind: ApiKey, is_request: bool) -> Option<Effect> {
+    #[inline(always)]
+    pub fn draw(&mut self, now: Instant, link: LinkId, kind: ApiKey, is_request: bool) -> Option<Effect> {
         if now >= self.until {
             return None;
         }
-        if self.probes.kinds & bit(kind) != 0
+        if self.probes.kinds != 0
             && let Some(effect) = self.probes.take(now, kind, is_request)
         {
             return Some(effect);
         }
-        // Shares of a million, one after the other: a lost request, a lost answer, very late, late, jitter or nothing.
-        let lose_request = if is_request { self.chaos.lose_request_ppm } else { 0 };
-        let lose = lose_request + if is_request { self.chaos.lose_response_ppm } else { 0 };
-        let late = lose + self.chaos.late_ppm;
-        let delay = late + self.chaos.delay_ppm;
-        let jitter = self.chaos.jitter_max.0;
-        if delay + jitter == 0 {
+        let (none, delay) = match is_request {
+            true => (self.requests.none, self.requests.delay),
+            false => (self.answers.none, self.answers.delay),
+        };
+        if none {
             return None;
         }
-        let (min, max, late_max) = (self.chaos.delay_min.0, self.chaos.delay_max.0, self.chaos.late_max.0);
-        let stream = self.stream(from, to);
-        let r = stream.below(PPM);
-        if r >= delay && jitter == 0 {
+        let (r, rest) = self.stream(link).below_with_rest(PPM);
+        if r >= delay && self.jitter == 0 {
             return None;
         }
-        if r < lose {
-            return Some(if r < lose_request { Effect::LoseRequest } else { Effect::LoseResponse });
-        }
-        let span = Span(if r < late {
-            stream.between(max, late_max)
-        } else if r < delay {
-            stream.between(min, max)
-        } else {
-            stream.between(0, jitter)
-        });
-        Some(if is_request { Effect::DelayRequest(span) } else { Effect::DelayResponse(span) })
+        let (lost, span) = self.deviation(if is_request { &self.requests } else { &self.answers }, r, rest);
+        Some(match is_request {
+            true if lost => {
+                if r < self.requests.lose_request {
+                    Effect::LoseRequest
+                } else {
+                    Effect::LoseResponse
+                }
+            }
+            true => Effect::DelayRequest(span),
+            false => Effect::DelayResponse(span),
+        })
     }
+
+    /// Whether the message is lost, else how long it is delayed.
+    #[inline]
+    fn deviation(&self, shares: &Shares, r: u64, rest: u64) -> (bool, Span) {
+        let (min, max) = match () {
+            () if r < shares.late => (self.chaos.delay_max.0, self.chaos.late_max.0),
+            () if r < shares.delay => (self.chaos.delay_min.0, self.chaos.delay_max.0),
+            () => (0, self.jitter),
+        };
+        (r < shares.lose, Span(scale(rest, min, max)))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn new_stream(root: u64, names: &[String], link: LinkId) -> Stream {
+    let (from, to) = (link as usize / names.len(), link as usize % names.len());
+    Stream::new(root, &format!("link {} -> {}", names[from], names[to]))
 }
 
 /// A written list, by name.

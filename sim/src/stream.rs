@@ -33,6 +33,16 @@ pub const fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A word as a number from `low` to `high`, both included.
+#[inline]
+pub fn scale(word: u64, low: u64, high: u64) -> u64 {
+    if high <= low {
+        return low;
+    }
+    let values = (high - low).saturating_add(1);
+    low + ((u128::from(word) * u128::from(values)) >> 64) as u64
+}
+
 impl Stream {
     /// The stream `name` of the run with `root` as its seed. Its ChaCha8 key is, in little-endian words of 64 bits,
     /// `mix(root)`, `mix(hash)`, `mix(root ^ mix(hash))`, `mix(root + 2 hash)` with `hash` the FNV-1a of the name.
@@ -59,10 +69,19 @@ impl Stream {
         ((u128::from(self.word()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// A number below `bound`, as [`Stream::below`] draws it, and what is left of the word that was drawn: as good as a
+    /// word of its own for [`scale`], as long as the outcome and that number together have less than 2^64 values.
+    #[inline]
+    pub fn below_with_rest(&mut self, bound: u64) -> (u64, u64) {
+        assert!(bound > 0, "a draw needs at least one outcome");
+        let product = u128::from(self.word()) * u128::from(bound);
+        ((product >> 64) as u64, product as u64)
+    }
+
     /// A number from `low` to `high`, both included.
     #[inline]
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        if high <= low { low } else { low + self.below((high - low).saturating_add(1)) }
+        if high <= low { low } else { scale(self.word(), low, high) }
     }
 
     /// True `ppm` times in a million.
@@ -99,6 +118,10 @@ mod tests {
             assert!((5..=9).contains(&stream.between(5, 9)));
         }
         assert_eq!(stream.between(4, 4), 4);
+        for _ in 0..1000 {
+            let (share, rest) = stream.below_with_rest(10);
+            assert!(share < 10 && (5..=9).contains(&scale(rest, 5, 9)));
+        }
         assert!(!stream.chance(0));
         assert!(stream.chance(PPM));
     }

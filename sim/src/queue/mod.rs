@@ -23,6 +23,9 @@ pub enum Class {
     Timer = 2,
 }
 
+/// The bits of an ordinal in a rank.
+const ORDINAL: u64 = 0x3f_ffff;
+
 /// Where an event stands among those of the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank(u64);
@@ -37,8 +40,14 @@ impl Rank {
                 | u64::from(receiver) << 49
                 | u64::from(sender) << 37
                 | u64::from(line & 0x7fff) << 22
-                | u64::from(ordinal & 0x3f_ffff),
+                | u64::from(ordinal) & ORDINAL,
         )
+    }
+
+    /// The same, but for the ordinal.
+    #[inline]
+    pub fn with_ordinal(self, ordinal: u32) -> Rank {
+        Rank(self.0 & !ORDINAL | u64::from(ordinal) & ORDINAL)
     }
 
     /// As a number, for the digest.
@@ -49,9 +58,12 @@ impl Rank {
 
 /// An event and where it stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry<E> {
+pub struct Entry<E> {
+    /// When.
     pub at: Instant,
+    /// In which order, among those of that time.
     pub rank: Rank,
+    /// What.
     pub event: E,
 }
 
@@ -65,7 +77,7 @@ impl<E> Entry<E> {
     /// Whether this one comes out before the other. No two events have the same time and rank, except alarms of one
     /// actor, of which all but one are stale.
     #[inline]
-    pub fn is_before(&self, other: &Entry<E>) -> bool {
+    fn is_before(&self, other: &Entry<E>) -> bool {
         debug_assert!(
             self.key() != other.key() || self.rank.0 >> 61 == Class::Timer as u64,
             "two events at {} have the same rank {:x}",
@@ -106,15 +118,15 @@ impl<E> Queue<E> {
 
     /// Takes the next event out.
     #[inline]
-    pub fn pop(&mut self) -> Option<(Instant, Rank, E)> {
+    pub fn pop(&mut self) -> Option<Entry<E>> {
         let place = self.near.first();
         let near = place.filter(|place| self.far.first().is_none_or(|far| self.near.at(*place).is_before(far)));
-        let Entry { at, rank, event } = match near {
+        let entry = match near {
             Some(place) => self.near.take(place),
             None => self.far.pop()?,
         };
-        self.near.advance(at);
-        Some((at, rank, event))
+        self.near.advance(entry.at);
+        Some(entry)
     }
 
     /// Time of the next event.
@@ -157,7 +169,7 @@ mod tests {
             queue.push(at, *rank, i);
         }
         queue.push(Instant(4), Rank::new(Class::Timer, 9, 9, 9, 9), 100);
-        let order: Vec<usize> = std::iter::from_fn(|| queue.pop().map(|(_, _, e)| e)).collect();
+        let order: Vec<usize> = std::iter::from_fn(|| queue.pop().map(|next| next.event)).collect();
         assert_eq!(order, [100, 0, 1, 2, 3, 4, 5, 6]);
     }
 
@@ -178,7 +190,7 @@ mod tests {
             } else {
                 let least = waiting.iter().enumerate().min_by_key(|(_, entry)| **entry).map(|(index, _)| index);
                 let expected = least.map(|index| waiting.swap_remove(index));
-                let popped = queue.pop().map(|(at, rank, event)| (at.0, rank, event));
+                let popped = queue.pop().map(|next| (next.at.0, next.rank, next.event));
                 assert_eq!(popped, expected);
                 now = popped.map_or(now, |(at, ..)| at);
             }

@@ -17,24 +17,13 @@ impl<'a> World<'a> {
     /// Does everything that is due up to `until`, and stands at that time. Returns how the run ended, if it did.
     pub(crate) fn run_to(&mut self, until: Instant) -> Option<Ending> {
         while self.queue.next_time().is_some_and(|at| at <= until) {
-            let (at, rank, event) = self.queue.pop().expect("something is due");
-            if at > self.now {
-                self.deliveries_at_this_time = 0;
-            }
-            self.now = at;
-            self.history.now = at;
-            if let Some(ending) = self.step(rank, event) {
+            let next = self.queue.pop().expect("something is due");
+            if let Some(ending) = self.happen(next) {
                 return Some(ending);
-            }
-            if self.deliveries > self.plan.end.delivery_budget {
-                return Some(Ending::OverBudget { busiest: self.busiest() });
-            }
-            if self.deliveries_at_this_time > 100_000 {
-                return Some(Ending::NoProgressInTime { busiest: self.busiest() });
             }
         }
         if until > self.now {
-            self.deliveries_at_this_time = 0;
+            self.at_this_time = self.deliveries;
             self.now = until;
             self.history.now = until;
         }

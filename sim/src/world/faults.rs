@@ -6,6 +6,7 @@ use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 use super::event::{Event, Step};
+use super::link::LinkId;
 use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
 use crate::queue::{Class, Rank};
@@ -34,10 +35,7 @@ pub enum Origin {
 /// What is broken at the moment.
 #[derive(Debug)]
 pub(super) struct FaultState {
-    nodes: usize,
-    blocked: Vec<u16>,
-    pub slow: Vec<Span>,
-    held: Vec<(Actor, Actor, Rank, Event)>,
+    held: Vec<(LinkId, Rank, Event)>,
     pub lost_answers: Vec<LostAnswers>,
     /// What triggers want done to the message that is being sent.
     pub for_this_message: Vec<Effect>,
@@ -55,9 +53,6 @@ pub(super) struct FaultState {
 impl FaultState {
     pub fn new(nodes: usize) -> FaultState {
         FaultState {
-            nodes,
-            blocked: vec![0; nodes * nodes],
-            slow: vec![Span::ZERO; nodes * nodes],
             held: Vec::new(),
             lost_answers: Vec::new(),
             for_this_message: Vec::new(),
@@ -76,13 +71,8 @@ impl FaultState {
         self.ordinal
     }
 
-    #[inline]
-    pub fn is_blocked(&self, from: Actor, to: Actor) -> bool {
-        self.blocked[from as usize * self.nodes + to as usize] > 0
-    }
-
-    pub fn hold(&mut self, from: Actor, to: Actor, rank: Rank, event: Event) {
-        self.held.push((from, to, rank, event));
+    pub fn hold(&mut self, link: LinkId, rank: Rank, event: Event) {
+        self.held.push((link, rank, event));
     }
 
     pub fn holds(&self, conn: ConnId) -> bool {
@@ -102,7 +92,8 @@ impl FaultState {
 impl Event {
     fn conn(&self) -> Option<ConnId> {
         match self {
-            Event::Syn(c) | Event::SynAnswer(c, _) | Event::ClosedByClient(c) | Event::ClosedByServer(c) => Some(*c),
+            Event::Syn(c) | Event::Accepted(c) | Event::Refused(c) => Some(*c),
+            Event::ClosedByClient(c) | Event::ClosedByServer(c) => Some(*c),
             Event::Request(parcel) => Some(parcel.content().conn),
             Event::Response(parcel) => Some(parcel.content().conn),
             _ => None,
@@ -189,17 +180,12 @@ impl World<'_> {
                 *down
             }
             Action::Block { links, span } => {
-                for (from, to) in links {
-                    self.faults.blocked[*from as usize * self.nodes.len() + *to as usize] += 1;
-                }
+                links.iter().for_each(|(from, to)| self.links.cut(*from, *to));
                 self.after(*span, self.controller, Step::Unblock(links.clone()));
                 *span
             }
             Action::Slow { links, by, span } => {
-                for (from, to) in links {
-                    let slow = &mut self.faults.slow[*from as usize * self.nodes.len() + *to as usize];
-                    *slow = *slow + *by;
-                }
+                links.iter().for_each(|(from, to)| self.links.slow(*from, *to, *by));
                 self.after(*span, self.controller, Step::Unslow(links.clone(), by.0));
                 *span
             }
@@ -321,10 +307,7 @@ impl World<'_> {
             Step::Resume(actor, number) => self.resume(actor, number),
             Step::Unblock(links) => self.unblock(&links),
             Step::Unslow(links, by) => {
-                for (from, to) in links {
-                    let slow = &mut self.faults.slow[from as usize * self.nodes.len() + to as usize];
-                    *slow = Span(slow.0.saturating_sub(by));
-                }
+                links.iter().for_each(|(from, to)| self.links.quicken(*from, *to, Span(by)));
             }
             Step::KeepAnswers(number) => self.faults.lost_answers.retain(|l| l.number != number),
             Step::Unburden(actor, by) => {
@@ -350,14 +333,11 @@ impl World<'_> {
     }
 
     fn unblock(&mut self, links: &[(Actor, Actor)]) {
-        let n = self.nodes.len();
-        for (from, to) in links {
-            self.faults.blocked[*from as usize * n + *to as usize] -= 1;
-        }
+        links.iter().for_each(|(from, to)| self.links.mend(*from, *to));
         let held = std::mem::take(&mut self.faults.held);
-        for (from, to, rank, event) in held {
-            if self.faults.is_blocked(from, to) {
-                self.faults.held.push((from, to, rank, event));
+        for (link, rank, event) in held {
+            if self.links.is_cut(link) {
+                self.faults.hold(link, rank, event);
             } else {
                 // It waited at the far end of the link. Were it to take another latency from here, then what was sent
                 // shortly before the link healed would overtake it, and bytes of a connection arrive in order.

@@ -7,8 +7,10 @@ use fencepost_protocol::io::{Channel, ConnId, CorrelationId};
 use fencepost_protocol::message::{ApiKey, Request, Response};
 use fencepost_protocol::time::{Instant, Span};
 
-use super::parcel::Parcel;
+use super::link::{LinkId, Links};
+use super::parcel::{Content, Parcel};
 use crate::coverage::Seen;
+use crate::queue::{Class, Rank};
 use crate::schedule::{Actor, MessageName};
 
 /// What is to happen to a request and its answer, beyond the nominal.
@@ -48,6 +50,24 @@ pub(crate) struct Arrived {
     pub tag: Option<Box<Tag>>,
 }
 
+impl Content for Arrived {
+    type Message = Request;
+
+    #[inline]
+    fn take(&mut self) -> Request {
+        std::mem::replace(&mut self.request, Request::EMPTY)
+    }
+}
+
+impl Content for Answer {
+    type Message = Response;
+
+    #[inline]
+    fn take(&mut self) -> Response {
+        std::mem::replace(&mut self.response, Response::EMPTY)
+    }
+}
+
 /// An answer on its way to a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
@@ -62,8 +82,6 @@ pub(crate) struct InHand {
     pub correlation: CorrelationId,
     pub kind: ApiKey,
     pub tag: Option<Box<Tag>>,
-    /// For coverage.
-    pub seen: Seen,
 }
 
 /// One connection.
@@ -74,8 +92,12 @@ pub(crate) struct Line {
     pub server: Actor,
     pub server_incarnation: u32,
     pub channel: Channel,
-    /// Tells the lines of one pair apart in the order of events.
-    pub number: u16,
+    pub to_server: LinkId,
+    pub to_client: LinkId,
+    /// Rank of what travels to the server, but for the ordinal.
+    pub rank_to_server: Rank,
+    /// Rank of what travels to the client, but for the ordinal.
+    pub rank_to_client: Rank,
     /// The client's process still has its end.
     pub client_open: bool,
     /// The client was told that it is connected.
@@ -92,17 +114,37 @@ pub(crate) struct Line {
     pub last_to_client: Instant,
     pub inbox: VecDeque<Parcel<Arrived>>,
     pub in_hand: Option<InHand>,
+    /// What coverage saw of the request in hand.
+    pub seen: Seen,
 }
 
+/// Tells what travels to the client of a line from what travels to the server of another one: two nodes may be clients of
+/// each other.
+const TO_CLIENT: u16 = 1 << 14;
+
+/// Numbers of lines are below this.
+pub(super) const LINE_NUMBERS: u16 = TO_CLIENT;
+
 impl Line {
-    pub fn new(client: Actor, client_incarnation: u32, server: Actor, channel: Channel, number: u16) -> Line {
+    /// The line `number` of these two; numbers tell the lines of one pair apart in the order of events.
+    pub fn new(
+        client: Actor,
+        client_incarnation: u32,
+        server: Actor,
+        channel: Channel,
+        number: u16,
+        links: &Links,
+    ) -> Line {
         Line {
             client,
             client_incarnation,
             server,
             server_incarnation: 0,
             channel,
-            number,
+            to_server: links.id(client, server),
+            to_client: links.id(server, client),
+            rank_to_server: Rank::new(Class::Message, server, client, number, 0),
+            rank_to_client: Rank::new(Class::Message, client, server, number | TO_CLIENT, 0),
             client_open: true,
             established: false,
             server_open: false,
@@ -114,6 +156,7 @@ impl Line {
             last_to_client: Instant::ZERO,
             inbox: VecDeque::new(),
             in_hand: None,
+            seen: Seen::default(),
         }
     }
 }

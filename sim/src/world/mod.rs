@@ -6,6 +6,7 @@ mod external;
 mod faults;
 mod inject;
 mod line;
+mod link;
 mod node;
 mod parcel;
 mod settle;
@@ -28,17 +29,22 @@ use crate::explorer::Explorer;
 use crate::history::History;
 use crate::observer::Observer;
 use crate::plan::Plan;
-use crate::queue::{Class, Queue, Rank};
+use crate::queue::{Class, Entry, Queue, Rank};
 use crate::schedule::{Actor, Attempts, Deviation};
 use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
 use line::{Answer, Arrived, Line};
+pub(crate) use link::LinkId;
+use link::Links;
 use node::BrokerSlot;
 pub use node::{Body, Node, broker_name, names};
 use parcel::Parcels;
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;
+
+/// More deliveries than this without time moving are no progress.
+const MOST_AT_ONE_TIME: u64 = 100_000;
 
 /// What one run amounted to, besides its history.
 #[derive(Clone, Debug)]
@@ -200,12 +206,18 @@ pub struct World<'a> {
     tracer: Option<Tracer<'a>>,
     digest: Digest,
     deliveries: u64,
-    deliveries_at_this_time: u32,
+    /// How many there had been when time last moved.
+    at_this_time: u64,
+    delivery_budget: u64,
     settle: settle::Settle,
     observer: Observer,
     /// What deposed leaders appended, until it is known whether it lasts.
     withheld: Vec<(TopicPartition, Arc<RecordBatch>)>,
-    latencies: Vec<Span>,
+    links: Links,
+    /// What a message costs its sender for each KiB.
+    service_per_kib: Span,
+    /// Messages are drawn for and not named: nothing of a message is kept beside it.
+    is_plain: bool,
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
     coverage: Option<Box<Coverage>>,
@@ -224,7 +236,7 @@ impl<'a> World<'a> {
     ) -> World<'a> {
         let naming = keep.schedule || explorer.needs_names();
         let (nodes, controller) = node::populate(&plan, root_seed);
-        let latencies = wire::latencies(&plan.network, &nodes);
+        let links = Links::new(&plan.network, nodes.len(), |a| matches!(nodes[a].body, Body::Client(_)));
         let brokers: Vec<Actor> =
             (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
         let history = History::new(&plan, &nodes, sink);
@@ -248,11 +260,14 @@ impl<'a> World<'a> {
             tracer,
             digest: Digest::default(),
             deliveries: 0,
-            deliveries_at_this_time: 0,
+            at_this_time: 0,
+            delivery_budget: plan.end.delivery_budget,
             settle: settle::Settle::new(&plan),
             observer: Observer::default(),
             withheld: Vec::new(),
-            latencies,
+            links,
+            service_per_kib: plan.network.service_per_kib,
+            is_plain: !naming,
             moves_told: 0,
             coverage: keep.coverage.then(Box::default),
             plan,
@@ -266,21 +281,9 @@ impl<'a> World<'a> {
     /// Runs to the end.
     pub fn run(mut self) -> Outcome {
         let ending = loop {
-            let Some((at, rank, event)) = self.queue.pop() else { break Ending::Idle };
-            if at > self.now {
-                self.deliveries_at_this_time = 0;
-            }
-            debug_assert!(at >= self.now, "time does not run backwards");
-            self.now = at;
-            self.history.now = at;
-            if let Some(ending) = self.step(rank, event) {
+            let Some(next) = self.queue.pop() else { break Ending::Idle };
+            if let Some(ending) = self.happen(next) {
                 break ending;
-            }
-            if self.deliveries > self.plan.end.delivery_budget {
-                break Ending::OverBudget { busiest: self.busiest() };
-            }
-            if self.deliveries_at_this_time > 100_000 {
-                break Ending::NoProgressInTime { busiest: self.busiest() };
             }
         };
         self.conclude(ending)
@@ -309,24 +312,52 @@ impl<'a> World<'a> {
         }
     }
 
-    fn step(&mut self, rank: Rank, event: Event) -> Option<Ending> {
+    /// Something happens. Returns how the run ends by it, if it does.
+    #[inline]
+    fn happen(&mut self, next: Entry<Event>) -> Option<Ending> {
+        debug_assert!(next.at >= self.now, "time does not run backwards");
+        if next.at > self.now {
+            self.now = next.at;
+            self.history.now = next.at;
+            self.at_this_time = self.deliveries;
+        }
+        if let Event::Step(step) = &next.event
+            && matches!(**step, Step::Settle)
+        {
+            return self.look_whether_settled();
+        }
+        self.step(next);
+        if self.deliveries - self.at_this_time > MOST_AT_ONE_TIME || self.deliveries > self.delivery_budget {
+            return Some(self.too_many());
+        }
+        None
+    }
+
+    #[cold]
+    fn too_many(&self) -> Ending {
+        let busiest = self.busiest();
+        if self.deliveries > self.delivery_budget {
+            Ending::OverBudget { busiest }
+        } else {
+            Ending::NoProgressInTime { busiest }
+        }
+    }
+
+    fn step(&mut self, Entry { rank, event, .. }: Entry<Event>) {
         match event {
             Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
             Event::Request(parcel) => self.request_arrives(rank, parcel),
             Event::Response(parcel) => self.response_arrives(rank, parcel),
             Event::NextRequest(conn) => self.next_request(conn),
             Event::Syn(conn) => self.syn(rank, conn),
-            Event::SynAnswer(conn, accepted) => self.syn_answer(rank, conn, accepted),
+            Event::Accepted(conn) => self.syn_answer(rank, conn, true),
+            Event::Refused(conn) => self.syn_answer(rank, conn, false),
             Event::ClosedByClient(conn) => self.closed_by_client(rank, conn),
             Event::ClosedByServer(conn) => self.closed_by_server(rank, conn),
             Event::Silence(conn) => self.silence(conn),
             Event::Fault(index) => self.fault(index),
-            Event::Step(step) => match *step {
-                Step::Settle => return self.look_whether_settled(),
-                step => self.continue_fault(step),
-            },
+            Event::Step(step) => self.continue_fault(*step),
         }
-        None
     }
 
     /// What time it is on a node.
@@ -351,12 +382,9 @@ impl<'a> World<'a> {
     #[inline]
     fn delivered(&mut self, actor: Actor, rank: Rank, what: u64, about: u64) {
         self.deliveries += 1;
-        self.deliveries_at_this_time += 1;
         self.nodes[actor as usize].deliveries += 1;
-        self.digest.add(self.now.0);
-        self.digest.add(rank.word());
-        self.digest.add(what);
-        self.digest.add(about);
+        self.digest.add_pair(self.now.0, rank.word());
+        self.digest.add_pair(what, about);
     }
 
     fn trace(&mut self, from: Actor, to: Actor, what: TracedEvent<'_>) {

@@ -94,6 +94,7 @@ pub struct Node {
     pub(super) channels: Vec<(Channel, ConnId)>,
     pub(super) lines_made: u16,
     pub(super) busy_until: Instant,
+    /// What it costs to send a message.
     pub(super) burden: Span,
     pub(super) frozen: Vec<(Rank, Event)>,
     pub(super) pauses: u32,
@@ -139,6 +140,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
     for client in client::populate(plan, root_seed) {
         nodes.push(Node::new(client.name().to_string(), Body::Client(client)));
     }
+    nodes.iter_mut().for_each(|node| node.burden = plan.network.service_per_message);
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     let controller = nodes.iter().position(|n| matches!(n.body, Body::Controller(_))).expect("there is a controller");
     (nodes, controller as Actor)
@@ -438,8 +440,7 @@ impl World<'_> {
         for index in 0..self.lines.len() {
             let line = &self.lines[index];
             if line.server == actor && line.in_hand.is_none() && !line.inbox.is_empty() {
-                let rank = Rank::new(Class::Message, actor, line.client, line.number, 0);
-                self.queue.push(self.now, rank, Event::NextRequest(ConnId(index as u64)));
+                self.queue.push(self.now, line.rank_to_server, Event::NextRequest(ConnId(index as u64)));
             }
         }
     }

@@ -6,47 +6,19 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::event::Event;
 use super::inject;
-use super::line::{Answer, Arrived, Fate, InHand, Line, Tag};
-use super::node::{Body, Node, Process};
+use super::line::{Answer, Arrived, Fate, InHand, LINE_NUMBERS, Line, Tag};
+use super::link::LinkId;
+use super::node::{Body, Process};
 use super::parcel::Parcel;
 use super::{TracedEvent, World};
-use crate::coverage::Seen;
 use crate::explorer::{Explorer, Replay};
-use crate::plan::NetworkPlan;
-use crate::queue::{Class, Rank};
+use crate::queue::Rank;
 use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
 
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
 
-/// Tells what travels to the client of a line from what travels to the server of another one: two nodes may be clients of
-/// each other.
-const TO_CLIENT: u16 = 1 << 14;
-
-/// Nominal one-way latencies, by (from, to).
-pub(super) fn latencies(plan: &NetworkPlan, nodes: &[Node]) -> Vec<Span> {
-    let is_client = |a: usize| matches!(nodes[a].body, Body::Client(_));
-    let n = nodes.len();
-    let mut table = Vec::with_capacity(n * n);
-    for from in 0..n {
-        for to in 0..n {
-            table.push(match () {
-                () if from == to => plan.loopback_latency,
-                () if is_client(from) || is_client(to) => plan.client_latency,
-                () => plan.broker_latency,
-            });
-        }
-    }
-    table
-}
-
 impl World<'_> {
-    #[inline]
-    fn latency(&self, from: Actor, to: Actor) -> Span {
-        let index = from as usize * self.nodes.len() + to as usize;
-        self.latencies[index] + self.faults.slow[index]
-    }
-
     fn line(&mut self, conn: ConnId) -> &mut Line {
         &mut self.lines[conn.0 as usize]
     }
@@ -54,9 +26,8 @@ impl World<'_> {
     /// When a message that `from` sends now leaves it: its processor does one thing at a time.
     #[inline]
     fn departure(&mut self, from: Actor, bytes: u64) -> Instant {
-        let network = &self.plan.network;
         let node = &mut self.nodes[from as usize];
-        let cost = network.service_per_message.0 + network.service_per_kib.0 * bytes / 1024 + node.burden.0;
+        let cost = node.burden.0 + if bytes == 0 { 0 } else { self.service_per_kib.0 * bytes / 1024 };
         if cost == 0 {
             return self.now;
         }
@@ -71,17 +42,15 @@ impl World<'_> {
         if self.tracer.is_some() && actor == self.controller {
             self.trace_leaders();
         }
-        match self.out.len() {
-            0 => {}
-            1 => {
-                let output = self.out.pop().expect("there is one");
-                self.perform(actor, output);
-            }
-            _ => self.perform_all(actor),
+        if self.out.len() > 1 {
+            self.perform_all(actor);
+        } else if let Some(output) = self.out.pop() {
+            self.perform(actor, output);
         }
         self.rearm(actor);
     }
 
+    #[inline(never)]
     fn perform_all(&mut self, actor: Actor) {
         let mut out = std::mem::take(&mut self.out);
         let incarnation = self.nodes[actor as usize].incarnation;
@@ -96,12 +65,12 @@ impl World<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn perform(&mut self, actor: Actor, output: Output) {
         match output {
             Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
-            Output::Respond(conn, response) => self.respond(conn, Some(response)),
-            Output::Done(conn) => self.respond(conn, None),
+            Output::Respond(conn, response) => self.respond(conn, response),
+            Output::Done(conn) => self.done(conn),
             Output::Connect(channel) => self.connect(actor, channel),
             Output::Close(channel) => self.close(actor, channel),
             Output::CloseIncoming(conn) => self.close_incoming(conn),
@@ -114,38 +83,36 @@ impl World<'_> {
         let server = self.actor_of(channel.to);
         let conn = ConnId(self.lines.len() as u64);
         let node = &mut self.nodes[client as usize];
-        node.lines_made = (node.lines_made + 1) % TO_CLIENT;
-        self.lines.push(Line::new(client, node.incarnation, server, channel, node.lines_made));
+        node.lines_made = (node.lines_made + 1) % LINE_NUMBERS;
+        let line = Line::new(client, node.incarnation, server, channel, node.lines_made, &self.links);
         node.channels.retain(|(c, _)| *c != channel);
         node.channels.push((channel, conn));
-        let at = self.departure(client, 0) + self.latency(client, server);
-        self.queue.push(at, self.rank_to_server(conn, 0), Event::Syn(conn));
+        let (rank, link) = (line.rank_to_server, line.to_server);
+        self.lines.push(line);
+        let at = self.departure(client, 0) + self.links.latency(link);
+        self.queue.push(at, rank, Event::Syn(conn));
     }
 
-    fn rank_to_server(&self, conn: ConnId, ordinal: u32) -> Rank {
-        let line = &self.lines[conn.0 as usize];
-        Rank::new(Class::Message, line.server, line.client, line.number, ordinal)
-    }
-
-    fn rank_to_client(&self, conn: ConnId, ordinal: u32) -> Rank {
-        let line = &self.lines[conn.0 as usize];
-        Rank::new(Class::Message, line.client, line.server, line.number | TO_CLIENT, ordinal)
-    }
-
-    /// Whether bytes from one node to the other are held back; if so the event is kept until the link heals.
-    fn held(&mut self, from: Actor, to: Actor, rank: Rank, conn: ConnId, event: impl FnOnce() -> Event) -> bool {
-        if !self.faults.is_blocked(from, to) {
-            return false;
+    /// Whether bytes on a link are held back; if so the event is kept until the link heals.
+    #[inline]
+    fn held(&mut self, link: LinkId, rank: Rank, conn: ConnId, event: impl FnOnce() -> Event) -> bool {
+        let held = self.links.is_cut(link);
+        if held {
+            self.hold(link, rank, conn, event());
         }
-        self.faults.hold(from, to, rank, event());
-        let at = self.now + SILENCE;
-        self.queue.push(at, rank, Event::Silence(conn));
-        true
+        held
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hold(&mut self, link: LinkId, rank: Rank, conn: ConnId, event: Event) {
+        self.faults.hold(link, rank, event);
+        self.queue.push(self.now + SILENCE, rank, Event::Silence(conn));
     }
 
     pub(super) fn syn(&mut self, rank: Rank, conn: ConnId) {
-        let (client, server) = (self.line(conn).client, self.line(conn).server);
-        if self.held(client, server, rank, conn, || Event::Syn(conn)) {
+        let (server, to_server) = (self.line(conn).server, self.line(conn).to_server);
+        if self.held(to_server, rank, conn, || Event::Syn(conn)) {
             return;
         }
         let node = &self.nodes[server as usize];
@@ -158,16 +125,18 @@ impl World<'_> {
         let line = self.line(conn);
         line.server_incarnation = incarnation;
         line.server_open = accepted;
-        let at = self.now + self.latency(server, client);
-        self.queue.push(at, self.rank_to_client(conn, 0), Event::SynAnswer(conn, accepted));
+        let (rank, link) = (line.rank_to_client, line.to_client);
+        let at = self.now + self.links.latency(link);
+        self.queue.push(at, rank, if accepted { Event::Accepted(conn) } else { Event::Refused(conn) });
     }
 
     pub(super) fn syn_answer(&mut self, rank: Rank, conn: ConnId, accepted: bool) {
-        let (client, server) = (self.line(conn).client, self.line(conn).server);
-        if self.held(server, client, rank, conn, || Event::SynAnswer(conn, accepted)) {
+        let (client, to_client) = (self.line(conn).client, self.line(conn).to_client);
+        let again = || if accepted { Event::Accepted(conn) } else { Event::Refused(conn) };
+        if self.held(to_client, rank, conn, again) {
             return;
         }
-        if self.freeze(client, rank, || Event::SynAnswer(conn, accepted)) || !self.client_end_is_live(conn) {
+        if self.freeze(client, rank, again) || !self.client_end_is_live(conn) {
             return;
         }
         let channel = self.line(conn).channel;
@@ -193,145 +162,161 @@ impl World<'_> {
 
     // ---- requests --------------------------------------------------------------------------------------------------
 
+    #[inline(never)]
     fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
         let found = self.nodes[from as usize].channels.iter().find(|(c, _)| *c == channel);
         let (_, conn) = *found.expect("a request is sent on a connection that is open");
-        let to = self.line(conn).server;
-        if self.triggers.any() && self.triggered(Phase::Sending, from, to, &request) {
-            return; // the sender is gone
+        if self.triggers.any() {
+            let to = self.line(conn).server;
+            if self.triggered(Phase::Sending, from, to, &request) {
+                return; // the sender is gone
+            }
         }
         if let Request::Produce(produce) = &request {
             self.nodes[from as usize].count_retries(produce);
         }
-        let (name, fate) = self.name_and_fate(from, to, channel, &request);
-        let latency = self.latency(from, to);
-        let departure = self.departure(from, if self.plan.network.service_per_kib.0 == 0 { 0 } else { size(&request) });
-        let line = self.line(conn);
+        let (delay, lost, tag) = self.fate_of_request(conn, channel, &request);
+        let departure = self.departure(from, if self.service_per_kib == Span::ZERO { 0 } else { size(&request) });
+        let line = &mut self.lines[conn.0 as usize];
+        let due = departure + self.links.latency(line.to_server);
         if line.dead {
             if self.tracer.is_some() {
-                self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, departure + latency));
+                self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, due));
                 self.trace_message(conn, correlation, false, TracedEvent::Lost);
             }
             return; // the client will learn it
         }
         line.requests += 1;
         line.unanswered += 1;
-        let at = (departure + latency + fate.delay_request).max(line.last_to_server);
+        let at = (due + delay).max(line.last_to_server);
         line.last_to_server = at;
-        let ordinal = line.requests;
+        let rank = line.rank_to_server.with_ordinal(line.requests);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, at));
         }
-        if fate.lose_request {
+        if lost {
             if self.tracer.is_some() {
                 self.trace_message(conn, correlation, false, TracedEvent::Lost);
             }
             self.kill(conn, at);
             return;
         }
-        let rank = self.rank_to_server(conn, ordinal);
-        let tag = (name.is_some() || fate.concerns_answer()).then(|| Box::new(Tag { name, fate }));
         let parcel = self.requests.pack(Arrived { conn, correlation, request, tag });
         self.queue.push(at, rank, Event::Request(parcel));
     }
 
-    /// Draws or looks up what happens to a request.
+    /// How long a request is delayed, whether it is lost, and what goes with it for its answer.
     #[inline]
-    fn name_and_fate(
-        &mut self,
-        from: Actor,
-        to: Actor,
-        channel: Channel,
-        request: &Request,
-    ) -> (Option<MessageName>, Fate) {
-        let name = match &mut self.attempts {
-            Some(attempts) => Some(attempts.name(from, self.nodes[from as usize].incarnation, channel, request)),
-            None => None,
-        };
-        let mut fate = Fate::default();
-        if !self.faults.for_this_message.is_empty() {
-            self.faults.for_this_message.drain(..).for_each(|effect| fate.apply(effect));
+    fn fate_of_request(&mut self, conn: ConnId, channel: Channel, request: &Request) -> (Span, bool, Option<Box<Tag>>) {
+        let mut drawn = None;
+        if self.is_plain && self.faults.for_this_message.is_empty() {
+            let link = self.lines[conn.0 as usize].to_server;
+            if let Explorer::Draw(draw) = &mut self.explorer {
+                drawn = draw.draw(self.now, link, request.api_key(), true);
+            }
+            // What most messages meet.
+            match drawn {
+                None => return (Span::ZERO, false, None),
+                Some(Effect::DelayRequest(span)) if self.coverage.is_none() => return (span, false, None),
+                Some(_) => {}
+            }
         }
-        match &mut self.explorer {
-            Explorer::Nominal => {}
+        let Tag { name, fate } = self.name_and_fate(conn, channel, request, drawn);
+        let tag = (name.is_some() || fate.concerns_answer()).then(|| Box::new(Tag { name, fate }));
+        (fate.delay_request, fate.lose_request, tag)
+    }
+
+    /// Looks up what happens to a request, or draws it, unless that is done.
+    #[inline(never)]
+    fn name_and_fate(&mut self, conn: ConnId, channel: Channel, request: &Request, drawn: Option<Effect>) -> Tag {
+        let line = &self.lines[conn.0 as usize];
+        let (from, link) = (line.client, line.to_server);
+        let name = self
+            .attempts
+            .as_mut()
+            .map(|attempts| attempts.name(from, self.nodes[from as usize].incarnation, channel, request));
+        let mut fate = Fate::default();
+        self.faults.for_this_message.drain(..).for_each(|effect| fate.apply(effect));
+        let effect = match &mut self.explorer {
+            _ if drawn.is_some() => drawn,
+            Explorer::Nominal => None,
             Explorer::Splice(replay, until, _) if self.now < *until => {
                 take(replay, self.now, name, &mut fate, &mut self.recorded);
+                None
             }
-            Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => {
-                if let Some(effect) = draw.draw(self.now, from, to, request.api_key(), true) {
-                    fate.apply(effect);
-                    if let Some(coverage) = &mut self.coverage {
-                        coverage.effect(&effect);
-                    }
-                    self.faults.executed += u32::from(!matches!(effect, Effect::DelayRequest(_)));
-                    if let (Some(recorded), Some(name)) = (&mut self.recorded, name) {
-                        recorded.push((self.now, Deviation::Message(name, effect)));
-                    }
-                }
+            Explorer::Replay(replay) => {
+                take(replay, self.now, name, &mut fate, &mut self.recorded);
+                None
             }
-            Explorer::Replay(replay) => take(replay, self.now, name, &mut fate, &mut self.recorded),
+            Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => draw.draw(self.now, link, request.api_key(), true),
+        };
+        if let Some(effect) = effect {
+            fate.apply(effect);
+            if let Some(coverage) = &mut self.coverage {
+                coverage.effect(&effect);
+            }
+            self.faults.executed += u32::from(!matches!(effect, Effect::DelayRequest(_)));
+            if let (Some(recorded), Some(name)) = (&mut self.recorded, name) {
+                recorded.push((self.now, Deviation::Message(name, effect)));
+            }
         }
-        (name, fate)
+        Tag { name, fate }
     }
 
     pub(super) fn request_arrives(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
         let conn = parcel.content().conn;
         let line = &self.lines[conn.0 as usize];
-        let (client, server) = (line.client, line.server);
-        if self.faults.is_blocked(client, server) {
-            self.held(client, server, rank, conn, || Event::Request(parcel));
+        if self.links.is_cut(line.to_server) {
+            let link = line.to_server;
+            self.hold(link, rank, conn, Event::Request(parcel));
             return;
         }
-        let node = &self.nodes[server as usize];
-        if node.process == Process::HostDown {
-            if self.tracer.is_some() {
-                self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+        let node = &self.nodes[line.server as usize];
+        if line.server_open && line.server_incarnation == node.incarnation && node.process != Process::HostDown {
+            if line.in_hand.is_none() && line.inbox.is_empty() && node.is_serving() {
+                self.hand_over(rank, parcel);
+            } else {
+                self.line(conn).inbox.push_back(parcel);
             }
-            return; // silence; the reset comes when the host is back
+            return;
         }
-        let line = &self.lines[conn.0 as usize];
-        if !line.server_open || line.server_incarnation != node.incarnation {
-            if self.tracer.is_some() {
-                self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
-            }
+        let is_silent = node.process == Process::HostDown; // the reset comes when the host is back
+        if self.tracer.is_some() {
+            self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+        }
+        if !is_silent {
             self.reset_to_client(conn);
-            return;
         }
-        if line.in_hand.is_some() || !line.inbox.is_empty() || !node.is_serving() {
-            self.line(conn).inbox.push_back(parcel);
-            return;
-        }
-        self.hand_over(rank, parcel);
     }
 
     /// The server takes the next request of a connection from its kernel.
     pub(super) fn next_request(&mut self, conn: ConnId) {
-        let line = &self.lines[conn.0 as usize];
+        let line = &mut self.lines[conn.0 as usize];
         let node = &self.nodes[line.server as usize];
         if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.is_serving() {
             return;
         }
-        if let Some(parcel) = self.line(conn).inbox.pop_front() {
-            let line = &self.lines[conn.0 as usize];
-            let rank = Rank::new(Class::Message, line.server, line.client, line.number, parcel.content().correlation);
+        if let Some(parcel) = line.inbox.pop_front() {
+            let rank = line.rank_to_server.with_ordinal(parcel.content().correlation);
             self.hand_over(rank, parcel);
         }
     }
 
-    fn hand_over(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
-        let Arrived { conn, correlation, request, tag } = self.requests.open(parcel);
+    fn hand_over(&mut self, rank: Rank, mut parcel: Parcel<Arrived>) {
+        let tag = parcel.content_mut().tag.take();
+        let Arrived { conn, correlation, ref request, .. } = *parcel.content();
         let line = &mut self.lines[conn.0 as usize];
-        let (client, server) = (line.client, line.server);
+        let server = line.server;
         let kind = request.api_key();
         let injected = tag.as_ref().and_then(|t| t.fate.error_before);
-        line.in_hand = Some(InHand { correlation, kind, tag, seen: Seen::default() });
-        let (about, number) = Subject::of(&request).words();
+        line.in_hand = Some(InHand { correlation, kind, tag });
+        let (about, number) = Subject::of(request).words();
         self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
         if self.tracer.is_some() {
-            self.trace_message(conn, correlation, false, TracedEvent::Request(&request));
+            self.trace_message(conn, correlation, false, TracedEvent::Request(request));
         }
-        if let Some(response) = injected.and_then(|error| inject::error_response(&request, error)) {
-            self.respond(conn, Some(response));
+        if let Some(response) = injected.and_then(|error| inject::error_response(request, error)) {
+            self.respond(conn, response);
             return;
         }
         let watched = self.triggers.any().then(|| request.clone());
@@ -339,18 +324,19 @@ impl World<'_> {
         match &mut self.nodes[server as usize].body {
             Body::Broker(slot) => {
                 let machine = slot.machine();
-                if let Some(coverage) = &self.coverage
-                    && let Some(in_hand) = &mut self.lines[conn.0 as usize].in_hand
-                {
-                    in_hand.seen = coverage.request(machine, &request);
+                if let Some(coverage) = &self.coverage {
+                    self.lines[conn.0 as usize].seen = coverage.request(machine, request);
                 }
-                machine.request(now, conn, request, &mut self.out);
+                machine.request(now, conn, self.requests.open(parcel), &mut self.out);
             }
-            Body::Controller(controller) => controller.request(now, conn, request, &mut self.out),
+            Body::Controller(controller) => {
+                controller.request(now, conn, self.requests.open(parcel), &mut self.out);
+            }
             Body::Client(_) => panic!("nobody connects to a client"),
         }
         if let Some(request) = watched {
             // The answer is still in the buffer: a fault here comes after the handling and before the answer leaves.
+            let client = self.line(conn).client;
             if self.triggered(Phase::Handled, client, server, &request) {
                 self.out.clear();
                 return;
@@ -361,110 +347,155 @@ impl World<'_> {
 
     // ---- answers ---------------------------------------------------------------------------------------------------
 
-    fn respond(&mut self, conn: ConnId, response: Option<Response>) {
+    /// The server is done with the request in hand, and will read the next one. None if nothing can be sent any more.
+    #[inline]
+    fn take_in_hand(&mut self, conn: ConnId) -> Result<InHand, InHand> {
         let line = &mut self.lines[conn.0 as usize];
         let in_hand = line.in_hand.take().expect("a server answers the request that it was given, once");
         line.unanswered = line.unanswered.saturating_sub(1);
-        let (client, server) = (line.client, line.server);
         if !line.server_open || line.dead {
-            if self.tracer.is_some() {
-                self.trace_inbox(conn);
-                if let Some(response) = &response {
-                    let due = self.now + self.latency(server, client);
-                    self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(response, due));
-                    self.trace_message(conn, in_hand.correlation, true, TracedEvent::Lost);
-                }
-            }
-            let line = &mut self.lines[conn.0 as usize];
-            line.inbox.clear(); // the answer cannot be sent: nothing more is read from this connection
-            return;
+            return Err(in_hand);
         }
         if !line.inbox.is_empty() {
-            let rank = Rank::new(Class::Message, server, client, line.number, u32::MAX);
+            let rank = line.rank_to_server.with_ordinal(u32::MAX);
             self.queue.push(self.now, rank, Event::NextRequest(conn));
         }
-        let mut fate = in_hand.tag.as_ref().map_or(Fate::default(), |t| t.fate);
-        let Some(mut response) = response else { return };
-        if let Some(coverage) = &mut self.coverage {
-            coverage.answer(in_hand.seen, &response);
+        Ok(in_hand)
+    }
+
+    /// The request in hand has no answer.
+    fn done(&mut self, conn: ConnId) {
+        if self.take_in_hand(conn).is_err() {
+            self.leave_inbox(conn);
         }
-        let lose_all = !self.faults.lost_answers.is_empty()
-            && self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind);
-        if fate.lose_response || lose_all {
-            if self.tracer.is_some() {
-                let due = self.now + self.latency(server, client);
-                self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(&response, due));
-                self.trace_message(conn, in_hand.correlation, true, TracedEvent::Lost);
+    }
+
+    /// An answer cannot be sent: nothing more is read from this connection.
+    #[cold]
+    fn leave_inbox(&mut self, conn: ConnId) {
+        if self.tracer.is_some() {
+            self.trace_inbox(conn);
+        }
+        self.line(conn).inbox.clear();
+    }
+
+    /// Tells the tracer of an answer that will not arrive.
+    fn trace_lost_answer(&mut self, conn: ConnId, correlation: CorrelationId, response: &Response) {
+        if self.tracer.is_some() {
+            let due = self.now + self.links.latency(self.lines[conn.0 as usize].to_client);
+            self.trace_message(conn, correlation, true, TracedEvent::Answered(response, due));
+            self.trace_message(conn, correlation, true, TracedEvent::Lost);
+        }
+    }
+
+    #[inline(never)]
+    fn respond(&mut self, conn: ConnId, mut response: Response) {
+        let in_hand = match self.take_in_hand(conn) {
+            Ok(in_hand) => in_hand,
+            Err(in_hand) => {
+                self.leave_inbox(conn);
+                return self.trace_lost_answer(conn, in_hand.correlation, &response);
             }
-            self.kill(conn, self.now);
-            return;
-        }
-        if let Some(error) = fate.error_after {
-            inject::overwrite(&mut response, error);
-        }
-        let draw = match &mut self.explorer {
-            Explorer::Draw(draw) => Some(draw),
-            Explorer::Splice(_, from, draw) if self.now >= *from => Some(draw),
-            _ => None,
         };
-        if let Some(draw) = draw
-            && let Some(effect) = draw.draw(self.now, server, client, in_hand.kind, false)
-        {
-            fate.apply(effect);
-            if let Some(coverage) = &mut self.coverage {
-                coverage.effect(&effect);
-            }
-            if let (Some(recorded), Some(name)) = (&mut self.recorded, in_hand.tag.as_ref().and_then(|t| t.name)) {
-                recorded.push((self.now, Deviation::Message(name, effect)));
-            }
+        let correlation = in_hand.correlation;
+        if let Some(coverage) = &mut self.coverage {
+            coverage.answer(self.lines[conn.0 as usize].seen, &response);
         }
-        let latency = self.latency(server, client);
-        let bytes = if self.plan.network.service_per_kib.0 == 0 { 0 } else { response_size(&response) };
+        let Some(delay) = self.fate_of_answer(conn, in_hand, &mut response) else {
+            self.trace_lost_answer(conn, correlation, &response);
+            return self.kill(conn, self.now);
+        };
+        let server = self.lines[conn.0 as usize].server;
+        let bytes = if self.service_per_kib == Span::ZERO { 0 } else { response_size(&response) };
         let departure = self.departure(server, bytes);
-        let line = self.line(conn);
-        let at = (departure + latency + fate.delay_response).max(line.last_to_client);
+        let line = &mut self.lines[conn.0 as usize];
+        let at = (departure + self.links.latency(line.to_client) + delay).max(line.last_to_client);
         line.last_to_client = at;
         line.responses += 1;
-        let ordinal = line.responses;
-        let rank = self.rank_to_client(conn, ordinal);
+        let rank = line.rank_to_client.with_ordinal(line.responses);
         if self.tracer.is_some() {
-            self.trace_message(conn, in_hand.correlation, true, TracedEvent::Answered(&response, at));
+            self.trace_message(conn, correlation, true, TracedEvent::Answered(&response, at));
         }
         if self.triggers.any() {
+            let client = self.line(conn).client;
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
-        let parcel = self.answers.pack(Answer { conn, correlation: in_hand.correlation, response });
+        let parcel = self.answers.pack(Answer { conn, correlation, response });
         self.queue.push(at, rank, Event::Response(parcel));
+    }
+
+    /// How long an answer is delayed; none if it is lost with its connection.
+    #[inline]
+    fn fate_of_answer(&mut self, conn: ConnId, in_hand: InHand, response: &mut Response) -> Option<Span> {
+        let link = self.lines[conn.0 as usize].to_client;
+        let mut delay = Span::ZERO;
+        if in_hand.tag.is_some() || !self.faults.lost_answers.is_empty() {
+            delay = self.tagged_fate_of_answer(conn, &in_hand, response)?;
+        }
+        let draw = match &mut self.explorer {
+            Explorer::Draw(draw) => draw,
+            Explorer::Splice(_, from, draw) if self.now >= *from => draw,
+            _ => return Some(delay),
+        };
+        let Some(effect) = draw.draw(self.now, link, in_hand.kind, false) else { return Some(delay) };
+        if let Effect::DelayResponse(span) = effect {
+            delay = delay + span; // nothing else is drawn for an answer
+        }
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(&effect);
+        }
+        if let (Some(recorded), Some(name)) = (&mut self.recorded, in_hand.tag.as_ref().and_then(|t| t.name)) {
+            recorded.push((self.now, Deviation::Message(name, effect)));
+        }
+        Some(delay)
+    }
+
+    /// The same, as far as it was known before.
+    #[inline(never)]
+    fn tagged_fate_of_answer(&mut self, conn: ConnId, in_hand: &InHand, response: &mut Response) -> Option<Span> {
+        let fate = in_hand.tag.as_ref().map_or(Fate::default(), |t| t.fate);
+        let client = self.lines[conn.0 as usize].client;
+        if fate.lose_response || self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind) {
+            return None;
+        }
+        if let Some(error) = fate.error_after {
+            inject::overwrite(response, error);
+        }
+        Some(fate.delay_response)
     }
 
     pub(super) fn response_arrives(&mut self, rank: Rank, parcel: Parcel<Answer>) {
         let conn = parcel.content().conn;
         let line = &self.lines[conn.0 as usize];
-        let (client, server, channel) = (line.client, line.server, line.channel);
-        if self.faults.is_blocked(server, client) {
-            self.held(server, client, rank, conn, || Event::Response(parcel));
-            return;
+        let (client, channel) = (line.client, line.channel);
+        if self.links.is_cut(line.to_client) {
+            let link = line.to_client;
+            return self.hold(link, rank, conn, Event::Response(parcel));
         }
         let node = &mut self.nodes[client as usize];
         if let Process::Paused { .. } = node.process {
             node.frozen.push((rank, Event::Response(parcel)));
             return;
         }
-        if !self.client_end_is_live(conn) {
+        if !line.client_open || node.incarnation != line.client_incarnation || !node.process.is_running() {
             if self.tracer.is_some() {
                 self.trace_message(conn, parcel.content().correlation, true, TracedEvent::Lost);
             }
             return;
         }
-        let Answer { correlation, response, .. } = self.answers.open(parcel);
+        let Answer { correlation, ref response, .. } = *parcel.content();
         self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
         if self.tracer.is_some() {
-            self.trace_message(conn, correlation, true, TracedEvent::Response(&response));
+            self.trace_message(conn, correlation, true, TracedEvent::Response(response));
         }
-        let watched = self.triggers.any().then(|| response.clone());
-        self.tell_client(client, NetInput::Response(channel, correlation, response));
-        if let Some(response) = watched {
-            self.triggered_answer(Phase::Received, client, server, &response);
+        if self.triggers.any() {
+            let (server, watched) = (self.line(conn).server, response.clone());
+            let response = self.answers.open(parcel);
+            self.tell_client(client, NetInput::Response(channel, correlation, response));
+            self.triggered_answer(Phase::Received, client, server, &watched);
+        } else {
+            let response = self.answers.open(parcel);
+            self.tell_client(client, NetInput::Response(channel, correlation, response));
         }
     }
 
@@ -482,18 +513,21 @@ impl World<'_> {
         }
         let now = self.now_at(client);
         match &mut self.nodes[client as usize].body {
-            Body::Broker(slot) => slot.machine().net(now, input, &mut self.out),
+            Body::Broker(slot) => {
+                slot.machine().net(now, input, &mut self.out);
+                self.flush(client);
+                self.maybe_serve(client);
+            }
             Body::Client(c) => {
                 let told = self.coverage.as_ref().and_then(|coverage| coverage.told(c.producer_state()?, &input));
                 c.net(now, input, &mut self.out, &mut self.history);
                 if let (Some(told), Some(coverage), Some(after)) = (told, &mut self.coverage, c.producer_state()) {
                     coverage.became(told, after);
                 }
+                self.flush(client);
             }
             Body::Controller(_) => panic!("the controller opens no connections"),
         }
-        self.flush(client);
-        self.maybe_serve(client);
     }
 
     // ---- closing ---------------------------------------------------------------------------------------------------
@@ -509,21 +543,19 @@ impl World<'_> {
 
     /// The client's end is gone (closed, or its process died).
     pub(super) fn close_client_end(&mut self, conn: ConnId) {
-        let now = self.now;
-        let latency = self.latency(self.lines[conn.0 as usize].client, self.lines[conn.0 as usize].server);
-        let line = self.line(conn);
+        let line = &mut self.lines[conn.0 as usize];
         if !line.client_open {
             return;
         }
         line.client_open = false;
-        let at = (now + latency).max(line.last_to_server);
-        let ordinal = line.requests + 1;
-        self.queue.push(at, self.rank_to_server(conn, ordinal), Event::ClosedByClient(conn));
+        let at = (self.now + self.links.latency(line.to_server)).max(line.last_to_server);
+        let rank = line.rank_to_server.with_ordinal(line.requests + 1);
+        self.queue.push(at, rank, Event::ClosedByClient(conn));
     }
 
     pub(super) fn closed_by_client(&mut self, rank: Rank, conn: ConnId) {
-        let (client, server) = (self.line(conn).client, self.line(conn).server);
-        if self.held(client, server, rank, conn, || Event::ClosedByClient(conn)) {
+        let to_server = self.line(conn).to_server;
+        if self.held(to_server, rank, conn, || Event::ClosedByClient(conn)) {
             return;
         }
         // What has arrived before is processed one by one, until an answer cannot be sent.
@@ -543,16 +575,14 @@ impl World<'_> {
 
     /// Tells the client that the connection is gone.
     pub(super) fn reset_to_client(&mut self, conn: ConnId) {
-        let now = self.now;
-        let latency = self.latency(self.lines[conn.0 as usize].server, self.lines[conn.0 as usize].client);
-        let line = self.line(conn);
+        let line = &mut self.lines[conn.0 as usize];
         if line.dead || !line.client_open {
             return;
         }
         line.dead = true;
-        let at = (now + latency).max(line.last_to_client);
-        let ordinal = line.responses + 1;
-        self.queue.push(at, self.rank_to_client(conn, ordinal), Event::ClosedByServer(conn));
+        let at = (self.now + self.links.latency(line.to_client)).max(line.last_to_client);
+        let rank = line.rank_to_client.with_ordinal(line.responses + 1);
+        self.queue.push(at, rank, Event::ClosedByServer(conn));
     }
 
     /// A fault kills the connection: both ends learn it, nothing more gets through.
@@ -560,13 +590,13 @@ impl World<'_> {
         self.reset_to_client(conn);
         let line = self.line(conn);
         let at = at.max(line.last_to_server);
-        let ordinal = line.requests + 1;
-        self.queue.push(at, self.rank_to_server(conn, ordinal), Event::ClosedByClient(conn));
+        let rank = line.rank_to_server.with_ordinal(line.requests + 1);
+        self.queue.push(at, rank, Event::ClosedByClient(conn));
     }
 
     pub(super) fn closed_by_server(&mut self, rank: Rank, conn: ConnId) {
-        let (client, server) = (self.line(conn).client, self.line(conn).server);
-        if self.held(server, client, rank, conn, || Event::ClosedByServer(conn)) {
+        let (client, to_client) = (self.line(conn).client, self.line(conn).to_client);
+        if self.held(to_client, rank, conn, || Event::ClosedByServer(conn)) {
             return;
         }
         if self.freeze(client, rank, || Event::ClosedByServer(conn)) || !self.client_end_is_live(conn) {
@@ -580,7 +610,7 @@ impl World<'_> {
 
     /// Fifteen minutes after something was held: if it still is, the connection is dead.
     pub(super) fn silence(&mut self, conn: ConnId) {
-        let (client, server) = (self.line(conn).client, self.line(conn).server);
+        let client = self.line(conn).client;
         if !self.faults.holds(conn) {
             return;
         }
@@ -594,7 +624,6 @@ impl World<'_> {
             self.forget_channel(client, channel, conn);
             self.tell_client(client, NetInput::Disconnected(channel));
         }
-        let _ = server;
     }
 }
 
