@@ -35,7 +35,7 @@ impl Report {
     /// The verdict as a sentence.
     pub fn sentence(&self) -> String {
         let kinds = || {
-            let list = self.violations.iter().map(|v| format!("{} {}", thousands(v.count), v.kind));
+            let list = self.violations.iter().map(|v| v.kind.counted(v.count));
             list.collect::<Vec<_>>().join(", ")
         };
         match self.verdict {
@@ -87,6 +87,11 @@ fn table(out: &mut String, topics: &[TopicAccount]) {
     }
 }
 
+/// `1 fault`, `3,000 duplicates`: a number and what is counted, for words whose plural ends in `s`.
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
+}
+
 /// `1234567` as `1,234,567`.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
@@ -125,7 +130,7 @@ mod tests {
             events: 9,
         };
         let expected = "\
-verdict: violated: 3,000 duplicate
+verdict: violated: 3,000 duplicates
 
 topic   input  visible  duplicates  lost  leaked
 orders  3,000    3,000           0     0       0
@@ -150,5 +155,16 @@ note: four
     #[test]
     fn digits_are_grouped() {
         assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_is_one_and_more_are_many() {
+        assert_eq!([0, 1, 3000].map(|n| counted(n, "fault")), ["0 faults", "1 fault", "3,000 faults"]);
+        assert_eq!(Kind::AbortedVisible.counted(1), "1 aborted record visible");
+        assert_eq!(Kind::AbortedVisible.counted(20), "20 aborted records visible");
+        assert_eq!(Kind::Phantom.counted(2), "2 phantoms");
+        for kind in Kind::ALL {
+            assert_ne!(kind.counted(1).trim_start_matches('1'), kind.counted(2).trim_start_matches('2'), "{kind}");
+        }
     }
 }

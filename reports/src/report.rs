@@ -5,6 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Identity;
+use crate::render::{counted, thousands};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident;)*) => {
@@ -88,6 +89,36 @@ impl Kind {
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// So many cases of it, in words: `3,000 duplicates`, `1 aborted record visible`.
+    pub fn counted(self, n: u64) -> String {
+        let (one, many) = match self {
+            Kind::Loss => ("record lost", "records lost"),
+            Kind::LostProcessing => ("input without its output", "inputs without their output"),
+            Kind::AbortedVisible => ("aborted record visible", "aborted records visible"),
+            Kind::UncommittedVisible => ("uncommitted record visible", "uncommitted records visible"),
+            Kind::TornTransaction => ("torn transaction", "torn transactions"),
+            Kind::OrderViolated => ("record out of order", "records out of order"),
+            Kind::OffsetsWithoutOutputs => ("committed offset without outputs", "committed offsets without outputs"),
+            Kind::OutputsWithoutOffsets => ("output without its offset", "outputs without their offsets"),
+            Kind::TwoValues => ("offset with two values", "offsets with two values"),
+            Kind::FencedEffect => ("effect of a fenced client", "effects of fenced clients"),
+            Kind::ReaderSkipped => ("record skipped by a reader", "records skipped by readers"),
+            Kind::ReaderBackwards => ("step back of a reader", "steps back of readers"),
+            Kind::FalseFailure => ("false failure", "false failures"),
+            Kind::CommittedOffsetMoved => ("committed offset moved", "committed offsets moved"),
+            Kind::StateDivergence => ("divergence of state", "divergences of state"),
+            Kind::EpochBumpDuplicate => ("duplicate after an epoch bump", "duplicates after epoch bumps"),
+            Kind::LateRequest => ("late request", "late requests"),
+            Kind::HangingTransaction => ("hanging transaction", "hanging transactions"),
+            Kind::StalledLso => ("stalled last stable offset", "stalled last stable offsets"),
+            Kind::UndrainedPipeline => ("undrained pipeline", "undrained pipelines"),
+            Kind::StuckRun => ("run without end", "runs without end"),
+            // The name is a noun.
+            _ => return counted(n, self.name()),
+        };
+        format!("{} {}", thousands(n), if n == 1 { one } else { many })
     }
 }
 

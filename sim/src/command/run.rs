@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use fencepost_reports::report::Report;
 use serde_json::{Value, json};
 
@@ -119,10 +119,9 @@ pub fn head(scenario: &Scenario, seed: u64) -> String {
     let brokers = plan.cluster.brokers;
     let clients =
         [(plan.producers.len(), "producer"), (plan.pipelines.len(), "pipeline"), (plan.readers.len(), "reader")];
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    text += &format!("seed {seed}; {brokers} broker{}", plural(brokers as usize));
+    text += &format!("seed {seed}; {}", counted(brokers.into(), "broker"));
     for (n, what) in clients.into_iter().filter(|(n, _)| *n > 0) {
-        text += &format!(", {n} {what}{}", plural(n));
+        text += &format!(", {}", counted(n as u64, what));
     }
     for set in &scenario.choice.sets {
         text += &format!("; {set}");
@@ -135,9 +134,13 @@ pub fn body(run: &Run, wall_ms: u64) -> String {
     let outcome = &run.outcome;
     let mut text = run.report.render_text();
     text += &format!(
-        "\n{} deliveries, {} faults, {} of virtual time in {} ms\n",
-        thousands(outcome.deliveries),
-        outcome.faults,
+        "\n{}, {}, {} of virtual time in {} ms\n",
+        if outcome.deliveries == 1 {
+            "1 delivery".to_string()
+        } else {
+            format!("{} deliveries", thousands(outcome.deliveries))
+        },
+        counted(outcome.faults.into(), "fault"),
         fencepost_protocol::time::Span::from_millis((outcome.finished_at.0 / 1_000_000) as i64),
         thousands(wall_ms),
     );

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use fencepost_reports::report::Kind;
 use serde_json::json;
 
@@ -83,10 +83,11 @@ pub fn shrink(path: &Path, save: Option<&Path>, kind: Option<&str>, seconds: u64
         let mut text = format!("{}, seed {seed}: {}\n\n", shrunk.scenario.label(), verdict_words(&shrunk.ran));
         text += &text_of(&shrunk);
         text += &format!(
-            "\n{before} deviations before, {after} now; {} deliveries before, {} now; {} runs in {} ms{}\n",
+            "\n{} before, {after} now; {} deliveries before, {} now; {} in {} ms{}\n",
+            counted(before as u64, "deviation"),
             thousands(deliveries(&case.ran)),
             thousands(deliveries(&shrunk.ran)),
-            thousands(shrunk.runs.into()),
+            counted(shrunk.runs.into(), "run"),
             thousands(wall_ms),
             if shrunk.finished { "" } else { ": the time was up before it was done" }
         );

@@ -13,6 +13,26 @@ const WORDS: &[(&str, &[&str])] = &[
     ("partition.assignment.strategy", &["range", "cooperative-sticky"]),
 ];
 
+/// Settings that promise more than the other values of their keys.
+const STRONGER: &[&str] = &[
+    "acks=all",
+    "client.protocol=java-4",
+    "enable.auto.commit=false",
+    "enable.idempotence=true",
+    "isolation.level=read_committed",
+    "on_unknown=keep",
+    "processing.guarantee=exactly_once_v2",
+    "send.offsets.with=group_metadata",
+    "transaction.partition.verification.enable=true",
+    "transaction.version=2",
+    "unclean.leader.election.enable=false",
+];
+
+/// Whether a setting helps by what it promises. Others only change what happens when, so that this does not.
+pub fn is_a_guarantee(setting: &str) -> bool {
+    setting.starts_with("variant=") || STRONGER.contains(&setting)
+}
+
 /// Settings worth a try, each `KEY=VALUE`: every truth value turned, every word exchanged, every number a quarter and four
 /// times of what it is; without each setting that was made; without each variant.
 pub fn candidates(scenario: &Scenario) -> Vec<String> {
@@ -46,14 +66,11 @@ pub fn candidates(scenario: &Scenario) -> Vec<String> {
         found.extend(["keep", "resend"].iter().map(|w| format!("on_unknown={w}")));
     }
     let clients = |key: &str| BrokerConfig::KEYS.contains(&key);
-    let producer = plan.producers.iter().map(|p| &p.config).chain(plan.pipelines.iter().map(|p| &p.producer)).next();
-    let consumer = plan.pipelines.iter().map(|p| &p.consumer).chain(plan.readers.iter().map(|r| &r.config)).next();
-    let mut of_clients: Vec<Entry> = producer.map(ProducerConfig::entries).unwrap_or_default();
-    for entry in consumer.map(ConsumerConfig::entries).unwrap_or_default() {
-        if of_clients.iter().all(|known| known.key != entry.key) {
-            of_clients.push(entry);
-        }
-    }
+    // Clients may differ: what one of them has may be what another one lacks.
+    let producers = plan.producers.iter().map(|p| &p.config).chain(plan.pipelines.iter().map(|p| &p.producer));
+    let consumers = plan.pipelines.iter().map(|p| &p.consumer).chain(plan.readers.iter().map(|r| &r.config));
+    let of_clients: Vec<Entry> =
+        producers.flat_map(ProducerConfig::entries).chain(consumers.flat_map(ConsumerConfig::entries)).collect();
     for entry in &of_clients {
         others(entry, if clients(entry.key) { "client." } else { "" }, &mut found);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use serde_json::{Value, json};
 
 use super::super::output::shell_word;
@@ -134,9 +134,13 @@ impl Report {
             return format!("nondeterminism: {what}");
         }
         let mut text = match self.bugs.len() {
-            0 => format!("clean: {} runs, nothing wrong", thousands(runs)),
-            1 => format!("1 failure found, in {} of {} runs", thousands(failures), thousands(runs)),
-            n => format!("{n} failures found, in {} of {} runs", thousands(failures), thousands(runs)),
+            0 => format!("clean: {}, nothing wrong", counted(runs, "run")),
+            n => format!(
+                "{} found, in {} of {}",
+                counted(n as u64, "failure"),
+                thousands(failures),
+                counted(runs, "run")
+            ),
         };
         if !self.results.complete {
             text += "; interrupted";
@@ -149,13 +153,14 @@ impl Report {
         let width = self.results.scenarios.iter().map(|t| t.name.len()).max().unwrap_or(0);
         for t in &self.results.scenarios {
             text += &format!(
-                "{:width$}  {:>9} runs ({} noise, {} sparse, {} guided), {} failures, {} deliveries, {} points reached\n",
+                "{:width$}  {:>9} run{} ({} noise, {} sparse, {} guided), {}, {} deliveries, {} points reached\n",
                 t.name,
                 thousands(t.runs),
+                if t.runs == 1 { "" } else { "s" },
                 thousands(t.noise),
                 thousands(t.sparse),
                 thousands(t.guided),
-                thousands(t.failures),
+                counted(t.failures, "failure"),
                 thousands(t.deliveries),
                 t.coverage.len(),
             );
@@ -189,7 +194,7 @@ impl Report {
 
     fn bug_text(&self, bug: &Bug) -> String {
         let Some(first) = bug.first.first() else { return String::new() };
-        let runs = if bug.count == 1 { "1 run".to_string() } else { format!("{} runs", thousands(bug.count)) };
+        let runs = counted(bug.count, "run");
         let mut text = format!(
             "{} ({}): {runs}, first {} seed {} ({})\n",
             bug.kind,
@@ -202,12 +207,16 @@ impl Report {
         let sentence = shrunk.map_or(&first.sentence, |s| &s.sentence);
         text += &format!("  {}\n", sentence.replace('\n', "\n  "));
         if let Some(s) = shrunk {
-            text += &format!("  shrunk to {} deviations and {} deliveries:\n", s.deviations, thousands(s.deliveries));
+            text += &format!(
+                "  shrunk to {} and {} deliveries:\n",
+                counted(s.deviations, "deviation"),
+                thousands(s.deliveries)
+            );
             for (number, words) in s.words.iter().enumerate() {
                 text += &format!("    {}. {words}\n", number + 1);
             }
         } else if first.deviations > 0 {
-            text += &format!("  {} deviations, not shrunk\n", thousands(first.deviations));
+            text += &format!("  {}, not shrunk\n", counted(first.deviations, "deviation"));
         }
         let shown = bug.first.iter().find(|f| f.shrunk.is_some()).unwrap_or(first);
         if let Some(replay) = self.replay(shown) {
