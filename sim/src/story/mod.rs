@@ -166,6 +166,27 @@ impl Teller {
     }
 }
 
+/// A request on one line: its kind, what it is about, and what it holds.
+pub(crate) fn request_line(request: &Request, names: &Names) -> String {
+    one_line(&words::request(request, names, &Chronicle::new(Vec::new())))
+}
+
+/// An answer on one line.
+pub(crate) fn response_line(response: &Response, names: &Names) -> String {
+    one_line(&words::response(response, None, names, &Chronicle::new(Vec::new())))
+}
+
+fn one_line(message: &Message) -> String {
+    let mut line = message.kind.clone();
+    for (before, text) in [(" ", message.label.as_str()), (": ", &message.detail.replace('\n', "; "))] {
+        if !text.is_empty() {
+            line.push_str(before);
+            line.push_str(text);
+        }
+    }
+    line
+}
+
 fn names_a_broker(name: &str) -> bool {
     name.strip_prefix("broker-").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
 }
