@@ -172,6 +172,29 @@ const tests = {
     assert.ok(pdf.length > 10_000);
     await done(page);
   },
+  async "what if: two runs side by side stand at their first difference, and move together"() {
+    const page = await open("pair", { width: 1500, height: 1000 });
+    await page.waitForTimeout(800);
+    assert.match(await page.textContent("header"), /violated duplicate.*clean/s);
+    assert.match(await page.textContent("header"), /without at 3\.4s: enrich-1 stands still for 10s/);
+    const [left, right] = page.frames().slice(1);
+    const places = () => Promise.all([left, right].map((f) => f.evaluate(() => window.story.S.t)));
+    const [a, b] = await places();
+    assert.equal(a, b, "both stand where they part");
+    await left.click("#forth");
+    await page.waitForTimeout(400);
+    assert.deepEqual(await places(), [a + 1e6, a + 1e6], "one follows the other");
+    await page.uncheck("#together");
+    await right.click("#forth");
+    await page.waitForTimeout(400);
+    assert.deepEqual(await places(), [a + 1e6, a + 2e6]);
+    const again = await open("pair", { fragment: new URL(page.url()).hash.slice(1) });
+    await again.waitForTimeout(800);
+    const [l, r] = again.frames().slice(1);
+    assert.deepEqual(await Promise.all([l, r].map((f) => f.evaluate(() => window.story.S.t))), [a + 1e6, a + 2e6], "a link opens both where they were");
+    await done(again);
+    await done(page);
+  },
   async "a hundred thousand messages do not freeze it"() {
     remake("everything", "large", (data) => {
       const once = data.messages, runs = Math.ceil(110_000 / once.length), last = once.reduce((t, m) => t + m[0], 0);

@@ -1,11 +1,16 @@
 //! A story as one HTML file that needs nothing else: no network, no server, no build.
 //!
 //! The page's parts are files beside this one (`page.html`, `page.css`, `page.js`); the story travels in it as JSON with
-//! short rows and a table of texts, so that a run of 100,000 messages stays small enough to open.
+//! short rows and a table of texts, so that a run of 100,000 messages stays small enough to open. Two runs side by side
+//! ([`pair`]) are two such pages in the frames of a third.
+
+mod pair;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+
+pub use pair::{Comparison, FirstDifference, RecordFates, pair};
 
 use crate::story::{BatchKind, Fate, Flaw, Story};
 
@@ -18,18 +23,18 @@ pub fn html(story: &Story) -> String {
     // Inside a script element only `<` could end or nest it.
     let data = data(story).to_string().replace('<', "\\u003c");
     let title = escape(&format!("{} · {}", story.label, story.judgement.verdict));
-    let mut out = String::with_capacity(data.len() + PAGE.len() + STYLE.len() + SCRIPT.len());
-    let mut rest = PAGE;
+    filled(PAGE, &[("title", &title), ("style", STYLE), ("script", SCRIPT), ("data", &data)])
+}
+
+/// A template with its parts, each `{{name}}`, filled in.
+fn filled(template: &str, parts: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len() + parts.iter().map(|(_, text)| text.len()).sum::<usize>());
+    let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, after)) = after.split_once("}}") else { break };
         out.push_str(before);
-        match name {
-            "title" => out.push_str(&title),
-            "style" => out.push_str(STYLE),
-            "script" => out.push_str(SCRIPT),
-            "data" => out.push_str(&data),
-            other => panic!("the page has no part '{other}'"),
-        }
+        let part = parts.iter().find(|(known, _)| *known == name);
+        out.push_str(part.unwrap_or_else(|| panic!("the page has no part '{name}'")).1);
         rest = after;
     }
     out.push_str(rest);

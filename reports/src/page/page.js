@@ -561,12 +561,27 @@ function hash() {
     const pur = [...S.pur].sort().join(""); if (pur !== ESSENTIAL.join("")) p.set("p", pur || "-");
     for (const k of ["node", "part", "txn", "kind", "q"]) if (S[k] !== "") p.set(k, S[k]);
     if (!S.fold) p.set("axis", "true"); if (S.theme) p.set("theme", S.theme);
-    written = "#" + p; history.replaceState(null, "", written);
+    written = "#" + p;
+    if (embedded) parent.postMessage({ fencepost: "moved", t: S.t, told: S.t === told, fragment: String(p) }, "*");
+    else history.replaceState(null, "", written);
   }, 60);
 }
 let written = "";
+/** Two runs side by side are two of these pages in the frames of a third: then the address is that one's, and it moves both. */
+const embedded = parent !== window;
+let told = -1, place = "";
+const fragment = () => (embedded ? place : location.hash.slice(1));
+if (embedded) {
+  document.documentElement.classList.add("embedded");
+  addEventListener("message", (e) => {
+    if (e.source !== parent || !e.data) return;
+    if (e.data.fencepost === "place") { place = e.data.fragment; readHash(); told = S.t; }
+    if (e.data.fencepost === "go") { moveTo(e.data.t); told = S.t; }
+    if (e.data.fencepost === "theme") { S.theme = e.data.theme; theme(); render(); }
+  });
+}
 function readHash() {
-  const p = new URLSearchParams(location.hash.slice(1));
+  const p = new URLSearchParams(fragment());
   const n = (k) => p.has(k) && Number.isFinite(+p.get(k)) ? +p.get(k) : null;
   S.t = Math.max(0, Math.min(D.end, n("t") ?? D.focus));
   S.sel = M[n("e")] ? n("e") : -1;
@@ -695,7 +710,7 @@ new ResizeObserver(() => render()).observe(stage);
 addEventListener("beforeprint", paint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); render(); });
 readHash();
-if (S.sel < 0 && !location.hash) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
+if (S.sel < 0 && !fragment()) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
 // for tests, and for those who look at a run with the console
 window.story = { D, M, S, strips, troubles };
 })();

@@ -111,6 +111,8 @@ enum Command {
         /// Seconds after which the best so far is taken
         #[arg(long, default_value_t = 20)]
         seconds: u64,
+        #[command(flatten)]
+        files: Files,
     },
     /// Run a capsule again but for one thing, and compare
     Whatif {
@@ -122,6 +124,9 @@ enum Command {
         /// Change a setting
         #[arg(long = "set", value_name = "KEY=VALUE")]
         sets: Vec<String>,
+        /// Write both runs side by side as one HTML page, which needs nothing else
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Find out which deviations and settings it took, and when the outcome became inevitable
     Explain {
@@ -215,10 +220,12 @@ pub fn main() -> ExitCode {
         Command::Show { what, resolved } => list::show(&what, resolved, json),
         Command::Run { what, seed, save, files } => run::run(&what, seed, save.as_deref(), &files, json),
         Command::Replay { capsule, files } => replay::replay(&capsule, &files, json),
-        Command::Shrink { capsule, save, kind, seconds } => {
-            shrink::shrink(&capsule, save.as_deref(), kind.as_deref(), seconds, json)
+        Command::Shrink { capsule, save, kind, seconds, files } => {
+            shrink::shrink(&capsule, save.as_deref(), kind.as_deref(), seconds, &files, json)
         }
-        Command::Whatif { capsule, without, sets } => whatif::whatif(&capsule, &without, &sets, json),
+        Command::Whatif { capsule, without, sets, html } => {
+            whatif::whatif(&capsule, &without, &sets, html.as_deref(), json)
+        }
         Command::Explain { capsule, futures, jobs } => explain::explain(&capsule, futures, jobs, json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),

@@ -15,6 +15,8 @@ use crate::world::{Keep, Traced, TracedEvent, Tracer};
 pub struct Parting {
     /// How many deliveries were the same.
     pub same: usize,
+    /// When: the earlier of the two events, in nanoseconds of virtual time.
+    pub at: u64,
     /// The first run's next delivery.
     pub left: Option<String>,
     /// The second run's.
@@ -102,10 +104,12 @@ pub fn parting(left: (&Arc<Plan>, Course<'_>), right: (&Arc<Plan>, Course<'_>)) 
         let names = Names::of(side.0);
         follow(side.0, side.1, |number, traced| {
             if number == same {
-                found = Some(in_words(traced, &names));
+                found = Some((traced.at.0, in_words(traced, &names)));
             }
         });
-        found
+        found.unzip()
     };
-    Some(Parting { same, left: text(left), right: text(right) })
+    let ((left_at, left), (right_at, right)) = (text(left), text(right));
+    let at = left_at.into_iter().chain(right_at).min().expect("one of them goes on");
+    Some(Parting { same, at, left, right })
 }
