@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;
+pub mod cost;
 pub mod coverage;
 pub mod digest;
 pub mod draw;

@@ -5,6 +5,7 @@
 mod case;
 mod check;
 mod corpus;
+mod cost;
 mod dump;
 mod execute;
 mod explain;
@@ -139,6 +140,18 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Run one workload under every guarantee, and tell what each costs in requests, throughput and latency
+    Cost {
+        /// Change a setting of both workloads, such as client.latency=5ms
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
+        /// Write the figures as a picture
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        /// Write the table as Markdown
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
+    },
     /// Judge a history (JSON Lines), whatever wrote it
     Check {
         /// The history
@@ -227,6 +240,7 @@ pub fn main() -> ExitCode {
             whatif::whatif(&capsule, &without, &sets, html.as_deref(), json)
         }
         Command::Explain { capsule, futures, jobs } => explain::explain(&capsule, futures, jobs, json),
+        Command::Cost { sets, svg, markdown } => cost::cost(&sets, svg.as_deref(), markdown.as_deref(), json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
         Command::Fuzz(options) => fuzz::fuzz(&options, json),

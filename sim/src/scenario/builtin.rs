@@ -29,6 +29,8 @@ scenarios! {
     "chaos/zombies",
     "chaos/everything",
     "bench/million",
+    "bench/cost",
+    "bench/cost-pipeline",
 }
 
 macro_rules! capsules {
