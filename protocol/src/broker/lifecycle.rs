@@ -3,6 +3,7 @@
 use super::Broker;
 use super::link::Link;
 use super::timer::Timer;
+use crate::config::BrokerVariant;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
@@ -36,6 +37,8 @@ pub(super) struct Life {
     pub caught_up: bool,
     /// The last heartbeat's answer said so; a broker begins fenced.
     pub fenced: bool,
+    /// It takes requests: from the first time that it is not fenced.
+    serving: bool,
     shutdown: Shutdown,
     failures: u32,
     /// When to speak to the controller next.
@@ -53,6 +56,7 @@ impl Life {
             broker_epoch: None,
             caught_up: false,
             fenced: true,
+            serving: false,
             shutdown: Shutdown::No,
             failures: 0,
             due: Instant::NEVER,
@@ -69,6 +73,12 @@ impl Broker {
             self.life.shutdown = Shutdown::Wanted;
             self.speak_soon(out);
         }
+    }
+
+    /// Whether it takes requests. A broker that starts does so only once it has caught up with the metadata and the
+    /// controller has unfenced it (§7.8); being fenced later does not end it.
+    pub fn is_serving(&self) -> bool {
+        self.life.serving || self.config.variant.has(BrokerVariant::MetadataFlapSeqReset)
     }
 
     /// Whether the controller has agreed to the shutdown: the process may end, cleanly.
@@ -156,6 +166,7 @@ impl Broker {
         }
         self.life.failures = 0;
         self.life.fenced = response.is_fenced;
+        self.life.serving |= !response.is_fenced;
         match self.life.shutdown {
             Shutdown::Wanted | Shutdown::Asked if response.should_shutdown => {
                 self.life.shutdown = Shutdown::Granted;

@@ -124,15 +124,14 @@ pub fn apply(document: &mut Document, setting: &Setting) -> Result<(), Complaint
     }
 }
 
-/// `variant=NAMES`: each name says for itself whether it is a bug of brokers or of producers. No names: no bugs.
+/// `variant=NAMES`: each name says for itself whether it is a bug of brokers, of producers or of both. No names: no bugs.
 fn to_variants(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
     let (mut brokers, mut producers) = (Vec::new(), Vec::new());
     for name in setting.value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        if BrokerVariant::from_name(name).is_some() {
-            brokers.push(name);
-        } else if ProducerVariant::from_name(name).is_some() {
-            producers.push(name);
-        } else {
+        let (of_brokers, of_producers) = (BrokerVariant::from_name(name), ProducerVariant::from_name(name));
+        brokers.extend(of_brokers.map(|variant| variant.name()));
+        producers.extend(of_producers.map(|variant| variant.name()));
+        if of_brokers.is_none() && of_producers.is_none() {
             let all = BrokerVariant::ALL.iter().map(|v| v.name()).chain(ProducerVariant::ALL.iter().map(|v| v.name()));
             return setting.complain(format!("there is no variant '{name}'{}", hint(name, all)));
         }
@@ -280,6 +279,8 @@ mod tests {
         let document = set("variant=aborted-seq-reuse,ack-then-truncate").unwrap();
         assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
         assert!(document.pipelines[0].has("producer.variant"));
+        let document = set("variant=metadata-flap-seq-reset").unwrap();
+        assert!(document.cluster.has("variant") && document.producers[0].has("variant"), "it is one of both");
         let document = set("variant=").unwrap();
         assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
         assert!(set("variant=no-epoch-chek").unwrap_err().contains("'no-epoch-check'"));

@@ -359,10 +359,9 @@ impl World<'_> {
             if self.faults.is_blocked(from, to) {
                 self.faults.held.push((from, to, rank, event));
             } else {
-                // What was held is retransmitted and arrives in order, a latency later.
-                let index = from as usize * n + to as usize;
-                let at = self.now + self.latencies[index];
-                self.queue.push(at, rank, event);
+                // It waited at the far end of the link. Were it to take another latency from here, then what was sent
+                // shortly before the link healed would overtake it, and bytes of a connection arrive in order.
+                self.queue.push(self.now, rank, event);
             }
         }
     }

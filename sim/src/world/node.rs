@@ -88,6 +88,8 @@ pub struct Node {
     pub process: Process,
     /// Its wall clock.
     pub clock: Clock,
+    /// Its process takes requests once it runs; a broker's only once it has caught up with the cluster.
+    serving: bool,
     pub(super) wake_at: Instant,
     pub(super) channels: Vec<(Channel, ConnId)>,
     pub(super) lines_made: u16,
@@ -161,6 +163,7 @@ impl Node {
     fn new(name: String, body: Body) -> Node {
         Node {
             name,
+            serving: !matches!(body, Body::Broker(_)),
             body,
             incarnation: 0,
             process: Process::Down,
@@ -192,6 +195,11 @@ impl Node {
             }
             self.recently_sent.push_back(records.clone());
         }
+    }
+
+    /// Whether its process takes requests from its connections.
+    pub(super) fn is_serving(&self) -> bool {
+        self.process.is_running() && self.serving
     }
 
     fn next_deadline(&self) -> Instant {
@@ -287,6 +295,7 @@ impl World<'_> {
         match &mut node.body {
             Body::Controller(_) => panic!("the controller is reliable"),
             Body::Broker(slot) => {
+                node.serving = false;
                 let broker = slot.broker.take().expect("a process that ends was running");
                 node.tally = sum(node.tally, broker.tally());
                 node.recently_sent.clear();
@@ -407,6 +416,25 @@ impl World<'_> {
         for (rank, event) in frozen {
             self.queue.push(self.now, rank, event);
         }
+        self.read_inboxes(actor);
+        self.rearm(actor);
+    }
+
+    /// A broker may have begun to take requests.
+    #[inline]
+    pub(super) fn maybe_serve(&mut self, actor: Actor) {
+        let node = &mut self.nodes[actor as usize];
+        if !node.serving
+            && let Body::Broker(BrokerSlot { broker: Some(broker), .. }) = &node.body
+            && broker.is_serving()
+        {
+            node.serving = true;
+            self.read_inboxes(actor);
+        }
+    }
+
+    /// A server begins, or goes on, to take requests from its connections.
+    fn read_inboxes(&mut self, actor: Actor) {
         for index in 0..self.lines.len() {
             let line = &self.lines[index];
             if line.server == actor && line.in_hand.is_none() && !line.inbox.is_empty() {
@@ -414,7 +442,6 @@ impl World<'_> {
                 self.queue.push(self.now, rank, Event::NextRequest(ConnId(index as u64)));
             }
         }
-        self.rearm(actor);
     }
 }
 

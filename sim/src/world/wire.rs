@@ -297,7 +297,7 @@ impl World<'_> {
             self.reset_to_client(conn);
             return;
         }
-        if line.in_hand.is_some() || !line.inbox.is_empty() || !node.process.is_running() {
+        if line.in_hand.is_some() || !line.inbox.is_empty() || !node.is_serving() {
             self.line(conn).inbox.push_back(parcel);
             return;
         }
@@ -308,7 +308,7 @@ impl World<'_> {
     pub(super) fn next_request(&mut self, conn: ConnId) {
         let line = &self.lines[conn.0 as usize];
         let node = &self.nodes[line.server as usize];
-        if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.process.is_running() {
+        if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.is_serving() {
             return;
         }
         if let Some(parcel) = self.line(conn).inbox.pop_front() {
@@ -493,6 +493,7 @@ impl World<'_> {
             Body::Controller(_) => panic!("the controller opens no connections"),
         }
         self.flush(client);
+        self.maybe_serve(client);
     }
 
     // ---- closing ---------------------------------------------------------------------------------------------------

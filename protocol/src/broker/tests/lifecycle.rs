@@ -13,6 +13,24 @@ fn a_broker_wants_to_stay_fenced_until_it_has_applied_its_own_registration() {
 }
 
 #[test]
+fn a_broker_serves_from_the_first_time_that_it_is_unfenced() {
+    // §7.8.
+    let mut world = World::new(1, 1);
+    assert!(world.broker(1).is_serving());
+    world.fence(1, true);
+    assert!(world.broker(1).is_serving(), "its listeners stay open");
+    world.stop(1, |_| Ending::Crash);
+    world.controller.unfence = false;
+    world.start(1);
+    world.flow();
+    assert!(world.broker(1).is_leader(TP), "it has caught up");
+    assert!(!world.broker(1).is_serving());
+    world.controller.unfence = true;
+    world.run(2_000);
+    assert!(world.broker(1).is_serving());
+}
+
+#[test]
 fn before_its_registration_is_applied_a_broker_leads_nothing() {
     // The image may still show the leadership of an earlier incarnation.
     let mut world = World::new(1, 1);
