@@ -136,7 +136,8 @@ impl Reading {
 
 /// The smallest time that so many of a hundred did not exceed.
 fn latency(sorted: &[u64]) -> Latency {
-    let at = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied().unwrap_or_default();
+    let at =
+        |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied().unwrap_or_default();
     Latency { p50_ns: at(50), p99_ns: at(99) }
 }
 

@@ -27,8 +27,7 @@ fn what_a_transaction_costs_is_shared_by_its_records() {
 
 #[test]
 fn a_reader_at_read_committed_waits_for_the_marker_and_one_at_read_uncommitted_does_not() {
-    let [thousand, hundred] =
-        ["transactions-of-1000", "transactions-of-100"].map(|case| row("bench/cost", Some(case)));
+    let [thousand, hundred] = ["transactions-of-1000", "transactions-of-100"].map(|case| row("bench/cost", Some(case)));
     assert!(thousand.committed.p50_ns > thousand.uncommitted.p50_ns * 10, "{thousand:?}");
     assert!(thousand.committed.p50_ns > hundred.committed.p50_ns * 5, "{thousand:?} {hundred:?}");
     let plain = row("bench/cost", None);

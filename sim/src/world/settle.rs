@@ -41,15 +41,28 @@ pub(super) struct Settle {
     /// Programs outside the world are still at work: do not end.
     pub held: bool,
     not_before: Instant,
+    /// When the last message that a deviation delays arrives: until then that fault goes on, and the bound is not running.
+    delayed_until: Instant,
 }
 
 impl Settle {
     pub fn new(plan: &Plan) -> Settle {
-        Settle { input_done: None, bound: plan.end.bound, held: false, not_before: Instant::ZERO }
+        Settle {
+            input_done: None,
+            bound: plan.end.bound,
+            held: false,
+            not_before: Instant::ZERO,
+            delayed_until: Instant::ZERO,
+        }
     }
 
     pub fn first_look(&self) -> Span {
         LOOK
+    }
+
+    /// A delayed message arrives then.
+    pub fn waits_for(&mut self, arrival: Instant) {
+        self.delayed_until = self.delayed_until.max(arrival);
     }
 }
 
@@ -85,13 +98,14 @@ impl World<'_> {
             if self.now >= self.settle.not_before && self.unfinished(true).is_empty() {
                 return Some(Ending::Settled);
             }
-            if self.now.since(since) > self.settle.bound {
+            if self.now.since(since.max(self.settle.delayed_until)) > self.settle.bound {
                 return Some(Ending::Bound);
             }
         } else {
             self.settle.input_done = None;
             // Even input that never ends has an end: producers that cannot send count against the same bound.
-            let latest = self.faults.last_end.max(Instant::ZERO + self.plan.latest_input());
+            let latest =
+                self.faults.last_end.max(Instant::ZERO + self.plan.latest_input()).max(self.settle.delayed_until);
             if self.now.since(latest) > self.settle.bound && !self.faults.is_active(self.now) {
                 return Some(Ending::Bound);
             }

@@ -206,6 +206,9 @@ impl World<'_> {
         let (name, fate) = self.name_and_fate(from, to, channel, &request);
         let latency = self.latency(from, to);
         let departure = self.departure(from, if self.plan.network.service_per_kib.0 == 0 { 0 } else { size(&request) });
+        if fate.delay_request > Span::ZERO {
+            self.settle.waits_for(departure + latency + fate.delay_request);
+        }
         let line = self.line(conn);
         if line.dead {
             if self.tracer.is_some() {
@@ -421,6 +424,9 @@ impl World<'_> {
         let latency = self.latency(server, client);
         let bytes = if self.plan.network.service_per_kib.0 == 0 { 0 } else { response_size(&response) };
         let departure = self.departure(server, bytes);
+        if fate.delay_response > Span::ZERO {
+            self.settle.waits_for(departure + latency + fate.delay_response);
+        }
         let line = self.line(conn);
         let at = (departure + latency + fate.delay_response).max(line.last_to_client);
         line.last_to_client = at;
