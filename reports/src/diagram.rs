@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, moments};
+use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, Window, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -15,8 +15,16 @@ const TIME: usize = 12;
 
 /// The diagram; lines are rarely longer than 110 characters.
 pub fn text(story: &Story) -> String {
-    let moments = moments(story, MESSAGES);
-    let lanes = columns(story, &moments);
+    draw(story, &moments(story, MESSAGES))
+}
+
+/// The diagram of a narrow window.
+pub fn narrow(story: &Story, window: &Window) -> String {
+    draw(story, &window.moments(story))
+}
+
+fn draw(story: &Story, moments: &[Moment]) -> String {
+    let lanes = columns(story, moments);
     let mut out = String::new();
     let _ = write!(out, "{:>width$} ", "seconds", width = TIME - 1);
     for lane in &lanes {
@@ -26,7 +34,7 @@ pub fn text(story: &Story) -> String {
     end_line(&mut out);
     let mut last = None;
     for moment in moments {
-        let (t, marks, words) = match moment {
+        let (t, marks, words) = match *moment {
             Moment::Omitted(n) => {
                 let _ = write!(out, "{:TIME$}", "");
                 out.push_str(&rails(&lanes, &[], '│'));
@@ -59,7 +67,7 @@ pub fn text(story: &Story) -> String {
 }
 
 /// Seconds with six decimals, so that points stand below each other.
-fn clock(t: u64) -> String {
+pub(crate) fn clock(t: u64) -> String {
     format!("{}.{:06}", t / 1_000_000_000, t % 1_000_000_000 / 1_000)
 }
 
@@ -69,7 +77,7 @@ fn end_line(out: &mut String) {
 }
 
 /// The nodes that take part in what is shown, in the order of lanes.
-fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
+pub(crate) fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
     let mut uses = vec![0usize; story.lanes.len()];
     for moment in moments {
         if let Moment::Message(n) = moment {
@@ -158,7 +166,7 @@ fn logs(out: &mut String, story: &Story) {
 }
 
 /// `0..9 till, 10..19 till (copies of 0..9)`.
-fn contents(strip: &Strip, story: &Story) -> String {
+pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
     let mut pieces: Vec<(i64, i64, String)> = Vec::new();
     for batch in strip.batches.iter().filter(|b| b.gone.is_none()) {
         let last = batch.base + i64::from(batch.count) - 1;

@@ -1,0 +1,1 @@
+//! Every lesson of the course shows what it says.
