@@ -10,6 +10,8 @@ const MESSAGES: usize = 40;
 const COLUMNS: usize = 7;
 /// Characters of a node's column.
 const COLUMN: usize = 10;
+/// Characters of a line of a log's contents.
+const LINE: usize = 110;
 /// Characters of the column of times.
 const TIME: usize = 12;
 
@@ -155,7 +157,18 @@ fn logs(out: &mut String, story: &Story) {
     strips.sort_by_key(|s| s.flaws.is_empty());
     let width = strips.iter().map(|s| s.name.len()).max().unwrap_or(0);
     for strip in strips.iter().take(8) {
-        let _ = write!(out, "\n{:width$}  {}", strip.name, contents(strip, story));
+        let _ = write!(out, "\n{:width$}  ", strip.name);
+        let mut at = width + 2;
+        for (n, piece) in contents(strip, story).split_inclusive(", ").enumerate() {
+            let length = piece.chars().count();
+            if n > 0 && at + length > LINE {
+                out.truncate(out.trim_end_matches(' ').len());
+                let _ = write!(out, "\n{:width$}  ", "");
+                at = width + 2;
+            }
+            out.push_str(piece);
+            at += length;
+        }
     }
     if !strips.is_empty() {
         out.push('\n');
@@ -194,7 +207,7 @@ pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
                     format!("copies of {}", span(of, of + flaw.last - flaw.first))
                 }
                 (Flaw::Duplicate, None) => "copies".to_string(),
-                (Flaw::Lost, _) => format!("lost: {}", span(flaw.first, flaw.last)),
+                (Flaw::Lost, _) => format!("{}: {}", lost_words(story), span(flaw.first, flaw.last)),
                 (Flaw::Leaked, _) => "leaked".to_string(),
             };
             let _ = write!(text, " [{note}]");
@@ -205,6 +218,11 @@ pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
         words.push(format!("and {} more", pieces.len() - shown));
     }
     words.join(", ")
+}
+
+/// How to call acknowledged records that are not visible in the end: where nothing but the end is missing, they are only held back.
+pub(crate) fn lost_words(story: &Story) -> &'static str {
+    if story.judgement.verdict == "stuck" { "held back" } else { "lost" }
 }
 
 fn flaw_begins(strip: &Strip, offset: i64) -> bool {

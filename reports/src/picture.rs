@@ -3,7 +3,7 @@
 
 use core::fmt::Write;
 
-use crate::diagram::{clock, columns, contents, message_words};
+use crate::diagram::{clock, columns, contents, lost_words, message_words};
 use crate::page::escape;
 use crate::story::{BandKind, Batch, BatchKind, Fate, Flaw, Moment, Story, Strip};
 
@@ -375,7 +375,7 @@ impl Picture<'_> {
             let words = match (flaw.flaw, flaw.of) {
                 (Flaw::Duplicate, Some((_, of))) => format!("copies of {}", span(of, of + flaw.last - flaw.first)),
                 (Flaw::Duplicate, None) => "copies".to_string(),
-                (Flaw::Lost, _) => "lost".to_string(),
+                (Flaw::Lost, _) => lost_words(self.story).to_string(),
                 (Flaw::Leaked, _) => "leaked".to_string(),
             };
             let width = words.chars().count() as f64 * 6.0;

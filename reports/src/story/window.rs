@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{BandKind, Fate, Moment, Story};
+use super::{BandKind, BatchKind, Fate, Moment, Story};
 
-/// Refusals that every start of a client meets: they and what they answer are not shown.
-const ROUTINE: &[&str] = &["COORDINATOR_LOAD_IN_PROGRESS", "MEMBER_ID_REQUIRED"];
+/// Refusals that every client meets, and gets over by asking again: they and what they answer are not shown.
+const ROUTINE: &[&str] = &["COORDINATOR_LOAD_IN_PROGRESS", "MEMBER_ID_REQUIRED", "CONCURRENT_TRANSACTIONS"];
 /// Nanoseconds before and after what is shown within which faults still belong to it.
 const MARGIN: u64 = 1_000_000_000;
 
@@ -14,7 +14,7 @@ const MARGIN: u64 = 1_000_000_000;
 pub struct Window {
     /// Clients whose messages are shown; all if there are none.
     pub clients: Vec<String>,
-    /// Kinds of messages, as Kafka calls them; all that are about applications if there are none.
+    /// Kinds of messages, as Kafka calls them; all if there are none. Of each only those that are about applications.
     pub kinds: Vec<String>,
     /// Messages at most.
     pub messages: usize,
@@ -71,8 +71,7 @@ impl Window {
         let kind = |kind: &String| self.kinds.contains(kind);
         let passes = |n: &usize| {
             let m = &story.messages[*n];
-            let of_interest = if self.kinds.is_empty() { m.purpose.is_essential() } else { kind(&m.kind) };
-            of_interest && named(m.from) && named(m.to)
+            m.purpose.is_essential() && (self.kinds.is_empty() || kind(&m.kind)) && named(m.from) && named(m.to)
         };
         let mut routine = vec![false; story.messages.len()];
         for (n, m) in story.messages.iter().enumerate() {
@@ -145,6 +144,15 @@ fn interest(story: &Story) -> BTreeMap<usize, u32> {
                     note(message as usize, 40);
                 }
             }
+        }
+    }
+    for strip in &story.strips {
+        let in_doubt = strip
+            .batches
+            .iter()
+            .filter(|b| b.kind == BatchKind::Transactional && b.decided.is_none_or(|(_, commit)| !commit));
+        for message in in_doubt.take(2).filter_map(|b| b.message) {
+            note(message as usize, 12);
         }
     }
     let mut refusals: BTreeMap<(&str, &str), u32> = BTreeMap::new();

@@ -3,7 +3,7 @@
 //! | path | is |
 //! |---|---|
 //! | `verdict`, `sentence` | the verdict in one word, and as a sentence |
-//! | `proof` | the first proof |
+//! | `proof.KIND` | the first proof of a kind of violation |
 //! | `topics.NAME.COLUMN` | `input`, `visible`, `duplicates`, `lost` or `leaked` of a topic |
 //! | `offsets.NAME` | how many offsets a topic's logs have come to, markers included |
 //! | `count.KIND`, `counted.KIND` | how many violations of a kind; the same with the noun: `10 duplicates` |
@@ -55,7 +55,10 @@ fn value(figure: &str, told: &Told) -> Option<String> {
     Some(match head {
         "verdict" => report.verdict.name().to_string(),
         "sentence" => told.story.judgement.sentence.clone(),
-        "proof" => report.violations.first()?.proof.sentence.clone(),
+        "proof" => {
+            let kind = Kind::from_name(rest)?;
+            report.violations.iter().find(|v| v.kind == kind)?.proof.sentence.clone()
+        }
         "faults" => thousands(outcome.faults.into()),
         "deliveries" => thousands(outcome.deliveries),
         "time" => time(outcome.finished_at.0),
@@ -132,7 +135,7 @@ fn setting(path: &str, told: &Told) -> Option<String> {
 pub fn time(ns: u64) -> String {
     let ms = ns / 1_000_000;
     match ms {
-        0..1_000 => milliseconds(ns),
+        0..1_000 => milliseconds(ns / 100_000 * 100_000),
         1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
         _ => format!("{} min {} s", ms / 60_000, ms / 1_000 % 60),
     }

@@ -21,11 +21,23 @@ pub fn lines(scenario: &Scenario) -> Vec<Line> {
             if key == "name" && section.starts_with("[[") {
                 section = format!("{section} {}", value.trim_matches('"'));
             } else {
-                lines.push((section.clone(), key.to_string(), value.to_string()));
+                lines.push(placed(&section, key, value));
             }
         }
     }
     lines
+}
+
+/// A line where it is written: what a pipeline's two clients are configured to stands in tables of their own.
+fn placed(section: &str, key: &str, value: &str) -> Line {
+    let name = section.strip_prefix("[[pipeline]]");
+    for part in ["consumer", "producer"] {
+        let bare = key.strip_prefix(part).and_then(|rest| rest.strip_prefix('.'));
+        if let (Some(name), Some(key)) = (name, bare) {
+            return (format!("[pipeline.{part}]{name}"), key.to_string(), value.to_string());
+        }
+    }
+    (section.to_string(), key.to_string(), value.to_string())
 }
 
 /// What differs, in the order of the text. The lines that a case of either run writes come first.
@@ -61,11 +73,11 @@ fn written(scenario: &Scenario) -> Vec<String> {
 
 /// Whether a setting's key means this line: `KEY`, `ROLE.KEY` or `NAME.KEY`.
 fn means(wanted: &str, section: &str, key: &str) -> bool {
-    let own = |key: &str| {
-        let bare = key.strip_prefix("consumer.").or_else(|| key.strip_prefix("producer.")).unwrap_or(key);
-        [key.to_string(), bare.to_string()]
-    };
     let name = section.rsplit([' ', '[']).next().unwrap_or(section).trim_end_matches(']');
-    let rest = wanted.split_once('.').filter(|(first, _)| *first == name || ["client", "broker"].contains(first));
-    own(key).iter().any(|key| key == wanted || rest.is_some_and(|(_, rest)| rest == key))
+    let without = |path: &str, first: &[&str]| match path.split_once('.') {
+        Some((head, rest)) if first.contains(&head) => rest.to_string(),
+        _ => path.to_string(),
+    };
+    let wanted = without(wanted, &[name, "client", "broker"]);
+    wanted == key || (section.starts_with("[pipeline.") && without(&wanted, &["consumer", "producer"]) == key)
 }

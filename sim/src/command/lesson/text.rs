@@ -10,6 +10,10 @@ use crate::lesson::{Answered, Given, Lesson, Reply, Told, builtin};
 /// Proofs that are shown of each kind of violation.
 const PROOFS: usize = 1;
 
+/// How to read a diagram.
+const LEGEND: &str =
+    "Time runs down, in seconds. ──> is a request, ╌╌> an answer, ✗ where one was lost, ~~> one that came late.\n\n";
+
 /// The course.
 pub fn list(lessons: &[Lesson]) -> String {
     let mut out = String::from("The course: every duplicate is a retry that lost its identity.\n\n");
@@ -54,6 +58,7 @@ pub fn opening(hand: &AtHand) -> String {
 /// The run that goes wrong, and the question.
 pub fn broken(given: &Given) -> String {
     let mut out = heading(&format!("The run: {}", written(&given.changes, |c| &c.was)));
+    out += LEGEND;
     out += &exhibit(&given.broken, &given.lesson.broken.window);
     out += &findings(&given.broken);
     out += &format!("\nagain:  {}\n", given.broken.story.command);
@@ -70,8 +75,7 @@ pub fn fixed(given: &Given) -> String {
     out += &exhibit(&given.fixed, &given.lesson.fixed.window);
     out += &format!("\nagain:  {}\n", given.fixed.story.command);
     out += &heading("The difference");
-    let (left, right) = (side("broken", &given.broken), side("mended", &given.fixed));
-    out += &side_by_side(&left, &right, "   │   ");
+    out += &compared(&given.broken, &given.fixed);
     out.push('\n');
     out += &paragraphs(&given.lesson.after, "", WIDTH);
     out += &heading("The thread");
@@ -95,7 +99,7 @@ pub fn answer(question: &Answered) -> String {
     let mut out = String::from("\n");
     match &question.reply {
         Reply::Run(told) => {
-            out += &format!("   {}\n", told.run.report.sentence());
+            out += &paragraphs(&told.run.report.sentence(), "   ", WIDTH);
             for line in told.run.report.table().lines() {
                 out += &format!("   {line}\n");
             }
@@ -128,7 +132,8 @@ pub fn closing(hand: &AtHand, answered: bool) -> String {
 
 /// Diagram and verdict.
 fn exhibit(told: &Told, window: &fencepost_reports::story::Window) -> String {
-    format!("{}\n{}\n", diagram::narrow(&told.story, window), told.run.report.sentence())
+    let sentence = paragraphs(&told.run.report.sentence(), "", WIDTH);
+    format!("{}\n{sentence}", diagram::narrow(&told.story, window))
 }
 
 fn findings(told: &Told) -> String {
@@ -168,19 +173,26 @@ fn differing(changes: &[Change]) -> String {
     out
 }
 
-/// One side of the comparison.
-fn side(name: &str, told: &Told) -> Vec<String> {
-    let table: Vec<String> = told.run.report.table().lines().map(str::to_string).collect();
-    let width = table.iter().map(|line| line.chars().count()).max().unwrap_or(0).max(44);
+/// One side of the comparison; the sentence takes `lines` lines.
+fn side(name: &str, told: &Told, sentence: &[String], height: usize, width: usize) -> Vec<String> {
     let mut out = vec![name.to_string(), String::new()];
-    let mut sentence = lines(&told.run.report.sentence(), width);
-    sentence.resize(sentence.len().max(3), String::new());
-    out.extend(sentence);
-    out.extend(table);
+    out.extend_from_slice(sentence);
+    out.resize(2 + height + 1, String::new());
+    out.extend(told.run.report.table().lines().map(str::to_string));
     let figures = told.run.figures.total.words();
     if !figures.is_empty() {
         out.push(String::new());
         out.extend(lines(&figures, width));
     }
     out
+}
+
+/// Both runs, their verdicts and tables side by side.
+fn compared(broken: &Told, fixed: &Told) -> String {
+    let widest = |told: &Told| told.run.report.table().lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    let width = widest(broken).max(widest(fixed)).max(44);
+    let sentences = [broken, fixed].map(|told| lines(&told.run.report.sentence(), width));
+    let height = sentences.iter().map(Vec::len).max().unwrap_or(0);
+    let left = side("broken", broken, &sentences[0], height, width);
+    side_by_side(&left, &side("mended", fixed, &sentences[1], height, width), "   │   ")
 }
