@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, moments};
+use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, Window, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -10,13 +10,23 @@ const MESSAGES: usize = 40;
 const COLUMNS: usize = 7;
 /// Characters of a node's column.
 const COLUMN: usize = 10;
+/// Characters of a line of a log's contents.
+const LINE: usize = 110;
 /// Characters of the column of times.
 const TIME: usize = 12;
 
 /// The diagram; lines are rarely longer than 110 characters.
 pub fn text(story: &Story) -> String {
-    let moments = moments(story, MESSAGES);
-    let lanes = columns(story, &moments);
+    draw(story, &moments(story, MESSAGES))
+}
+
+/// The diagram of a narrow window.
+pub fn narrow(story: &Story, window: &Window) -> String {
+    draw(story, &window.moments(story))
+}
+
+fn draw(story: &Story, moments: &[Moment]) -> String {
+    let lanes = columns(story, moments);
     let mut out = String::new();
     let _ = write!(out, "{:>width$} ", "seconds", width = TIME - 1);
     for lane in &lanes {
@@ -26,7 +36,7 @@ pub fn text(story: &Story) -> String {
     end_line(&mut out);
     let mut last = None;
     for moment in moments {
-        let (t, marks, words) = match moment {
+        let (t, marks, words) = match *moment {
             Moment::Omitted(n) => {
                 let _ = write!(out, "{:TIME$}", "");
                 out.push_str(&rails(&lanes, &[], '│'));
@@ -59,7 +69,7 @@ pub fn text(story: &Story) -> String {
 }
 
 /// Seconds with six decimals, so that points stand below each other.
-fn clock(t: u64) -> String {
+pub(crate) fn clock(t: u64) -> String {
     format!("{}.{:06}", t / 1_000_000_000, t % 1_000_000_000 / 1_000)
 }
 
@@ -69,7 +79,7 @@ fn end_line(out: &mut String) {
 }
 
 /// The nodes that take part in what is shown, in the order of lanes.
-fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
+pub(crate) fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
     let mut uses = vec![0usize; story.lanes.len()];
     for moment in moments {
         if let Moment::Message(n) = moment {
@@ -147,7 +157,18 @@ fn logs(out: &mut String, story: &Story) {
     strips.sort_by_key(|s| s.flaws.is_empty());
     let width = strips.iter().map(|s| s.name.len()).max().unwrap_or(0);
     for strip in strips.iter().take(8) {
-        let _ = write!(out, "\n{:width$}  {}", strip.name, contents(strip, story));
+        let _ = write!(out, "\n{:width$}  ", strip.name);
+        let mut at = width + 2;
+        for (n, piece) in contents(strip, story).split_inclusive(", ").enumerate() {
+            let length = piece.chars().count();
+            if n > 0 && at + length > LINE {
+                out.truncate(out.trim_end_matches(' ').len());
+                let _ = write!(out, "\n{:width$}  ", "");
+                at = width + 2;
+            }
+            out.push_str(piece);
+            at += length;
+        }
     }
     if !strips.is_empty() {
         out.push('\n');
@@ -158,7 +179,7 @@ fn logs(out: &mut String, story: &Story) {
 }
 
 /// `0..9 till, 10..19 till (copies of 0..9)`.
-fn contents(strip: &Strip, story: &Story) -> String {
+pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
     let mut pieces: Vec<(i64, i64, String)> = Vec::new();
     for batch in strip.batches.iter().filter(|b| b.gone.is_none()) {
         let last = batch.base + i64::from(batch.count) - 1;
@@ -186,7 +207,7 @@ fn contents(strip: &Strip, story: &Story) -> String {
                     format!("copies of {}", span(of, of + flaw.last - flaw.first))
                 }
                 (Flaw::Duplicate, None) => "copies".to_string(),
-                (Flaw::Lost, _) => format!("lost: {}", span(flaw.first, flaw.last)),
+                (Flaw::Lost, _) => format!("{}: {}", lost_words(story), span(flaw.first, flaw.last)),
                 (Flaw::Leaked, _) => "leaked".to_string(),
             };
             let _ = write!(text, " [{note}]");
@@ -197,6 +218,11 @@ fn contents(strip: &Strip, story: &Story) -> String {
         words.push(format!("and {} more", pieces.len() - shown));
     }
     words.join(", ")
+}
+
+/// How to call acknowledged records that are not visible in the end: where nothing but the end is missing, they are only held back.
+pub(crate) fn lost_words(story: &Story) -> &'static str {
+    if story.judgement.verdict == "stuck" { "held back" } else { "lost" }
 }
 
 fn flaw_begins(strip: &Strip, offset: i64) -> bool {

@@ -13,7 +13,7 @@ impl Report {
         out.push('\n');
         if !self.topics.is_empty() {
             out.push('\n');
-            table(&mut out, &self.topics);
+            out.push_str(&self.table());
         }
         for violation in &self.violations {
             out.push('\n');
@@ -29,6 +29,13 @@ impl Report {
         if !self.notes.is_empty() {
             out.push('\n');
         }
+        out
+    }
+
+    /// The output topics as a table, with a line for the names of the columns.
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        table(&mut out, &self.topics);
         out
     }
 

@@ -55,7 +55,8 @@ fn a_lost_answer_its_retry_and_the_copy_are_told() {
         assert_eq!((message.kind.as_str(), message.arrived), ("Produce", batch.t));
     }
     let links: Vec<_> = story.judgement.findings[0].proofs[0].iter().filter_map(|part| part.link).collect();
-    assert_eq!(links, [Link::Record(0, 0), Link::Record(0, 10)]);
+    let till = story.lanes.iter().position(|lane| lane.name == "till").expect("it has a lane") as u32;
+    assert_eq!(links, [Link::Lane(till), Link::Record(0, 0), Link::Record(0, 10)]);
     assert_eq!(story.figures.total.retries, 1);
     assert_eq!(story.figures.total.absorbed, 0);
     assert_eq!(story.script.len(), 1);

@@ -6,9 +6,12 @@ use indexmap::IndexMap;
 
 use super::paged::{Bits, Paged};
 use super::registry::{Fast, NONE, Registry, Slot};
-use crate::history::Partition;
 use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise};
+use crate::history::{Identity, Partition};
 use crate::report::Kind;
+
+/// Workloads whose senders are remembered.
+const SENDERS: usize = 1024;
 
 /// A declared topic.
 #[derive(Clone, Debug, Default)]
@@ -311,6 +314,8 @@ pub(crate) struct Evidence {
     pub(crate) now: u64,
     pub(crate) topics: Vec<TopicInfo>,
     pub(crate) clients: Vec<Option<ClientInfo>>,
+    /// The client that first sent records of a workload, by the workload's number; [`NONE`] while there is none.
+    pub(crate) senders: Vec<u32>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) txns: Vec<Txn>,
     pub(crate) records: Registry,
@@ -352,6 +357,19 @@ impl Evidence {
             appended_end: 0,
             fingerprints: Paged::new((0, i32::MIN)),
         }));
+    }
+
+    /// Remembers who sends a workload's records, for proofs.
+    #[inline]
+    pub(crate) fn note_sender(&mut self, id: Identity, client: u32) {
+        let workload = (id.source & !Identity::WORKLOAD) as usize;
+        if !id.is_workload() || workload >= SENDERS || self.senders.get(workload).is_some_and(|known| *known != NONE) {
+            return;
+        }
+        if self.senders.len() <= workload {
+            self.senders.resize(workload + 1, NONE);
+        }
+        self.senders[workload] = client;
     }
 
     pub(crate) fn declare_group(&mut self, id: u32, name: &str) {

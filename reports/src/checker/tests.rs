@@ -172,7 +172,7 @@ fn a_record_stored_twice_is_a_duplicate() {
     assert_eq!((topic.input, topic.visible, topic.duplicates, topic.lost, topic.leaked), (2, 3, 1, 0, 0));
     let proof = &report.violations[0].proof;
     assert_eq!(proof.offsets, [(0, 1), (0, 2)]);
-    assert_eq!(proof.sentence, "record 1 of workload 0 is visible 2 times, at in-0@1, in-0@2; it was sent once");
+    assert_eq!(proof.sentence, "record 1 of plain is visible 2 times, at in-0@1, in-0@2; it was sent once");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn an_acknowledged_record_that_is_not_there_is_lost() {
     assert_eq!(report.topic("in").expect("is there").lost, 1);
     assert_eq!(
         report.violations[0].proof.sentence,
-        "record 1 of workload 0 was acknowledged at in-0@1, but is not in the final read of in"
+        "record 1 of plain was acknowledged at in-0@1, but is not in the final read of in"
     );
 }
 
@@ -431,7 +431,7 @@ fn acknowledged_records_stand_in_the_order_in_which_they_were_sent() {
     let report = finds(&(events + &log(&[(0, 1, true), (1, 0, true)])), &[(Kind::OrderViolated, 1)]);
     assert_eq!(
         report.violations[0].proof.sentence,
-        "plain sent record 0 of workload 0 before record 1 of workload 0, but they are stored at in-0@1 and in-0@0"
+        "plain sent record 0 of plain before record 1 of plain, but they are stored at in-0@1 and in-0@0"
     );
     // Answers may come in any order.
     clean(&(sends(0, 2) + &ack(0, 1, 1) + &ack(0, 0, 0) + &log(&[(0, 0, true), (1, 1, true)])));

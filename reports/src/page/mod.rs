@@ -20,28 +20,57 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// The file's text.
 pub fn html(story: &Story) -> String {
-    // Inside a script element only `<` could end or nest it.
-    let data = data(story).to_string().replace('<', "\\u003c");
     let title = escape(&format!("{} · {}", story.label, story.judgement.verdict));
-    filled(PAGE, &[("title", &title), ("style", STYLE), ("script", SCRIPT), ("data", &data)])
+    filled(PAGE, |name| match name {
+        "title" => title.clone(),
+        "data" => embedded(story),
+        name => own_part(name),
+    })
 }
 
-/// A template with its parts, each `{{name}}`, filled in.
-fn filled(template: &str, parts: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(template.len() + parts.iter().map(|(_, text)| text.len()).sum::<usize>());
+/// The page without a story: what stands for its data is `{{data}}`.
+pub(crate) fn viewer() -> String {
+    filled(PAGE, |name| match name {
+        "title" => "Fencepost".to_string(),
+        "data" => "{{data}}".to_string(),
+        name => own_part(name),
+    })
+}
+
+/// A story as the page takes it: JSON in which nothing can end a script element.
+pub(crate) fn embedded(story: &Story) -> String {
+    in_script(&data(story))
+}
+
+/// JSON for a script element: inside one only `<` could end or nest it.
+pub(crate) fn in_script(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c")
+}
+
+fn own_part(name: &str) -> String {
+    match name {
+        "style" => STYLE.to_string(),
+        "script" => SCRIPT.to_string(),
+        other => panic!("the page has no part '{other}'"),
+    }
+}
+
+/// A template with its parts, which are named in double braces.
+pub(crate) fn filled(template: &str, part: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, after)) = after.split_once("}}") else { break };
         out.push_str(before);
-        let part = parts.iter().find(|(known, _)| *known == name);
-        out.push_str(part.unwrap_or_else(|| panic!("the page has no part '{name}'")).1);
+        out.push_str(&part(name));
         rest = after;
     }
     out.push_str(rest);
     out
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

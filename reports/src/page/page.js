@@ -27,7 +27,7 @@ const strips = D.strips.map((s, i) => {
   return { i, name: s.name, batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
 });
 const batchAt = (strip, offset) => { for (let i = strip.batches.length - 1; i >= 0; i--) { const b = strip.batches[i]; if (b.base <= offset && offset < b.end) return b; } return null; };
-const FLAWS = ["copy", "lost", "leaked"];
+const FLAWS = ["copy", D.judgement.verdict === "stuck" ? "held back" : "lost", "leaked"];
 const troubles = [];
 for (const s of strips) for (const f of s.flaws) {
   const b = batchAt(s, f.first);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{escape, filled, html};
+use super::{escape, filled, html, in_script};
 use crate::story::Story;
 
 const PAGE: &str = include_str!("pair.html");
@@ -56,20 +56,20 @@ pub struct RecordFates {
 pub fn pair(left: &Story, right: &Story, comparison: &Comparison) -> String {
     let title = escape(&format!("{} · what if", left.label));
     let data = json!({ "at": comparison.first_difference.as_ref().map(|d| d.at) });
-    let parts = [
-        ("title", title.as_str()),
-        ("style", STYLE),
-        ("script", SCRIPT),
-        ("data", &data.to_string()),
-        ("head", &head(left, comparison)),
-        ("facts", &facts(left, right)),
-        ("difference", &difference(comparison)),
-        ("fates", &fates(comparison)),
-        ("command", &escape(&comparison.command)),
-        ("left", &escape(&html(left))),
-        ("right", &escape(&html(right))),
-    ];
-    filled(PAGE, &parts)
+    filled(PAGE, |name| match name {
+        "title" => title.clone(),
+        "style" => STYLE.to_string(),
+        "script" => SCRIPT.to_string(),
+        "data" => in_script(&data),
+        "head" => head(left, comparison),
+        "facts" => facts(left, right),
+        "difference" => difference(comparison),
+        "fates" => fates(comparison),
+        "command" => escape(&comparison.command),
+        "left" => escape(&html(left)),
+        "right" => escape(&html(right)),
+        other => panic!("the page has no part '{other}'"),
+    })
 }
 
 fn list(items: &[String]) -> String {

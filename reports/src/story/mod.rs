@@ -5,14 +5,17 @@
 //! indices into [`Story::lanes`], partitions are indices into [`Story::strips`].
 
 mod chronicle;
+mod held;
 mod select;
 mod verdict;
+mod window;
 
 use serde::{Deserialize, Serialize};
 
 pub use chronicle::Chronicle;
 pub use select::{Moment, moments};
 pub use verdict::{Finding, Judgement, Link, Part};
+pub use window::Window;
 
 use crate::figures::Figures;
 

@@ -11,6 +11,7 @@ mod execute;
 mod explain;
 mod fuzz;
 mod interrupt;
+mod lesson;
 mod list;
 mod output;
 mod parallel;
@@ -168,6 +169,8 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Give a lesson of the course on exactly-once; without a name list them all
+    Lesson(lesson::Options),
     /// Look for failures: draw faults and settings from many seeds, group and shrink what goes wrong
     Fuzz(fuzz::Options),
     /// Join the results of shards into one report
@@ -243,6 +246,7 @@ pub fn main() -> ExitCode {
         Command::Cost { sets, svg, markdown } => cost::cost(&sets, svg.as_deref(), markdown.as_deref(), json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
+        Command::Lesson(options) => lesson::lesson(&options, json),
         Command::Fuzz(options) => fuzz::fuzz(&options, json),
         Command::Merge(options) => fuzz::merge(&options, json),
     };

@@ -13,6 +13,7 @@ use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
+pub use crate::shell::run as command_line;
 use crate::world::Keep;
 
 /// The wall clock, for what is printed and nothing else.
@@ -97,19 +98,6 @@ pub fn capsule(scenario: &Scenario, seed: u64, ran: &Ran) -> Capsule {
     };
     let (program, scenario, remedy) = (PROGRAM.into(), scenario.clone(), Vec::new());
     Capsule { program, scenario, seed, verdict, kinds, digest, remedy, schedule }
-}
-
-/// The command that does the same again.
-pub fn command_line(scenario: &Scenario, seed: u64) -> String {
-    let mut words = vec!["fencepost".to_string(), "run".to_string(), scenario.name.clone()];
-    if let Some(case) = &scenario.choice.case {
-        words.extend(["--case".to_string(), case.clone()]);
-    }
-    words.extend(["--seed".to_string(), seed.to_string()]);
-    for set in &scenario.choice.sets {
-        words.extend(["--set".to_string(), set.clone()]);
-    }
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// What ran.

@@ -118,7 +118,7 @@ pub struct Numbers {
 
 impl Expectation {
     /// Reads `[expect]`. `topics` are the scenario's.
-    pub(super) fn read(fields: &Fields, topics: &[String]) -> Result<Expectation, Complaint> {
+    pub(crate) fn read(fields: &Fields, topics: &[String]) -> Result<Expectation, Complaint> {
         let mut expectation = Expectation::default();
         let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
         expectation.verdict = fields.word("verdict", &verdicts)?;

@@ -13,7 +13,7 @@ pub mod lines;
 pub mod names;
 pub mod nearest;
 mod overrides;
-mod problem;
+pub(crate) mod problem;
 mod resolved;
 mod streams;
 
