@@ -53,7 +53,6 @@ capsules! {
     "zoo/metadata-flap-seq-reset",
     "zoo/no-epoch-check",
     "zoo/take-back-loses-record",
-    "zoo/take-back-wrong-offset",
     "zoo/txn-timeout-no-fence",
     "zoo/verify-append-gap",
     "zoo/zombie-eos-group-id-only",
