@@ -96,6 +96,17 @@ impl Response {
     }
 }
 
+impl Response {
+    /// What an answer says beyond its kind and its request's number, for the digest; 0 for Kafka's.
+    #[inline]
+    pub fn word(&self) -> u64 {
+        match self {
+            Response::Kafka(_) => 0,
+            Response::Sink(response) => response.answer.word(),
+        }
+    }
+}
+
 // What a trace shows is the message itself, not where it goes.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

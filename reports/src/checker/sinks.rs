@@ -331,8 +331,12 @@ fn copies(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkInfo) 
             if effects.len() > SHOWN {
                 at.push(format!("{} more", effects.len() - SHOWN));
             }
+            let happened = match info.kind {
+                SinkKind::Rows => "is there",
+                SinkKind::Charges => "was made",
+            };
             let sentence = format!(
-                "{} is there {} times, at {}; {}",
+                "{} {happened} {} times, at {}; {}",
                 what(ev, info, slot),
                 effects.len(),
                 at.join(", "),

@@ -950,7 +950,7 @@ fn a_charge_that_was_made_twice_is_charge_twice() {
     let proof = &report.violations[0].proof;
     assert_eq!(
         proof.sentence,
-        "the charge for record 0 of workload 0 is there 2 times, at bank@0 (7.000 s), bank@1 (8.000 s); it was asked \
+        "the charge for record 0 of workload 0 was made 2 times, at bank@0 (7.000 s), bank@1 (8.000 s); it was asked \
          for more than once"
     );
     assert_eq!((proof.sink.as_deref(), &proof.effects[..], proof.times.len()), (Some("bank"), &[0, 1][..], 2));

@@ -185,6 +185,7 @@ pub fn judged(report: &Report) -> Value {
         "violations": violations(&report.violations),
         "allowed": violations(&report.allowed),
         "topics": report.topics,
+        "sinks": report.sinks,
         "notes": report.notes,
     })
 }

@@ -178,7 +178,7 @@ impl Plan {
     }
 
     /// What is judged of the sinks. The history's numbers are places in this list. Outboxes are not judged: what matters is
-    /// what reaches their topic.
+    /// what reaches their topic. Nor is what nobody calls.
     pub fn accounts(&self) -> Vec<Account> {
         let mut accounts = Vec::new();
         for database in &self.databases {
@@ -194,10 +194,17 @@ impl Plan {
                 accounts.push(Account { name, node: database.name.clone(), table: Some(number), topic });
             }
         }
-        for api in &self.payments {
+        let calls = |api: &str| self.pipelines.iter().flat_map(|p| &p.call).any(|call| call.to == api);
+        for api in self.payments.iter().filter(|api| calls(&api.name)) {
             accounts.push(Account { name: api.name.clone(), node: api.name.clone(), table: None, topic: None });
         }
         accounts
+    }
+
+    /// Whose records workload number `workload` is: those of producers come first, then those of services.
+    pub fn workload_name(&self, workload: usize) -> Option<&str> {
+        let producers = self.producers.iter().map(|p| p.name.as_str());
+        producers.chain(self.services.iter().map(|s| s.name.as_str())).nth(workload)
     }
 
     /// Name of a table.

@@ -132,16 +132,32 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     check_names(document, &plan)?;
     let names = Names::of(&plan);
     for fields in &document.faults {
-        let faults = read_faults(fields, &names)?;
         let cases = fields.texts("cases")?;
         if let Some(cases) = &cases {
             check_cases(document, fields, cases)?;
         }
         if cases.is_none_or(|cases| cases.iter().any(|c| c == case.unwrap_or(super::BASE))) {
-            plan.faults.extend(faults);
+            plan.faults.extend(read_faults(fields, &names)?);
+        } else {
+            // A fault of another case is checked all the same; whom it hits may not be there in this one.
+            read_faults(fields, &with_the_disabled(&names, document)?)?;
         }
     }
     Ok(Assembled { plan, files })
+}
+
+/// The names, and those of clients that are left out.
+fn with_the_disabled(names: &Names, document: &Document) -> Result<Names> {
+    let mut names = names.clone();
+    let Document { producers, pipelines, readers, connectors, services, relays, .. } = document;
+    for fields in [producers, pipelines, readers, connectors, services, relays].into_iter().flatten() {
+        if fields.boolean("enabled")? == Some(false) {
+            let name = fields.needed_text("name")?;
+            let members = fields.integer("members", 1u32, 1_000)?.unwrap_or(1);
+            names.nodes.extend((1..=members).map(|m| crate::client::member_name(&name, m, members)));
+        }
+    }
+    Ok(names)
 }
 
 fn check_cases(document: &Document, fields: &Fields, cases: &[String]) -> Result<()> {

@@ -81,8 +81,8 @@ pub const PIPELINE: &[&str] = &[
     "restart.after",
     "call.to",
     "call.idempotency.key",
-    "call.request.timeout",
-    "call.retry.backoff",
+    "call.timeout",
+    "call.backoff",
     "call.on_unknown",
 ];
 /// `[[reader]]`; with Kafka's consumer configuration.
@@ -101,12 +101,12 @@ pub const CONNECTOR: &[&str] = &[
     "table",
     "mode",
     "unique.key",
-    "idempotency.key",
+    "call.idempotency.key",
+    "call.timeout",
+    "call.backoff",
+    "call.on_unknown",
     "processing.guarantee",
     "commit.interval.ms",
-    "request.timeout",
-    "retry.backoff",
-    "on_unknown",
     "start",
     "restart.after",
 ];
@@ -124,14 +124,14 @@ pub const SERVICE: &[&str] = &[
     "value.bytes",
     "start",
     "interval",
-    "request.timeout",
-    "retry.backoff",
-    "on_unknown",
+    "call.timeout",
+    "call.backoff",
+    "call.on_unknown",
     "restart.after",
 ];
 /// `[[relay]]`; with Kafka's producer configuration.
 pub const RELAY: &[&str] =
-    &["name", "enabled", "of", "poll.interval", "batch", "start", "request.timeout", "retry.backoff", "restart.after"];
+    &["name", "enabled", "of", "poll.interval", "poll.rows", "start", "call.timeout", "call.backoff", "restart.after"];
 /// `[[fault]]` and the faults of a capsule.
 pub const FAULT: &[&str] = &[
     "at",

@@ -170,7 +170,7 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
         sometimes.push(Goal::parse(&text).map_err(|m| document.top.complain("sometimes", format!("'{text}': {m}")))?);
     }
     let topics: Vec<String> = assembled.plan.topics.iter().map(|t| t.name.clone()).collect();
-    let sinks: Vec<String> = assembled.plan.accounts().into_iter().map(|a| a.name).collect();
+    let sinks = sinks::accounts(&document)?;
     let mut expect = Expectation::read(&document.expect, &topics, &sinks)?;
     let seed = document.top.integer("seed", 0i64, i64::MAX)?.unwrap_or(1) as u64;
     let mut seeds = seed_range(&document.top)?;

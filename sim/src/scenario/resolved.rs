@@ -163,7 +163,7 @@ fn clients(plan: &Plan, out: &mut Printer) {
         if let Some(CallPlan { to, doing: Doing::Charge { key }, patience }) = &p.call {
             out.text("call.to", to);
             out.text("call.idempotency.key", word(&KEYS, key));
-            write_patience("call.", patience, true, out);
+            write_patience(patience, true, out);
         }
         out.config("consumer.", &p.consumer.entries());
         out.config("producer.", &p.producer.entries());
@@ -192,11 +192,11 @@ fn source(source: &Source, out: &mut Printer) {
     }
 }
 
-fn write_patience(prefix: &str, patience: &Patience, on_unknown: bool, out: &mut Printer) {
-    out.span(&format!("{prefix}request.timeout"), patience.timeout);
-    out.span(&format!("{prefix}retry.backoff"), patience.backoff);
+fn write_patience(patience: &Patience, on_unknown: bool, out: &mut Printer) {
+    out.span("call.timeout", patience.timeout);
+    out.span("call.backoff", patience.backoff);
     if on_unknown {
-        out.text(&format!("{prefix}on_unknown"), word(&ON_UNKNOWN, &patience.on_unknown));
+        out.text("call.on_unknown", word(&ON_UNKNOWN, &patience.on_unknown));
     }
 }
 
@@ -230,7 +230,7 @@ fn outside(plan: &Plan, out: &mut Printer) {
         source(&s.source, out);
         out.span("start", s.start);
         out.span("interval", s.interval);
-        write_patience("", &s.patience, true, out);
+        write_patience(&s.patience, true, out);
         out.text("restart.after", &restart(s.restart_after));
         if s.announcing != Announcing::Outbox {
             out.config("", &s.producer.entries());
@@ -242,8 +242,8 @@ fn outside(plan: &Plan, out: &mut Printer) {
         out.text("of", &r.of);
         out.span("start", r.start);
         out.span("poll.interval", r.poll_interval);
-        out.number("batch", r.batch);
-        write_patience("", &r.patience, false, out);
+        out.number("poll.rows", r.batch);
+        write_patience(&r.patience, false, out);
         out.text("restart.after", &restart(r.restart_after));
         out.config("", &r.producer.entries());
     }
@@ -269,11 +269,11 @@ fn connector(plan: &Plan, p: &PipelinePlan, out: &mut Printer) {
                 out.text("unique.key", word(&KEYS, &key));
             }
         }
-        Doing::Charge { key } => out.text("idempotency.key", word(&KEYS, &key)),
+        Doing::Charge { key } => out.text("call.idempotency.key", word(&KEYS, &key)),
     }
     out.text("processing.guarantee", word(&GUARANTEES, &p.guarantee));
     out.number("commit.interval.ms", p.commit_interval.as_millis());
-    write_patience("", &call.patience, true, out);
+    write_patience(&call.patience, true, out);
     out.span("start", p.start);
     out.text("restart.after", &p.restart_after.map_or("never".to_string(), |span| span.to_string()));
     out.config("", &p.consumer.entries());

@@ -142,20 +142,37 @@ impl Sinks {
             }
         }
         let key = fields.word("call.idempotency.key", &KEYS)?.unwrap_or(None);
-        Ok(Some(CallPlan { to, doing: Doing::Charge { key }, patience: patience(fields, "call.", OnUnknown::Resend)? }))
+        Ok(Some(CallPlan { to, doing: Doing::Charge { key }, patience: patience(fields, OnUnknown::Resend)? }))
     }
 }
 
-fn patience(fields: &Fields, prefix: &str, on_unknown: OnUnknown) -> Result<Patience> {
-    let span = |key: &str, usual: Span| Ok::<_, Complaint>(fields.span(&format!("{prefix}{key}"))?.unwrap_or(usual));
-    let timeout = span("request.timeout", TIMEOUT)?;
+/// Names of all accounts that the scenario may have, whichever of its clients are left out.
+pub fn accounts(document: &Document) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for fields in &document.payments {
+        names.extend(fields.text("name")?);
+    }
+    for fields in &document.connectors {
+        let input = fields.texts("input")?.and_then(|list| list.first().cloned()).unwrap_or_default();
+        let table = table_name(fields, &input)?;
+        names.extend(fields.text("to")?.map(|to| format!("{to}.{table}")));
+    }
+    for fields in &document.services {
+        let table = table_name(fields, "orders")?;
+        names.extend(fields.text("database")?.map(|database| format!("{database}.{table}")));
+    }
+    Ok(names)
+}
+
+fn patience(fields: &Fields, on_unknown: OnUnknown) -> Result<Patience> {
+    let timeout = fields.span("call.timeout")?.unwrap_or(TIMEOUT);
     if timeout < Span::from_millis(1) {
-        return Err(fields.complain(&format!("{prefix}request.timeout"), "a time-out is at least \"1ms\""));
+        return Err(fields.complain("call.timeout", "a time-out is at least \"1ms\""));
     }
     Ok(Patience {
         timeout,
-        backoff: span("retry.backoff", BACKOFF)?,
-        on_unknown: fields.word(&format!("{prefix}on_unknown"), &ON_UNKNOWN)?.unwrap_or(on_unknown),
+        backoff: fields.span("call.backoff")?.unwrap_or(BACKOFF),
+        on_unknown: fields.word("call.on_unknown", &ON_UNKNOWN)?.unwrap_or(on_unknown),
     })
 }
 
@@ -193,9 +210,10 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
     let to = fields.needed_text("to")?;
     let doing = match sinks.find(fields, "to", &to)? {
         Place::Database(place) => {
-            if fields.has("idempotency.key") {
-                let message = "'idempotency.key' is for payment APIs; a table has mode = \"on_conflict_do_nothing\"";
-                return Err(fields.complain("idempotency.key", message));
+            if fields.has("call.idempotency.key") {
+                let message =
+                    "'call.idempotency.key' is for payment APIs; a table has mode = \"on_conflict_do_nothing\"";
+                return Err(fields.complain("call.idempotency.key", message));
             }
             let mode = fields.word("mode", &MODES)?.unwrap_or(Mode::Insert);
             let unique = fields.word("unique.key", &[KEYS[1], KEYS[2]])?;
@@ -225,7 +243,7 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
                     );
                 }
             }
-            Doing::Charge { key: fields.word("idempotency.key", &KEYS)?.unwrap_or(None) }
+            Doing::Charge { key: fields.word("call.idempotency.key", &KEYS)?.unwrap_or(None) }
         }
     };
     let mut consumer = streams::consumer(&name, false);
@@ -237,7 +255,7 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
         return Err(fields.complain("enable.auto.commit", message));
     }
     let producer = ProducerConfig::default().resolve().map_err(|e| conflict(fields, "", &e))?;
-    let patience = patience(fields, "", OnUnknown::Resend)?;
+    let patience = patience(fields, OnUnknown::Resend)?;
     Ok(PipelinePlan {
         members: fields.integer("members", 1, 1_000)?.unwrap_or(1),
         stage: 0,
@@ -329,7 +347,7 @@ fn service(
         announcing,
         start: fields.span("start")?.unwrap_or(Span::ZERO),
         interval: fields.span("interval")?.unwrap_or(Span::ZERO),
-        patience: patience(fields, "", OnUnknown::Keep)?,
+        patience: patience(fields, OnUnknown::Keep)?,
         restart_after: restart_after(fields)?,
         producer,
     })
@@ -357,8 +375,8 @@ fn relay(fields: &Fields, cluster: &ClusterPlan, services: &[ServicePlan]) -> Re
         topic: service.topic.clone(),
         start: fields.span("start")?.unwrap_or(Span::ZERO),
         poll_interval: fields.span("poll.interval")?.unwrap_or(POLL_INTERVAL),
-        batch: fields.integer("batch", 1, 100_000)?.unwrap_or(100),
-        patience: patience(fields, "", OnUnknown::Resend)?,
+        batch: fields.integer("poll.rows", 1, 100_000)?.unwrap_or(100),
+        patience: patience(fields, OnUnknown::Resend)?,
         restart_after: restart_after(fields)?,
         producer: producer_config(fields, cluster)?,
     })

@@ -109,8 +109,9 @@ impl World<'_> {
         self.brokers.iter().all(|b| gone(*b) || self.is_back(*b))
     }
 
+    /// Whether a client is still to start; one that starts at this very time may not have done so yet.
     fn waits_for_start(&self) -> bool {
-        self.nodes.iter().any(|n| matches!(&n.body, Body::Client(c) if self.now < Instant::ZERO + c.starts_at()))
+        self.nodes.iter().any(|n| matches!(&n.body, Body::Client(c) if self.now <= Instant::ZERO + c.starts_at()))
     }
 
     /// What has not finished; with `any`, at most one thing.

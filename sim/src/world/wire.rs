@@ -473,7 +473,7 @@ impl World<'_> {
             return;
         }
         let Answer { correlation, response, .. } = self.answers.open(parcel);
-        self.delivered(client, rank, response.kind().word() | 1 << 16, u64::from(correlation));
+        self.delivered(client, rank, response.kind().word() | 1 << 16, u64::from(correlation) ^ response.word() << 22);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Response(&response));
         }
