@@ -2,16 +2,17 @@
 
 use core::fmt::Write;
 
-use crate::report::{Report, TopicAccount, Verdict, Violation};
+use crate::report::{Report, SinkAccount, TopicAccount, Verdict, Violation};
 
-const COLUMNS: [&str; 6] = ["topic", "input", "visible", "duplicates", "lost", "leaked"];
+/// Heads of the columns of accounts; the first one is `topic`, or `topic or sink` where there are sinks.
+const COLUMNS: [&str; 5] = ["input", "visible", "duplicates", "lost", "leaked"];
 
 impl Report {
     /// The verdict as a sentence, a table of the output topics, what was found with its proofs, and the notes.
     pub fn render_text(&self) -> String {
         let mut out = self.sentence();
         out.push('\n');
-        if !self.topics.is_empty() {
+        if !self.topics.is_empty() || !self.sinks.is_empty() {
             out.push('\n');
             out.push_str(&self.table());
         }
@@ -35,7 +36,7 @@ impl Report {
     /// The output topics as a table, with a line for the names of the columns.
     pub fn table(&self) -> String {
         let mut out = String::new();
-        table(&mut out, &self.topics);
+        table(&mut out, &self.topics, &self.sinks);
         out
     }
 
@@ -67,18 +68,20 @@ fn found(out: &mut String, violation: &Violation, remark: &str) {
     }
 }
 
-fn table(out: &mut String, topics: &[TopicAccount]) {
-    let rows: Vec<[String; 6]> = topics
-        .iter()
-        .map(|t| {
-            let [input, visible, duplicates, lost, leaked] =
-                [t.input, t.visible, t.duplicates, t.lost, t.leaked].map(thousands);
-            [t.name.clone(), input, visible, duplicates, lost, leaked]
-        })
-        .collect();
+fn table(out: &mut String, topics: &[TopicAccount], sinks: &[SinkAccount]) {
+    let row = |name: &str, numbers: [u64; 5]| {
+        let [input, visible, duplicates, lost, leaked] = numbers.map(thousands);
+        [name.to_owned(), input, visible, duplicates, lost, leaked]
+    };
+    let topic = |t: &TopicAccount| row(&t.name, [t.input, t.visible, t.duplicates, t.lost, t.leaked]);
+    let sink = |s: &SinkAccount| row(&s.title(), [s.input, s.visible, s.duplicates, s.lost, s.leaked]);
+    let rows: Vec<[String; 6]> = topics.iter().map(topic).chain(sinks.iter().map(sink)).collect();
+    let [input, visible, duplicates, lost, leaked] = COLUMNS;
+    let first = if sinks.is_empty() { "topic" } else { "topic or sink" };
+    let heads = [first, input, visible, duplicates, lost, leaked];
     let width = |n: usize| {
         let widest = rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
-        widest.max(COLUMNS[n].len())
+        widest.max(heads[n].len())
     };
     let widths: [usize; 6] = core::array::from_fn(width);
     let mut line = |cells: [&str; 6]| {
@@ -88,7 +91,7 @@ fn table(out: &mut String, topics: &[TopicAccount]) {
         }
         out.push('\n');
     };
-    line(COLUMNS);
+    line(heads);
     for row in &rows {
         line(core::array::from_fn(|n| row[n].as_str()));
     }
@@ -129,6 +132,13 @@ mod tests {
                 further: vec![proof("two")],
             }],
             allowed: vec![Violation { kind: Kind::LateRequest, count: 1, proof: proof("three"), further: vec![] }],
+            sinks: vec![SinkAccount {
+                name: "bank".into(),
+                input: 2,
+                visible: 3,
+                duplicates: 1,
+                ..SinkAccount::default()
+            }],
             topics: vec![
                 TopicAccount { name: "orders".into(), input: 3000, visible: 3000, ..TopicAccount::default() },
                 TopicAccount { name: "out".into(), input: 3000, visible: 6000, duplicates: 3000, lost: 0, leaked: 7 },
@@ -139,9 +149,10 @@ mod tests {
         let expected = "\
 verdict: violated: 3,000 duplicates
 
-topic   input  visible  duplicates  lost  leaked
-orders  3,000    3,000           0     0       0
-out     3,000    6,000       3,000     0       7
+topic or sink  input  visible  duplicates  lost  leaked
+orders         3,000    3,000           0     0       0
+out            3,000    6,000       3,000     0       7
+bank (rows)        2        3           1     0       0
 
 duplicate: 3,000
   - one

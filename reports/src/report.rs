@@ -5,6 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Identity;
+use crate::history::event::SinkKind;
 use crate::render::{counted, thousands};
 
 macro_rules! kinds {
@@ -70,6 +71,18 @@ kinds! {
     StateDivergence = "state-divergence", Safety;
     /// A record is visible that nobody sent.
     Phantom = "phantom", Safety;
+    /// A row for one record is in a table more than once. Counted: extra rows.
+    RowTwice = "row-twice", Safety;
+    /// A record's consumer is past it, or was told that its row is there, and it is not.
+    RowNever = "row-never", Safety;
+    /// A customer was charged more than once for one record. Counted: extra charges.
+    ChargeTwice = "charge-twice", Safety;
+    /// A record's consumer is past it, or was told that it was charged for, and it was not.
+    ChargeNever = "charge-never", Safety;
+    /// A row is in a table and is not announced in its topic.
+    RowWithoutRecord = "row-without-record", Safety;
+    /// A record announces a row that is not in its table.
+    RecordWithoutRow = "record-without-row", Safety;
     /// Named exception: an idempotent producer raised its epoch and sent a batch of unknown outcome again, and the
     /// first one had been stored (§5.6). Counted: extra copies.
     EpochBumpDuplicate = "epoch-bump-duplicate", Safety;
@@ -177,6 +190,12 @@ pub struct Proof {
     /// Name of the topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// Name of the sink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// Numbers of rows or charges of the sink, in the order in which the sentence names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<u64>,
     /// Where: partition and offset, in the order in which the sentence names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offsets: Vec<(u32, i64)>,
@@ -222,6 +241,36 @@ pub struct TopicAccount {
     pub leaked: u64,
 }
 
+/// The account of one sink outside the log: a table, or the charges of a payment API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkAccount {
+    /// Name.
+    pub name: String,
+    /// What it consists of.
+    pub kind: SinkKind,
+    /// Distinct records whose effect should be there.
+    pub input: u64,
+    /// Rows or charges that are there in the end, copies included.
+    pub visible: u64,
+    /// Rows or charges beyond the first for one record.
+    pub duplicates: u64,
+    /// Records whose effect should be there and is not.
+    pub lost: u64,
+    /// Rows or charges for aborted records.
+    pub leaked: u64,
+}
+
+impl SinkAccount {
+    /// Name and kind, as a person would say them.
+    pub fn title(&self) -> String {
+        let kind = match self.kind {
+            SinkKind::Rows => "rows",
+            SinkKind::Charges => "charges",
+        };
+        format!("{} ({kind})", self.name)
+    }
+}
+
 /// The judgement on a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -234,6 +283,9 @@ pub struct Report {
     pub allowed: Vec<Violation>,
     /// Each output topic.
     pub topics: Vec<TopicAccount>,
+    /// Each sink outside the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkAccount>,
     /// What could not be judged, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -245,6 +297,11 @@ impl Report {
     /// How many cases of `kind` are held against the verdict.
     pub fn count(&self, kind: Kind) -> u64 {
         self.violations.iter().find(|violation| violation.kind == kind).map_or(0, |violation| violation.count)
+    }
+
+    /// The account of the sink named `name`.
+    pub fn sink(&self, name: &str) -> Option<&SinkAccount> {
+        self.sinks.iter().find(|sink| sink.name == name)
     }
 
     /// The account of the topic named `name`.

@@ -203,7 +203,9 @@ mod tests {
     use fencepost_protocol::message::ApiKey;
     use fencepost_protocol::time::{Instant, Span};
 
+    use crate::message::Kind;
     use crate::schedule::{Action, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
+    use crate::sink;
 
     fn tp(topic: u32, partition: u32) -> TopicPartition {
         TopicPartition::new(TopicId(topic), partition)
@@ -221,7 +223,7 @@ mod tests {
             Action::RollingRestart { down: ms },
             Action::Block { links: vec![(0, 1), (3, 2)], span: ms },
             Action::Slow { links: vec![(1, 4)], by: Span(1), span: ms },
-            Action::LoseAnswers { node: 4, kind: ApiKey::Produce, span: ms },
+            Action::LoseAnswers { node: 4, kind: ApiKey::Produce.into(), span: ms },
             Action::MoveLeader { partition: tp(2, 0), to: Some(NodeId(2)) },
             Action::MoveLeader { partition: tp(1, 0), to: None },
             Action::StepClock { node: 4, by_ms: -1_500 },
@@ -234,7 +236,7 @@ mod tests {
         let mut all: Vec<Deviation> =
             actions.into_iter().map(|action| Deviation::Fault(Fault { when: at.clone(), action })).collect();
         let trigger = Trigger {
-            kind: ApiKey::Produce,
+            kind: ApiKey::Produce.into(),
             phase: Phase::Sending,
             from: Some(4),
             to: Some(1),
@@ -264,12 +266,23 @@ mod tests {
             Subject::Partition(tp(2, 0)),
             Subject::Transaction(4_000, 3),
             Subject::Generation(2),
+            Subject::Row(17),
         ];
         for (n, subject) in subjects.into_iter().enumerate() {
             let to = [None, Some(NodeId::CONTROLLER), Some(NodeId(3))][n % 3];
-            let name =
-                MessageName { from: 4, incarnation: n as u32, to, kind: ApiKey::Produce, subject, attempt: n as u32 };
+            let name = MessageName {
+                from: 4,
+                incarnation: n as u32,
+                to,
+                kind: ApiKey::Produce.into(),
+                subject,
+                attempt: n as u32,
+            };
             all.push(Deviation::Message(name, Effect::DelayResponse(ms)));
+        }
+        for kind in sink::Kind::ALL.iter().copied().map(Kind::Sink) {
+            let name = MessageName { from: 4, incarnation: 0, to: None, kind, subject: Subject::Any, attempt: 0 };
+            all.push(Deviation::Message(name, Effect::LoseResponse));
         }
         all
     }
@@ -339,13 +352,19 @@ mod tests {
             from: names.actor("shop").unwrap(),
             incarnation: 0,
             to: None,
-            kind: ApiKey::Produce,
+            kind: ApiKey::Produce.into(),
             subject: Subject::Batch(tp(2, 0), 0, 40),
             attempt: 1,
         };
         assert_eq!(
             deviation::words(&Deviation::Message(name, Effect::LoseResponse), &names),
             "the answer to shop's Produce orders-0 sequence 40 (epoch 0, 2nd attempt) is lost with its connection"
+        );
+        let kind = Kind::Sink(sink::Kind::SqlCommit);
+        let name = MessageName { kind, subject: Subject::Row(7), attempt: 0, ..name };
+        assert_eq!(
+            deviation::words(&Deviation::Message(name, Effect::LoseRequest), &names),
+            "shop's SqlCommit of number 7 is lost with its connection"
         );
         let fault = Fault {
             when: When::At(Instant(1_800_000_000)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
+use crate::message::Kind;
 use crate::plan::ChaosPlan;
 use crate::schedule::{Actor, Effect, MessageName};
 use crate::stream::{PPM, Stream};
@@ -155,11 +156,12 @@ impl Draw {
 
     /// What happens to a message that is sent now.
     #[inline]
-    pub fn draw(&mut self, now: Instant, from: Actor, to: Actor, kind: ApiKey, is_request: bool) -> Option<Effect> {
+    pub fn draw(&mut self, now: Instant, from: Actor, to: Actor, kind: Kind, is_request: bool) -> Option<Effect> {
         if now >= self.until {
             return None;
         }
-        if self.probes.kinds & bit(kind) != 0
+        if let Kind::Kafka(kind) = kind
+            && self.probes.kinds & bit(kind) != 0
             && let Some(effect) = self.probes.take(now, kind, is_request)
         {
             return Some(effect);

@@ -4,8 +4,8 @@ const D = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const esc = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const num = (n) => n.toLocaleString("en-US");
-const PURPOSES = ["produce", "transactions", "consume", "groups", "replication", "cluster", "idle"];
-const ESSENTIAL = [0, 1, 2, 3];
+const PURPOSES = ["produce", "transactions", "consume", "groups", "sinks", "replication", "cluster", "idle"];
+const ESSENTIAL = [0, 1, 2, 3, 4], QUIET = 5;
 const FATES = ["delivered", "late", "lost", "underway"];
 const GUTTER = 132, RIGHT = 18, TOP = 26, MAX_DRAWN = 1200;
 
@@ -38,13 +38,13 @@ for (const s of strips) for (const f of s.flaws) {
   if (troubles.length < 2000) troubles.push({ t, msg: b.msg, strip: s.i, offset: f.first });
 }
 for (const f of D.fences) troubles.push({ t: f.t, msg: -1 });
-if (!troubles.length) for (const m of M) if (m.fate === 2 && m.pur < 4) troubles.push({ t: m.a, msg: m.i });
+if (!troubles.length) for (const m of M) if (m.fate === 2 && m.pur < QUIET) troubles.push({ t: m.a, msg: m.i });
 if (!troubles.length) for (const b of D.bands) troubles.push({ t: b.from, msg: -1 });
 troubles.sort((a, b) => a.t - b.t);
 const refusals = new Map(); // the first time that something is refused is news, the tenth is not
 for (const m of M) {
   if (m.err) { const k = m.kind + m.err, n = (refusals.get(k) || 0) + 1; refusals.set(k, n); m.score += n < 3 ? 9 : 3; }
-  m.score += (m.fate ? 12 : 0) + [5, 6, 2, 2, 1, 1, 0][m.pur] - (m.ans && !m.err && !m.fate ? 3 : 0);
+  m.score += (m.fate ? 12 : 0) + [5, 6, 2, 2, 6, 1, 1, 0][m.pur] - (m.ans && !m.err && !m.fate ? 3 : 0);
   if (m.req >= 0 && M[m.req].score >= 30) m.score += 8;
 }
 
@@ -246,19 +246,19 @@ function message(out, m, v, y) {
     return;
   }
   if (m.fate === 2) { const cut = 0.72; xe = x1 + (x2 - x1) * cut; ye = y1 + (y2 - y1) * cut; }
-  const cls = ["msg"]; if (m.ans) cls.push("answer"); if (m.err) cls.push("err"); if (m.fate === 2) cls.push("lost"); if (m.fate === 1) cls.push("late"); if (m.pur > 3) cls.push("quiet");
+  const cls = ["msg"]; if (m.ans) cls.push("answer"); if (m.err) cls.push("err"); if (m.fate === 2) cls.push("lost"); if (m.fate === 1) cls.push("late"); if (m.pur >= QUIET) cls.push("quiet");
   const line = `M${x1.toFixed(1)} ${y1.toFixed(1)}L${xe.toFixed(1)} ${ye.toFixed(1)}`, color = m.err || m.fate === 2 ? "var(--bad)" : colorOf(m);
   let tip = "";
   if (m.fate === 2) tip = `<path class="cross" d="M${xe - 4.5} ${ye - 4.5}l9 9m0 -9l-9 9"/>`;
   else if (!lost) {
     const len = Math.hypot(x2 - x1, y2 - y1) || 1, ux = (x2 - x1) / len, uy = (y2 - y1) / len, bx = x2 - ux * 8, by = y2 - uy * 8;
-    tip = `<path d="M${x2.toFixed(1)} ${y2.toFixed(1)}L${(bx - uy * 3.4).toFixed(1)} ${(by + ux * 3.4).toFixed(1)}L${(bx + uy * 3.4).toFixed(1)} ${(by - ux * 3.4).toFixed(1)}Z" fill="${color}" ${m.pur > 3 ? `opacity=".4"` : ""}/>`;
+    tip = `<path d="M${x2.toFixed(1)} ${y2.toFixed(1)}L${(bx - uy * 3.4).toFixed(1)} ${(by + ux * 3.4).toFixed(1)}L${(bx + uy * 3.4).toFixed(1)} ${(by - ux * 3.4).toFixed(1)}Z" fill="${color}" ${m.pur >= QUIET ? `opacity=".4"` : ""}/>`;
     if (m.fate === 1) tip += `<circle cx="${(x1 + x2) / 2}" cy="${(y1 + y2) / 2}" r="5" fill="var(--bg)" stroke="${color}" stroke-width="1.5"/><path d="M${(x1 + x2) / 2} ${(y1 + y2) / 2 - 3}v3h2.4" fill="none" stroke="${color}"/>`;
   }
   out.push(`<g class="m${m.i === S.sel ? " sel" : ""}" data-m="${m.i}"><path class="${cls.join(" ")}" stroke="${color}" d="${line}"/>${tip}<path class="hit" d="${line}"/></g>`);
 }
 function labels(out, inside, v, y, boxes) {
-  const list = inside.filter((m) => (m.pur < 4 || m.i === S.sel) && y.has(m.f) && y.has(m.t)).sort((a, b) => (b.i === S.sel) - (a.i === S.sel) || b.score - a.score || a.i - b.i);
+  const list = inside.filter((m) => (m.pur < QUIET || m.i === S.sel) && y.has(m.f) && y.has(m.t)).sort((a, b) => (b.i === S.sel) - (a.i === S.sel) || b.score - a.score || a.i - b.i);
   let left = Math.max(10, Math.round(W / 42));
   for (const m of list) {
     if (!left) break;
@@ -419,7 +419,8 @@ function explain() {
   const proofs = J.findings.map((f) => `<h3>${esc(f.kind)}: ${num(f.count)}${f.allowed ? ", allowed by the promise" : ""}</h3>` + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
     + (f.proofs.length > 1 ? `<details><summary><b>${f.proofs.length - 1} more case${f.proofs.length > 2 ? "s" : ""}</b></summary>${f.proofs.slice(1).map((p) => `<div class="proof">${p.map(linkHtml).join("")}</div>`).join("")}</details>` : "")).join("");
   const cell = (n, bad) => `<td class="${bad && n ? "bad" : ""}">${num(n)}</td>`;
-  const table = J.topics.length ? `<h3>Topics</h3><table><tr><th>topic</th><th>input</th><th>visible</th><th>dupl.</th><th>lost</th><th>leaked</th></tr>${J.topics.map((t) => `<tr><td>${esc(t.name)}</td>${cell(t.input)}${cell(t.visible)}${cell(t.duplicates, 1)}${cell(t.lost, 1)}${cell(t.leaked, 1)}</tr>`).join("")}</table>` : "";
+  const accounts = [...J.topics, ...(J.sinks || []).map((s) => ({ ...s, name: `${s.name} (${s.kind})` }))];
+  const table = accounts.length ? `<h3>${J.sinks ? "Topics and sinks" : "Topics"}</h3><table><tr><th>topic</th><th>input</th><th>visible</th><th>dupl.</th><th>lost</th><th>leaked</th></tr>${accounts.map((t) => `<tr><td>${esc(t.name)}</td>${cell(t.input)}${cell(t.visible)}${cell(t.duplicates, 1)}${cell(t.lost, 1)}${cell(t.leaked, 1)}</tr>`).join("")}</table>` : "";
   $("why").innerHTML = `<p class="sentence">${esc(w)}</p>${proofs}${table}${J.notes.map((n) => `<p>Note: ${esc(n)}</p>`).join("")}<div class="command"><code id="command">${esc(D.command)}</code><button id="copy" title="Copy the command that runs this again">copy</button></div>`;
   $("copy").onclick = async () => {
     try { await navigator.clipboard.writeText(D.command); } catch { const r = document.createRange(); r.selectNodeContents($("command")); getSelection().removeAllRanges(); getSelection().addRange(r); document.execCommand("copy"); }
@@ -586,7 +587,7 @@ function readHash() {
   S.t = Math.max(0, Math.min(D.end, n("t") ?? D.focus));
   S.sel = M[n("e")] ? n("e") : -1;
   if (p.has("e") && !p.has("t") && S.sel >= 0) S.t = M[S.sel].a;
-  S.pur = new Set(p.has("p") ? [...p.get("p")].map(Number).filter((x) => x >= 0 && x < 7) : ESSENTIAL);
+  S.pur = new Set(p.has("p") ? [...p.get("p")].map(Number).filter((x) => x >= 0 && x < PURPOSES.length) : ESSENTIAL);
   for (const k of ["node", "part", "txn", "kind", "q"]) S[k] = p.get(k) || "";
   if (S.txn !== "" && !D.transactions[+S.txn]) S.txn = "";
   if (S.node !== "" && !lanes[+S.node]) S.node = "";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Batch, BatchKind, Fence, Flaw, Flawed, Fortune, Lane, Story, Strip, Transaction};
+use super::{Batch, BatchKind, Fence, Flaw, Flawed, Fortune, Lane, Level, Story, Strip, Transaction};
 use crate::history::Identity;
 use crate::history::event as h;
 
@@ -51,6 +51,9 @@ pub struct Chronicle {
     acked: BTreeMap<(u32, Identity), (u32, i64, Option<u32>)>,
     reads: Vec<Vec<(i64, i64)>>,
     finals: BTreeMap<(u32, Identity), (u32, i64)>,
+    /// Strips of the sinks, and what stands in them first for each record.
+    sinks: BTreeMap<u32, u32>,
+    effects: BTreeMap<(u32, Identity), i64>,
     judged: bool,
 }
 
@@ -71,6 +74,11 @@ impl Chronicle {
     /// Index of a partition's strip; internal topics have none.
     pub fn strip(&self, topic: u32, partition: u32) -> Option<u32> {
         self.topics.get(&topic).map(|first| first + partition)
+    }
+
+    /// Indices of the strips of sinks.
+    pub fn strips_of_sinks(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sinks.values().copied()
     }
 
     /// The strip of an index.
@@ -217,6 +225,25 @@ impl Chronicle {
         }
     }
 
+    fn effect(&mut self, e: &h::SinkFinal) {
+        let Some(at) = self.sinks.get(&e.sink).copied() else { return };
+        let (n, t) = (e.n as i64, e.done.unwrap_or(0));
+        let lane = e.c.and_then(|c| self.clients.get(&c)).and_then(|client| client.lane);
+        let strip = &mut self.strips[at as usize];
+        match strip.batches.last_mut() {
+            Some(last) if last.t == t && last.lane == lane && last.base + i64::from(last.count) == n => last.count += 1,
+            _ => {
+                let (pid, epoch, sequence, count) = (-1, -1, -1, 1);
+                strip.batches.push(Batch { t, base: n, count, lane, pid, epoch, sequence, ..Batch::default() });
+            }
+        }
+        strip.levels.push(Level { t, hw: n + 1, lso: n + 1 });
+        let first = *self.effects.entry((e.sink, e.id)).or_insert(n);
+        if first != n {
+            self.flaw(at, Flaw::Duplicate, n, Some((at, first)));
+        }
+    }
+
     fn flaw(&mut self, at: u32, flaw: Flaw, offset: i64, of: Option<(u32, i64)>) {
         let flaws = &mut self.strips[at as usize].flaws;
         if let Some(last) = flaws.last_mut()
@@ -260,6 +287,13 @@ impl h::Sink for Chronicle {
                     self.reads.push(Vec::new());
                 }
             }
+            h::Event::Sink(e) => {
+                self.sinks.insert(e.id, self.strips.len() as u32);
+                self.strips.push(Strip { name: e.name.to_string(), ..Strip::default() });
+                self.ends.push(0);
+                self.reads.push(Vec::new());
+            }
+            h::Event::SinkFinal(e) => self.effect(e),
             h::Event::Client(e) => {
                 let lane = self.lane(&e.name);
                 self.clients.insert(e.id, Client { lane, producer: (-1, -1) });

@@ -55,7 +55,7 @@ pub struct Story {
     pub transactions: Vec<Transaction>,
     /// Producers that learned that they are fenced.
     pub fences: Vec<Fence>,
-    /// Logs of applications' partitions.
+    /// Logs of applications' partitions, and what is in sinks.
     pub strips: Vec<Strip>,
     /// Deviations from the nominal execution, in words.
     pub script: Vec<String>,
@@ -80,6 +80,8 @@ pub enum LaneKind {
     Broker,
     /// The controller.
     Controller,
+    /// A database or payment API outside the log.
+    Sink,
 }
 
 impl LaneKind {
@@ -136,6 +138,8 @@ pub enum Purpose {
     Consume,
     /// Membership of groups.
     Group,
+    /// Calls of what is outside the log: databases, payment APIs.
+    Sink,
     /// Brings records to a follower.
     Replication,
     /// Metadata, elections, in-sync sets.
@@ -148,7 +152,7 @@ pub enum Purpose {
 impl Purpose {
     /// Whether it is part of what an application is about.
     pub fn is_essential(self) -> bool {
-        self <= Purpose::Group
+        self <= Purpose::Sink
     }
 }
 
@@ -363,10 +367,11 @@ pub struct Level {
     pub lso: i64,
 }
 
-/// The log of a partition over time, as its leaders had it.
+/// The log of a partition over time, as its leaders had it; or the rows of a table, or the charges of a payment API, one
+/// offset each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strip {
-    /// As `orders-0`.
+    /// As `orders-0`; of a sink its name.
     pub name: String,
     /// What was appended, in the order of time.
     pub batches: Vec<Batch>,

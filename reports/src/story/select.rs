@@ -53,6 +53,7 @@ impl Story {
                     Purpose::Produce => 4,
                     Purpose::Consume => 2,
                     Purpose::Group => 1,
+                    Purpose::Sink => 5,
                     Purpose::Replication | Purpose::Cluster | Purpose::Idle => return 0,
                 };
                 let fate = match m.fate {

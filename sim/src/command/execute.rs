@@ -183,8 +183,8 @@ pub fn with_files(
 /// One line of a trace.
 pub fn line(traced: &Traced<'_>) -> Option<serde_json::Value> {
     let (what, kind, detail) = match &traced.what {
-        TracedEvent::Request(r) => ("request", Some(r.api_key().name()), Some(format!("{r:?}"))),
-        TracedEvent::Response(r) => ("response", Some(r.api_key().name()), Some(format!("{r:?}"))),
+        TracedEvent::Request(r) => ("request", Some(r.kind().name()), Some(format!("{r:?}"))),
+        TracedEvent::Response(r) => ("response", Some(r.kind().name()), Some(format!("{r:?}"))),
         TracedEvent::Connected => ("connected", None, None),
         TracedEvent::Disconnected => ("disconnected", None, None),
         TracedEvent::Timer => ("timer", None, None),

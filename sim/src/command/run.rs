@@ -105,8 +105,17 @@ pub fn head(scenario: &Scenario, seed: u64) -> String {
     let plan = &scenario.plan;
     let mut text = format!("{}: {}\n", scenario.label(), plan.title);
     let brokers = plan.cluster.brokers;
-    let clients =
-        [(plan.producers.len(), "producer"), (plan.pipelines.len(), "pipeline"), (plan.readers.len(), "reader")];
+    let connectors = plan.pipelines.iter().filter(|p| p.output.is_none()).count();
+    let clients = [
+        (plan.producers.len(), "producer"),
+        (plan.services.len(), "service"),
+        (plan.relays.len(), "relay"),
+        (plan.pipelines.len() - connectors, "pipeline"),
+        (connectors, "connector"),
+        (plan.readers.len(), "reader"),
+        (plan.databases.len(), "database"),
+        (plan.payments.len(), "payment API"),
+    ];
     text += &format!("seed {seed}; {}", counted(brokers.into(), "broker"));
     for (n, what) in clients.into_iter().filter(|(n, _)| *n > 0) {
         text += &format!(", {}", counted(n as u64, what));
@@ -167,6 +176,7 @@ pub fn judged(report: &Report) -> Value {
         "violations": violations(&report.violations),
         "allowed": violations(&report.allowed),
         "topics": report.topics,
+        "sinks": report.sinks,
         "notes": report.notes,
     })
 }

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use fencepost_protocol::message::Request;
+use fencepost_protocol::message::Request as KafkaRequest;
 use fencepost_reports::history::{Event, Sink, event};
 
 use super::Latency;
+use crate::message::Request;
 use crate::world::{Traced, TracedEvent};
 
 /// Listens at both ends of a run.
@@ -56,16 +57,16 @@ impl Meter {
         if reading.first_send.is_none() {
             return;
         }
-        if let TracedEvent::Request(request) = &traced.what {
+        if let TracedEvent::Request(Request::Kafka(request)) = &traced.what {
             match request {
-                Request::Fetch(fetch) if fetch.replica.is_some() => reading.replicating += 1,
-                Request::Produce(_)
-                | Request::AddPartitionsToTxn(_)
-                | Request::AddOffsetsToTxn(_)
-                | Request::TxnOffsetCommit(_)
-                | Request::OffsetCommit(_)
-                | Request::EndTxn(_)
-                | Request::WriteTxnMarkers(_) => reading.writing += 1,
+                KafkaRequest::Fetch(fetch) if fetch.replica.is_some() => reading.replicating += 1,
+                KafkaRequest::Produce(_)
+                | KafkaRequest::AddPartitionsToTxn(_)
+                | KafkaRequest::AddOffsetsToTxn(_)
+                | KafkaRequest::TxnOffsetCommit(_)
+                | KafkaRequest::OffsetCommit(_)
+                | KafkaRequest::EndTxn(_)
+                | KafkaRequest::WriteTxnMarkers(_) => reading.writing += 1,
                 _ => {}
             }
         }

@@ -174,7 +174,8 @@ impl Question {
             Err(problem) => Err(problem),
             Ok(scenario) => {
                 let topics: Vec<String> = scenario.plan.topics.iter().map(|t| t.name.clone()).collect();
-                let expect = Expectation::read(&self.expect, &topics).map_err(|c| c.in_file(&scenario.name))?;
+                let expect = Expectation::read(&self.expect, &topics, &scenario.sinks())
+                    .map_err(|c| c.in_file(&scenario.name))?;
                 let told = Told::of(scenario);
                 let mut wrong =
                     if self.refused { vec!["these settings are not refused".to_string()] } else { Vec::new() };

@@ -1,12 +1,13 @@
 //! Makes a story of a run while it happens: the history tells of transactions and logs, the trace of everything between.
 
+mod sinks;
 mod words;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::{TopicId, coordinator_partition};
-use fencepost_protocol::message::{Request, Response};
+use fencepost_protocol::message::Request as KafkaRequest;
 use fencepost_protocol::time::Span;
 use fencepost_reports::figures::{Figures, Tally};
 use fencepost_reports::history::{Event, Sink};
@@ -14,10 +15,12 @@ use fencepost_reports::story::{
     Band, BandKind, Chronicle, FORMAT, Fate, Lane, LaneKind, Level, Message, Office, Purpose, Story,
 };
 
+use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::scenario::{Names, deviation};
 use crate::schedule::{Action, Actor};
+use crate::sink::Call;
 use crate::world::{MessageKey, NodeCounts, Traced, TracedEvent};
 
 /// Messages that are kept at most; then those that only keep the cluster going are left out, and at twice as many all.
@@ -47,6 +50,8 @@ struct State {
     restarting: Vec<u32>,
     offices: Vec<Office>,
     coordinated: Vec<(TopicId, u32, String)>,
+    /// Requests that had an effect on a sink, by when they were taken and whose they were.
+    effects: BTreeMap<(u64, u32), u32>,
     end: u64,
 }
 
@@ -71,6 +76,8 @@ impl Teller {
                 "controller" => LaneKind::Controller,
                 _ if names_a_broker(name) => LaneKind::Broker,
                 _ if plan.producers.iter().any(|p| p.name == name) => LaneKind::Producer,
+                _ if plan.sinks().any(|sink| sink == name) => LaneKind::Sink,
+                _ if plan.pipelines.iter().any(|p| p.output.is_none() && member_of(&p.name)) => LaneKind::Reader,
                 _ if plan.pipelines.iter().any(|p| member_of(&p.name)) => LaneKind::Pipeline,
                 _ if plan.readers.iter().any(|r| member_of(&r.name)) => LaneKind::Reader,
                 _ => LaneKind::Producer,
@@ -81,9 +88,10 @@ impl Teller {
         let rank = |kind: LaneKind| match kind {
             LaneKind::Producer => 0,
             LaneKind::Pipeline => 1,
-            LaneKind::Reader => 4,
             LaneKind::Broker => 2,
             LaneKind::Controller => 3,
+            LaneKind::Reader => 4,
+            LaneKind::Sink => 5,
         };
         order.sort_by_key(|(kind, n)| (rank(*kind), *n));
         let mut lanes = vec![0; names.nodes.len()];
@@ -101,6 +109,7 @@ impl Teller {
                 ids.extend((1..=members).map(|m| crate::client::member_name(id, m, members)));
             }
         }
+        ids.extend(plan.relays.iter().filter_map(|r| r.producer.transactional_id.as_ref().map(ToString::to_string)));
         for id in ids {
             let partition = coordinator_partition(&id, config.transaction_partitions);
             coordinated.push((TopicId::TRANSACTION_STATE, partition, format!("coordinator of txn {id}")));
@@ -125,6 +134,7 @@ impl Teller {
             restarting: Vec::new(),
             offices: Vec::new(),
             coordinated,
+            effects: BTreeMap::new(),
             end: 0,
             names,
         };
@@ -143,7 +153,8 @@ impl Teller {
 
     /// The story; scenario, seed and command are left to the caller.
     pub fn tell(self, run: &Run) -> Story {
-        let state = self.state.into_inner();
+        let mut state = self.state.into_inner();
+        state.find_what_brought_effects();
         let end = run.outcome.finished_at.0;
         let mut story = Story {
             format: FORMAT,
@@ -227,14 +238,18 @@ impl State {
             }
             (TracedEvent::Request(request), Some(key)) => {
                 let index = self.taken(t, key, key.late);
-                if let Request::Produce(produce) = request {
-                    self.brought(produce, index);
+                match request {
+                    Request::Kafka(KafkaRequest::Produce(produce)) => self.brought(produce, index),
+                    Request::Sink(request) if matches!(request.call, Call::Commit | Call::Charge { .. }) => {
+                        let lane = index.map(|index| self.messages[index as usize].from);
+                        self.effects.extend(lane.zip(index).map(|(lane, index)| ((t, lane), index)));
+                    }
+                    _ => {}
                 }
             }
-            (TracedEvent::Response(response), Some(key)) => {
+            (TracedEvent::Response(_), Some(key)) => {
                 self.taken(t, key, false);
                 self.requests.remove(&(key.connection, key.correlation));
-                let _: &Response = response;
             }
             (TracedEvent::Lost, Some(key)) => {
                 if let Some(index) = self.underway.remove(&(key.connection, key.correlation, key.answer)) {
@@ -328,6 +343,16 @@ impl State {
                 let producer = (batch.producer_id, batch.producer_epoch);
                 let count = batch.last_offset_delta as u32 + 1;
                 self.chronicle.brings(strip, producer, batch.base_sequence, count, lane, index);
+            }
+        }
+    }
+
+    /// Each row and charge was brought by the request of its client that was taken at that time.
+    fn find_what_brought_effects(&mut self) {
+        let strips: Vec<u32> = self.chronicle.strips_of_sinks().collect();
+        for strip in strips {
+            for batch in &mut self.chronicle.strip_mut(strip).batches {
+                batch.message = batch.lane.and_then(|lane| self.effects.get(&(batch.t, lane)).copied());
             }
         }
     }

@@ -8,7 +8,8 @@ use fencepost_protocol::ids::{NO_PRODUCER_ID, TopicPartition};
 use fencepost_protocol::message::*;
 use fencepost_reports::story::{Chronicle, Message, Purpose};
 
-use super::NOTHING_NEW;
+use super::{NOTHING_NEW, sinks};
+use crate::message;
 use crate::scenario::Names;
 
 /// What is being written.
@@ -124,7 +125,14 @@ fn outcome(error: &Option<ErrorCode>) -> String {
 }
 
 /// A request.
-pub(super) fn request(request: &Request, names: &Names, chronicle: &Chronicle) -> Message {
+pub(super) fn request(request: &message::Request, names: &Names, chronicle: &Chronicle) -> Message {
+    match request {
+        message::Request::Kafka(request) => kafka_request(request, names, chronicle),
+        message::Request::Sink(request) => sinks::request(request, names, chronicle),
+    }
+}
+
+fn kafka_request(request: &Request, names: &Names, chronicle: &Chronicle) -> Message {
     let mut d = Draft::new(request.api_key(), names, chronicle);
     match request {
         Request::Produce(r) => {
@@ -308,7 +316,19 @@ pub(super) fn request(request: &Request, names: &Names, chronicle: &Chronicle) -
 }
 
 /// An answer to `asked`.
-pub(super) fn response(response: &Response, asked: Option<&Message>, names: &Names, chronicle: &Chronicle) -> Message {
+pub(super) fn response(
+    response: &message::Response,
+    asked: Option<&Message>,
+    names: &Names,
+    chronicle: &Chronicle,
+) -> Message {
+    match response {
+        message::Response::Kafka(response) => kafka_response(response, asked, names, chronicle),
+        message::Response::Sink(response) => sinks::response(response, asked),
+    }
+}
+
+fn kafka_response(response: &Response, asked: Option<&Message>, names: &Names, chronicle: &Chronicle) -> Message {
     let mut d = Draft::new(response.api_key(), names, chronicle);
     if let Some(asked) = asked {
         d.message.purpose = asked.purpose;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::io::{Channel, ConnId, CorrelationId};
-use fencepost_protocol::message::{ApiKey, Request, Response};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::parcel::Parcel;
 use crate::coverage::Seen;
+use crate::message::{Kind, Request, Response};
 use crate::schedule::{Actor, MessageName};
 
 /// What is to happen to a request and its answer, beyond the nominal.
@@ -60,7 +60,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct InHand {
     pub correlation: CorrelationId,
-    pub kind: ApiKey,
+    pub kind: Kind,
     pub tag: Option<Box<Tag>>,
     /// For coverage.
     pub seen: Seen,

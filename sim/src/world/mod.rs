@@ -8,6 +8,7 @@ mod inject;
 mod line;
 mod node;
 mod parcel;
+mod services;
 mod settle;
 mod triggers;
 mod wire;
@@ -26,10 +27,12 @@ use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::explorer::Explorer;
 use crate::history::History;
+use crate::message::{Request, Response};
 use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::queue::{Class, Queue, Rank};
 use crate::schedule::{Actor, Attempts, Deviation};
+use crate::sink;
 use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
@@ -108,9 +111,9 @@ pub struct MessageKey {
 #[derive(Clone, Debug)]
 pub enum TracedEvent<'a> {
     /// A request.
-    Request(&'a fencepost_protocol::message::Request),
+    Request(&'a Request),
     /// An answer.
-    Response(&'a fencepost_protocol::message::Response),
+    Response(&'a Response),
     /// A connection was made.
     Connected,
     /// A connection is gone.
@@ -120,9 +123,9 @@ pub enum TracedEvent<'a> {
     /// A fault, in words.
     Fault(String),
     /// A request left its sender and is due at that time; whether it arrives is told by itself.
-    Sent(&'a fencepost_protocol::message::Request, Instant),
+    Sent(&'a Request, Instant),
     /// An answer left its sender and is due at that time.
-    Answered(&'a fencepost_protocol::message::Response, Instant),
+    Answered(&'a Response, Instant),
     /// A request or an answer will not arrive, or nobody is there to take it.
     Lost,
     /// A process began to run.
@@ -186,6 +189,8 @@ pub struct World<'a> {
     queue: Queue<Event>,
     pub(crate) nodes: Vec<Node>,
     brokers: Vec<Actor>,
+    /// By their ids' order.
+    sinks: Vec<Actor>,
     pub(crate) controller: Actor,
     lines: Vec<Line>,
     requests: Parcels<Arrived>,
@@ -227,6 +232,8 @@ impl<'a> World<'a> {
         let latencies = wire::latencies(&plan.network, &nodes);
         let brokers: Vec<Actor> =
             (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
+        let place = |name: &str| nodes.iter().position(|n| n.name == name).expect("every sink is a node") as Actor;
+        let sinks: Vec<Actor> = plan.sinks().map(place).collect();
         let history = History::new(&plan, &nodes, sink);
         let count = nodes.len();
         let mut world = World {
@@ -234,6 +241,7 @@ impl<'a> World<'a> {
             queue: Queue::default(),
             nodes,
             brokers,
+            sinks,
             controller,
             lines: Vec::new(),
             requests: Parcels::default(),
@@ -338,6 +346,9 @@ impl<'a> World<'a> {
     pub(crate) fn actor_of(&self, id: NodeId) -> Actor {
         if id == NodeId::CONTROLLER {
             return self.controller;
+        }
+        if let Some(place) = sink::place_of(id) {
+            return self.sinks[place];
         }
         *self.brokers.get((id.0 - 1) as usize).expect("brokers are numbered from 1")
     }

@@ -1,7 +1,7 @@
 //! How messages travel: sending, arriving, being answered, connections made and closed.
 
 use fencepost_protocol::io::{Channel, Client as _, ConnId, CorrelationId, NetInput, Output, Server as _};
-use fencepost_protocol::message::{Request, Response};
+use fencepost_protocol::message::{Request as KafkaRequest, Response as KafkaResponse};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::event::Event;
@@ -12,6 +12,7 @@ use super::parcel::Parcel;
 use super::{TracedEvent, World};
 use crate::coverage::Seen;
 use crate::explorer::{Explorer, Replay};
+use crate::message::{Request, Response};
 use crate::plan::NetworkPlan;
 use crate::queue::{Class, Rank};
 use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
@@ -79,6 +80,9 @@ impl World<'_> {
             }
             _ => self.perform_all(actor),
         }
+        if !self.sinks.is_empty() {
+            self.flush_beside_kafka(actor);
+        }
         self.rearm(actor);
     }
 
@@ -99,8 +103,10 @@ impl World<'_> {
     #[inline]
     fn perform(&mut self, actor: Actor, output: Output) {
         match output {
-            Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
-            Output::Respond(conn, response) => self.respond(conn, Some(response)),
+            Output::Send(channel, correlation, request) => {
+                self.send(actor, channel, correlation, Request::Kafka(request));
+            }
+            Output::Respond(conn, response) => self.respond(conn, Some(Response::Kafka(response))),
             Output::Done(conn) => self.respond(conn, None),
             Output::Connect(channel) => self.connect(actor, channel),
             Output::Close(channel) => self.close(actor, channel),
@@ -193,14 +199,14 @@ impl World<'_> {
 
     // ---- requests --------------------------------------------------------------------------------------------------
 
-    fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
+    pub(super) fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
         let found = self.nodes[from as usize].channels.iter().find(|(c, _)| *c == channel);
         let (_, conn) = *found.expect("a request is sent on a connection that is open");
         let to = self.line(conn).server;
         if self.triggers.any() && self.triggered(Phase::Sending, from, to, &request) {
             return; // the sender is gone
         }
-        if let Request::Produce(produce) = &request {
+        if let Request::Kafka(KafkaRequest::Produce(produce)) = &request {
             self.nodes[from as usize].count_retries(produce);
         }
         let (name, fate) = self.name_and_fate(from, to, channel, &request);
@@ -261,7 +267,7 @@ impl World<'_> {
                 take(replay, self.now, name, &mut fate, &mut self.recorded);
             }
             Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => {
-                if let Some(effect) = draw.draw(self.now, from, to, request.api_key(), true) {
+                if let Some(effect) = draw.draw(self.now, from, to, request.kind(), true) {
                     fate.apply(effect);
                     if let Some(coverage) = &mut self.coverage {
                         coverage.effect(&effect);
@@ -325,11 +331,11 @@ impl World<'_> {
         let Arrived { conn, correlation, request, tag } = self.requests.open(parcel);
         let line = &mut self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
-        let kind = request.api_key();
+        let kind = request.kind();
         let injected = tag.as_ref().and_then(|t| t.fate.error_before);
         line.in_hand = Some(InHand { correlation, kind, tag, seen: Seen::default() });
         let (about, number) = Subject::of(&request).words();
-        self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
+        self.delivered(server, rank, kind.word() ^ about, number);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, false, TracedEvent::Request(&request));
         }
@@ -339,8 +345,12 @@ impl World<'_> {
         }
         let watched = self.triggers.any().then(|| request.clone());
         let now = self.now_at(server);
-        match &mut self.nodes[server as usize].body {
-            Body::Broker(slot) => {
+        let by = match request {
+            Request::Kafka(_) => 0,
+            Request::Sink(_) => self.history.client_number(&self.nodes[client as usize].name),
+        };
+        match (&mut self.nodes[server as usize].body, request) {
+            (Body::Broker(slot), Request::Kafka(request)) => {
                 let machine = slot.machine();
                 if let Some(coverage) = &self.coverage
                     && let Some(in_hand) = &mut self.lines[conn.0 as usize].in_hand
@@ -349,8 +359,13 @@ impl World<'_> {
                 }
                 machine.request(now, conn, request, &mut self.out);
             }
-            Body::Controller(controller) => controller.request(now, conn, request, &mut self.out),
-            Body::Client(_) => panic!("nobody connects to a client"),
+            (Body::Controller(controller), Request::Kafka(request)) => {
+                controller.request(now, conn, request, &mut self.out);
+            }
+            (Body::Service(service), Request::Sink(request)) => {
+                service.request(now, conn, by, *request);
+            }
+            (_, request) => panic!("a request goes to a node that serves its kind: {request:?}"),
         }
         if let Some(request) = watched {
             // The answer is still in the buffer: a fault here comes after the handling and before the answer leaves.
@@ -364,7 +379,7 @@ impl World<'_> {
 
     // ---- answers ---------------------------------------------------------------------------------------------------
 
-    fn respond(&mut self, conn: ConnId, response: Option<Response>) {
+    pub(super) fn respond(&mut self, conn: ConnId, response: Option<Response>) {
         let line = &mut self.lines[conn.0 as usize];
         let in_hand = line.in_hand.take().expect("a server answers the request that it was given, once");
         line.unanswered = line.unanswered.saturating_sub(1);
@@ -380,6 +395,7 @@ impl World<'_> {
             }
             let line = &mut self.lines[conn.0 as usize];
             line.inbox.clear(); // the answer cannot be sent: nothing more is read from this connection
+            self.forget_closed(server);
             return;
         }
         if !line.inbox.is_empty() {
@@ -388,8 +404,8 @@ impl World<'_> {
         }
         let mut fate = in_hand.tag.as_ref().map_or(Fate::default(), |t| t.fate);
         let Some(mut response) = response else { return };
-        if let Some(coverage) = &mut self.coverage {
-            coverage.answer(in_hand.seen, &response);
+        if let (Some(coverage), Response::Kafka(response)) = (&mut self.coverage, &response) {
+            coverage.answer(in_hand.seen, response);
         }
         let lose_all = !self.faults.lost_answers.is_empty()
             && self.faults.lost_answers.iter().any(|l| l.node == client && l.kind == in_hand.kind);
@@ -463,12 +479,15 @@ impl World<'_> {
             return;
         }
         let Answer { correlation, response, .. } = self.answers.open(parcel);
-        self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
+        self.delivered(client, rank, response.kind().word() | 1 << 16, u64::from(correlation) ^ response.word() << 22);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Response(&response));
         }
         let watched = self.triggers.any().then(|| response.clone());
-        self.tell_client(client, NetInput::Response(channel, correlation, response));
+        match response {
+            Response::Kafka(response) => self.tell_client(client, NetInput::Response(channel, correlation, response)),
+            Response::Sink(response) => self.tell_answer_of_sink(client, correlation, *response),
+        }
         if let Some(response) = watched {
             self.triggered_answer(Phase::Received, client, server, &response);
         }
@@ -496,7 +515,7 @@ impl World<'_> {
                     coverage.became(told, after);
                 }
             }
-            Body::Controller(_) => panic!("the controller opens no connections"),
+            Body::Controller(_) | Body::Service(_) => panic!("a node that only serves opens no connections"),
         }
         self.flush(client);
         self.maybe_serve(client);
@@ -534,6 +553,7 @@ impl World<'_> {
         }
         // What has arrived before is processed one by one, until an answer cannot be sent.
         self.line(conn).server_open = false;
+        self.forget_closed(server);
     }
 
     fn close_incoming(&mut self, conn: ConnId) {
@@ -600,7 +620,7 @@ impl World<'_> {
             self.forget_channel(client, channel, conn);
             self.tell_client(client, NetInput::Disconnected(channel));
         }
-        let _ = server;
+        self.forget_closed(server);
     }
 }
 
@@ -637,14 +657,18 @@ fn take(
 /// Bytes of a request that matter for service times.
 fn size(request: &Request) -> u64 {
     match request {
-        Request::Produce(r) => 64 + r.partitions.iter().map(|p| u64::from(p.batch.size)).sum::<u64>(),
+        Request::Kafka(KafkaRequest::Produce(r)) => {
+            64 + r.partitions.iter().map(|p| u64::from(p.batch.size)).sum::<u64>()
+        }
         _ => 64,
     }
 }
 
 fn response_size(response: &Response) -> u64 {
     match response {
-        Response::Fetch(r) => 64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>(),
+        Response::Kafka(KafkaResponse::Fetch(r)) => {
+            64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>()
+        }
         _ => 64,
     }
 }
