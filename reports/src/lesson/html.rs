@@ -185,7 +185,7 @@ fn changes(changes: &[Change]) -> String {
         let mut section = "";
         for change in list {
             if change.section != section {
-                let _ = write!(out, "<span class=\"section\">{}</span>\n", escape(&change.section));
+                let _ = writeln!(out, "<span class=\"section\">{}</span>", escape(&change.section));
                 section = &change.section;
             }
             let key = escape(&change.key);

@@ -695,7 +695,7 @@ new ResizeObserver(() => render()).observe(stage);
 addEventListener("beforeprint", paint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); render(); });
 readHash();
-if (S.sel < 0 && !location.hash) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
+if (S.sel < 0 && !new URLSearchParams(location.hash.slice(1)).has("t")) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
 // for tests, and for those who look at a run with the console
 window.story = { D, M, S, strips, troubles };
 })();
