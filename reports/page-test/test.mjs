@@ -12,7 +12,7 @@ async function open(name, { fragment = "", scheme = "light", width = 1280, heigh
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
   page.errors = [];
   page.on("pageerror", (e) => page.errors.push(e.message));
-  page.on("request", (r) => { if (!r.url().startsWith("file:") && !r.url().startsWith("data:")) page.errors.push(`asks the network for ${r.url()}`); });
+  page.on("request", (r) => { if (!/^(file|data|blob):/.test(r.url())) page.errors.push(`asks the network for ${r.url()}`); });
   await page.goto(pathToFileURL(`${out}${name}.html`).href + (fragment ? `#${fragment}` : ""));
   await settle(page);
   if (shots) await page.screenshot({ path: `${shots}/${name}-${scheme}-${width}.png` });
@@ -217,6 +217,36 @@ const tests = {
     await page.keyboard.press("ArrowRight");
     await settle(page);
     assert.ok(await drawn(page) > 0);
+    await done(page);
+  },
+  async "a lesson shows its line, folds its answers, and opens both runs in the page, in its own theme"() {
+    const page = await open("lesson", { scheme: "dark" });
+    assert.match(await page.textContent(".diff ins"), /enable\.idempotence = true/);
+    assert.equal(await page.locator(".picture").count(), 2);
+    assert.equal(await page.locator(".picture .cross").count(), 2, "the answer is lost in both runs");
+    assert.equal(await page.locator(".picture .record.flawed").count(), 10);
+    assert.equal(await page.isVisible(".said"), false);
+    await page.locator(".questions summary").first().click();
+    assert.equal(await page.isVisible(".said"), true);
+    for (const [run, verdict] of [["broken", "violated"], ["fixed", "clean"]]) {
+      await page.click(`[data-run="${run}"]`);
+      const frame = page.frameLocator("#stage iframe");
+      await frame.locator("g.m").first().waitFor();
+      assert.equal(await frame.locator("#verdict").textContent(), verdict);
+      assert.equal(await frame.locator("html").getAttribute("data-theme"), "dark");
+    }
+    await page.click("#theme");
+    await settle(page);
+    assert.equal(await page.frameLocator("#stage iframe").locator("html").getAttribute("data-theme"), "light");
+    await done(page);
+  },
+  async "a lesson fits a narrow window, and unfolds on paper"() {
+    const page = await open("lesson", { width: 400 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.emulateMedia({ media: "print" });
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.equal(await page.locator(".said >> visible=true").count(), 3);
+    assert.equal(await page.isVisible("#stage"), false);
     await done(page);
   },
 };

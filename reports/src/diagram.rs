@@ -144,7 +144,9 @@ pub(crate) fn message_words(story: &Story, n: usize) -> String {
     }
     match m.fate {
         Fate::Lost => words.push_str(" [lost]"),
-        Fate::Late => words.push_str(" [late]"),
+        Fate::Late => {
+            let _ = write!(words, " [late, at {}]", clock(m.arrived));
+        }
         Fate::Underway => words.push_str(" [never arrived]"),
         Fate::Delivered => {}
     }

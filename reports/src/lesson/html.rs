@@ -99,7 +99,7 @@ fn inline(text: &str) -> String {
 fn with_words(html: &str, words: &[(String, String)]) -> String {
     let mut out = html.to_string();
     for (word, meaning) in words {
-        let plain = escape(word);
+        let plain = escape(word).to_lowercase();
         let lower = out.to_lowercase();
         let whole = |at: &usize| {
             let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
@@ -111,10 +111,17 @@ fn with_words(html: &str, words: &[(String, String)]) -> String {
         if lower.len() != out.len() {
             continue;
         }
-        let found = lower.match_indices(&plain.to_lowercase()).map(|(at, _)| at).find(whole);
-        if let Some(at) = found {
+        let length = |at: usize| {
+            let rest = &lower[at + plain.len()..];
+            let many = rest.starts_with('s');
+            let after = rest.chars().nth(usize::from(many));
+            after.is_none_or(|c| !c.is_alphanumeric()).then_some(plain.len() + usize::from(many))
+        };
+        let places = lower.match_indices(&plain).map(|(at, _)| at);
+        let found = places.filter(whole).find_map(|at| Some((at, length(at)?)));
+        if let Some((at, length)) = found {
             let (before, rest) = out.split_at(at);
-            let (found, after) = rest.split_at(plain.len());
+            let (found, after) = rest.split_at(length);
             out = format!("{before}<dfn title=\"{}\">{found}</dfn>{after}", escape(meaning));
         }
     }
@@ -178,7 +185,7 @@ fn changes(changes: &[Change]) -> String {
         let mut section = "";
         for change in list {
             if change.section != section {
-                let _ = write!(out, "<span class=\"section\">{}</span>\n", escape(&change.section));
+                let _ = writeln!(out, "<span class=\"section\">{}</span>", escape(&change.section));
                 section = &change.section;
             }
             let key = escape(&change.key);
@@ -286,7 +293,7 @@ mod tests {
         let card = Card { ask: "Why?", command: "fencepost run", answer: "`so`", outcome: Err("acks must be all") };
         html(&Sheet {
             title,
-            story: "A broker stores a batch.\n\nBrokers are several.",
+            story: "Leadership of brokers: a broker stores a batch.\n\nA leader leads.",
             words,
             before: "b",
             ask: "a",
@@ -315,13 +322,13 @@ mod tests {
 
     #[test]
     fn a_word_is_explained_where_it_stands_first_and_code_is_code() {
-        let words = [
-            ("broker".to_string(), "a \"server\" of the batch".to_string()),
-            ("batch".to_string(), "some records".to_string()),
-        ];
+        let word = |word: &str, meaning: &str| (word.to_string(), meaning.to_string());
+        let words = [word("broker", "a \"server\" of the batch"), word("batch", "some records"), word("leader", "l")];
         let page = page("t", &words);
-        assert!(page.contains("A <dfn title=\"a &quot;server&quot; of the batch\">broker</dfn> stores a <dfn title=\"some records\">batch</dfn>."));
-        assert_eq!(page.matches("<dfn").count(), 2);
+        let marked = "<p>Leadership of <dfn title=\"a &quot;server&quot; of the batch\">brokers</dfn>: a broker stores a \
+            <dfn title=\"some records\">batch</dfn>.</p><p>A <dfn title=\"l\">leader</dfn> leads.</p>";
+        assert!(page.contains(marked), "{page}");
+        assert_eq!(page.matches("<dfn").count(), 3);
         assert!(page.contains("<p><code>so</code></p>"));
     }
 

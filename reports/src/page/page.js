@@ -571,7 +571,7 @@ let written = "";
 /** Two runs side by side are two of these pages in the frames of a third: then the address is that one's, and it moves both. */
 const embedded = parent !== window;
 let told = -1, place = "";
-const fragment = () => (embedded ? place : location.hash.slice(1));
+const fragment = () => (embedded && place) || location.hash.slice(1);
 if (embedded) {
   document.documentElement.classList.add("embedded");
   addEventListener("message", (e) => {
@@ -711,7 +711,7 @@ new ResizeObserver(() => render()).observe(stage);
 addEventListener("beforeprint", paint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); render(); });
 readHash();
-if (S.sel < 0 && !fragment()) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
+if (S.sel < 0 && !new URLSearchParams(fragment()).has("t")) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
 // for tests, and for those who look at a run with the console
 window.story = { D, M, S, strips, troubles };
 })();
