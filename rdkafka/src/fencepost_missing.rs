@@ -107,6 +107,10 @@ impl Finished {
         match *self {}
     }
 
+    pub fn visible(&self, _topic: &str) -> u64 {
+        match *self {}
+    }
+
     pub fn deliveries(&self) -> u64 {
         match *self {}
     }

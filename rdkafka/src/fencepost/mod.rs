@@ -362,6 +362,11 @@ impl Finished {
         &self.report
     }
 
+    /// Records of a topic that a reader of committed data sees at the end.
+    pub fn visible(&self, topic: &str) -> u64 {
+        self.report.topic(topic).map_or(0, |t| t.visible)
+    }
+
     /// Digest of what happened in the world.
     pub fn digest(&self) -> &str {
         &self.digest
