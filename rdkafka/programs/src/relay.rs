@@ -164,10 +164,8 @@ async fn send_all(config: &Config, producer: &FutureProducer, rows: &[Row]) -> K
 /// The mistake: an idempotent producer, and the table's own mark as the position. "The producer is idempotent, so there
 /// are no duplicates": not across processes.
 pub async fn run_with_marks_only(config: Config, outbox: &Outbox) -> KafkaResult<()> {
-    let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", &config.brokers)
-        .set("enable.idempotence", "true")
-        .create()?;
+    let producer: FutureProducer =
+        ClientConfig::new().set("bootstrap.servers", &config.brokers).set("enable.idempotence", "true").create()?;
     loop {
         let rows = outbox.unsent(BATCH);
         let Some(last) = rows.last().map(|row| row.id) else {

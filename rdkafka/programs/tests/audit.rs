@@ -11,9 +11,8 @@ async fn audited() {
     let cluster = Cluster::from_text("payments", SCENARIO);
     let seed = cluster.seed();
     for instance in ["a", "b"] {
-        let run = move || {
-            audit("broker-1:9092,broker-2:9092".into(), instance.into(), "payments".into(), "audited".into())
-        };
+        let run =
+            move || audit("broker-1:9092,broker-2:9092".into(), instance.into(), "payments".into(), "audited".into());
         cluster.service(&format!("audit-{instance}"), Duration::from_secs(1), run);
     }
     cluster.fault("at = '12s'\naction = 'rolling_restart'\ndown = '2s'");

@@ -92,6 +92,7 @@ pub struct Cluster {
     /// Deviations come from a capsule, those that the test asks for included.
     replayed: bool,
     programs: RefCell<Vec<String>>,
+    nodes: RefCell<Vec<NodeId>>,
 }
 
 impl Drop for Cluster {
@@ -147,7 +148,14 @@ impl Cluster {
         }
         let world = Embedded::new(&scenario.plan, course, recording, SLOTS);
         let replayed = matches!(course, Course::Schedule(..));
-        Cluster { shared: Shared::begin(world, GRID), seed, replayed, programs: RefCell::default(), scenario }
+        Cluster {
+            shared: Shared::begin(world, GRID),
+            seed,
+            replayed,
+            programs: RefCell::default(),
+            nodes: RefCell::default(),
+            scenario,
+        }
     }
 
     /// The seed.
@@ -170,6 +178,7 @@ impl Cluster {
         let node = Handle::current().create_node().name(name).init(init).build();
         self.shared.name_node(node.id(), name);
         self.programs.borrow_mut().push(name.to_string());
+        self.nodes.borrow_mut().push(node.id());
         node.id()
     }
 
@@ -261,7 +270,14 @@ impl Cluster {
                 world.let_end();
             }
         }
-        self.conclude()
+        let nodes = self.nodes.take();
+        let finished = self.conclude();
+        // Madsim keeps tasks that never end beyond its runtime, and with them their stacks; those of a killed node go.
+        for node in nodes {
+            Handle::current().kill(node);
+        }
+        madsim::time::sleep(Duration::from_millis(1)).await;
+        finished
     }
 
     fn conclude(self) -> Finished {
