@@ -6,6 +6,7 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,8 @@ pub struct Capsule {
 pub enum CapsuleError {
     /// It is no capsule, or a part of one.
     Foreign(String),
+    /// It is that of a program's test, which alone can replay it, by this command.
+    OfProgram(String),
     /// Another version of the format.
     Format(u64),
     /// Its scenario is not understood (any more).
@@ -59,6 +62,12 @@ impl fmt::Display for CapsuleError {
         match self {
             CapsuleError::Foreign(what) => {
                 write!(f, "not a whole capsule: {what}; expected the JSON that 'fencepost run --save' writes")
+            }
+            CapsuleError::OfProgram(command) => {
+                write!(
+                    f,
+                    "the capsule of a program's test: set FENCEPOST_REPLAY to this file's path and run: {command}"
+                )
             }
             CapsuleError::Format(found) => {
                 write!(f, "capsule format {found}; this program reads format {FORMAT}: use the program that wrote it")
@@ -100,12 +109,28 @@ struct WrittenScenario {
     set: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     files: BTreeMap<String, String>,
+    /// Places for clients of programs from outside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    places: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// The version alone, so that another version is told apart from a foreign file whatever else is in it.
 #[derive(Deserialize)]
 struct Versioned {
     format: u64,
+}
+
+/// What a test kit writes around a capsule: only the program's own test can replay it.
+#[derive(Deserialize)]
+struct Program {
+    #[serde(rename = "madsim seed")]
+    _seed: u64,
+    command: String,
 }
 
 impl Capsule {
@@ -121,6 +146,7 @@ impl Capsule {
                 case: self.scenario.choice.case.clone(),
                 set: self.scenario.choice.sets.clone(),
                 files: self.scenario.files.clone(),
+                places: self.scenario.plan.externals.len() as u32,
             },
             seed: self.seed,
             verdict: self.verdict.clone(),
@@ -143,15 +169,21 @@ impl Capsule {
     /// [`CapsuleError`].
     pub fn from_json(text: &str) -> Result<Capsule, CapsuleError> {
         let foreign = |error: serde_json::Error| CapsuleError::Foreign(error.to_string());
+        if let Ok(Program { command, .. }) = serde_json::from_str(text) {
+            return Err(CapsuleError::OfProgram(command));
+        }
         let version: Versioned = serde_json::from_str(text).map_err(foreign)?;
         if version.format != FORMAT {
             return Err(CapsuleError::Format(version.format));
         }
         let written: Written = serde_json::from_str(text).map_err(foreign)?;
-        let WrittenScenario { name, text, case, set, files } = written.scenario;
+        let WrittenScenario { name, text, case, set, files, places } = written.scenario;
         let read = &mut |path: &str| files.get(path).cloned().ok_or_else(|| "it is not in the capsule".to_string());
         let choice = Choice { case, sets: set };
-        let scenario = Scenario::load(&name, &text, choice, read).map_err(CapsuleError::Scenario)?;
+        let mut scenario = Scenario::load(&name, &text, choice, read).map_err(CapsuleError::Scenario)?;
+        if places > 0 {
+            Arc::make_mut(&mut scenario.plan).externals = crate::embed::places(places);
+        }
         let names = scenario.names();
         let schedule = match written.deviations {
             None => None,

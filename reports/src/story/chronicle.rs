@@ -66,9 +66,10 @@ impl Chronicle {
         Chronicle { lanes, ..Chronicle::default() }
     }
 
-    /// Index of a node.
+    /// Index of a node, or of the process whose client it is: `billing/producer-1` is one of `billing`'s.
     pub fn lane(&self, name: &str) -> Option<u32> {
-        self.lanes.iter().position(|lane| lane.name == name).map(|n| n as u32)
+        let find = |name: &str| self.lanes.iter().position(|lane| lane.name == name).map(|n| n as u32);
+        find(name).or_else(|| name.split_once('/').and_then(|(process, _)| find(process)))
     }
 
     /// Index of a partition's strip; internal topics have none.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::{TopicId, coordinator_partition};
 use fencepost_protocol::message::Request as KafkaRequest;
-use fencepost_protocol::time::Span;
+use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::figures::{Figures, Tally};
 use fencepost_reports::history::{Event, Sink};
 use fencepost_reports::story::{
@@ -55,6 +55,17 @@ struct State {
     end: u64,
 }
 
+/// What a program's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessState {
+    /// It runs.
+    Running,
+    /// It stands still.
+    Paused,
+    /// There is none.
+    Down,
+}
+
 /// The history's end of a teller.
 #[derive(Debug)]
 pub struct HistoryEnd<'t>(&'t Teller);
@@ -68,6 +79,11 @@ impl Sink for HistoryEnd<'_> {
 impl Teller {
     /// A teller for runs of a plan.
     pub fn new(plan: &Plan) -> Teller {
+        Teller::with_programs(plan, &[])
+    }
+
+    /// A teller for runs in which programs from outside take part. Each has one lane, whatever clients it makes.
+    pub fn with_programs(plan: &Plan, programs: &[String]) -> Teller {
         let names = Names::of(plan);
         let kind = |name: &str| {
             let member_of =
@@ -94,11 +110,18 @@ impl Teller {
             LaneKind::Sink => 5,
         };
         order.sort_by_key(|(kind, n)| (rank(*kind), *n));
+        // The places of programs' clients have no lanes: the programs have.
+        order.retain(|(_, n)| !plan.externals.contains(&names.nodes[*n]));
+        let before = order.iter().take_while(|(kind, _)| rank(*kind) < rank(LaneKind::Broker)).count();
         let mut lanes = vec![0; names.nodes.len()];
         for (lane, (_, actor)) in order.iter().enumerate() {
-            lanes[*actor] = lane as u32;
+            let shift = if lane < before { 0 } else { programs.len() };
+            lanes[*actor] = (lane + shift) as u32;
         }
-        let drawn = order.iter().map(|(kind, n)| Lane { name: names.nodes[*n].clone(), kind: *kind }).collect();
+        let mut drawn: Vec<Lane> =
+            order.iter().map(|(kind, n)| Lane { name: names.nodes[*n].clone(), kind: *kind }).collect();
+        let lane = |name: &String| Lane { name: name.clone(), kind: LaneKind::Pipeline };
+        drawn.splice(before..before, programs.iter().map(lane));
         let config = &plan.cluster.config;
         let mut coordinated = Vec::new();
         let mut ids: Vec<String> =
@@ -149,6 +172,26 @@ impl Teller {
     /// Takes a piece of the trace.
     pub fn trace(&self, traced: &Traced<'_>) {
         self.state.borrow_mut().trace(traced);
+    }
+
+    /// A program's process stands still, or is down, from an instant on; or it runs (again).
+    pub fn process(&self, name: &str, at: Instant, state: ProcessState) {
+        let mut told = self.state.borrow_mut();
+        let Some(lane) = told.chronicle.lane(name) else { return };
+        let (kind, what) = match state {
+            ProcessState::Running => {
+                if let Some(band) = told.open.remove(&lane) {
+                    told.bands[band].to = at.0;
+                }
+                return;
+            }
+            ProcessState::Paused => (BandKind::Paused, "stands still"),
+            ProcessState::Down => (BandKind::Crashed, "is down"),
+        };
+        if let Some(band) = told.open.remove(&lane) {
+            told.bands[band].to = at.0;
+        }
+        told.begin(lane, kind, at.0, format!("{name} {what}"));
     }
 
     /// The story; scenario, seed and command are left to the caller.
