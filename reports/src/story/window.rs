@@ -30,7 +30,7 @@ impl Window {
     /// The moments of a story that it shows, in the order of time.
     pub fn moments(&self, story: &Story) -> Vec<Moment> {
         let passing = self.passing(story);
-        let interest = interest(story);
+        let interest = interest(story, &passing);
         let chosen = self.choose(story, &passing, &interest);
         let mut moments: Vec<(u64, u8, Moment)> =
             chosen.iter().map(|n| (story.messages[*n].sent, 1, Moment::Message(*n))).collect();
@@ -128,8 +128,8 @@ impl Window {
     }
 }
 
-/// Messages that matter, and how much.
-fn interest(story: &Story) -> BTreeMap<usize, u32> {
+/// Messages that matter, and how much; `passing` are those that may be shown.
+fn interest(story: &Story, passing: &[usize]) -> BTreeMap<usize, u32> {
     let mut found: BTreeMap<usize, u32> = BTreeMap::new();
     let mut note = |n: usize, weight: u32| {
         let known = found.entry(n).or_default();
@@ -173,10 +173,9 @@ fn interest(story: &Story) -> BTreeMap<usize, u32> {
     }
     for band in &story.bands {
         for t in [band.from, band.to] {
-            let after = story.messages.partition_point(|m| m.sent < t);
-            for n in [after.checked_sub(1), Some(after)].into_iter().flatten().filter(|n| *n < story.messages.len()) {
-                note(n, 5);
-            }
+            let after = passing.partition_point(|n| story.messages[*n].sent < t);
+            let around = [after.checked_sub(1), Some(after)].into_iter().flatten();
+            around.filter_map(|place| passing.get(place)).for_each(|n| note(*n, 5));
         }
     }
     found
