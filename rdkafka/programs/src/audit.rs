@@ -2,6 +2,8 @@
 //! with callbacks, headers, and the transaction as the documentation of `Producer` shows it. It keeps a running number of
 //! what it has seen of each account, and writes an audit record for each payment.
 
+#![expect(clippy::disallowed_types, reason = "rust-rdkafka's own `TopicPartitionList::from_topic_map` takes one")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -227,6 +227,8 @@ impl Cluster {
     /// Kills a node's process and starts it again at once.
     pub fn restart(&self, node: &str) {
         Handle::current().restart(node);
+        tell(node, ProcessState::Down);
+        tell(node, ProcessState::Running);
     }
 
     /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that

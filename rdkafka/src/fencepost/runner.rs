@@ -5,13 +5,14 @@
     reason = "threads and the environment belong to the runner, not to the simulation"
 )]
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread;
 
 use madsim::runtime::Runtime;
@@ -40,6 +41,7 @@ where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + 'static,
 {
+    keep_panics_of_seeds_quiet();
     let name = thread::current().name().filter(|n| *n != "main").map(str::to_string);
     let program = Arc::new(program);
     if let Some(replayed) = variable::<String>("FENCEPOST_REPLAY", "the path of a capsule") {
@@ -140,6 +142,31 @@ where
     ran.expect("the program finishes its cluster").digest
 }
 
+thread_local! {
+    /// Where the program of this thread's seed panicked; `None` on threads that run no seed.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What a seed panics with is part of what is said in the end; it is not printed for each seed and each repetition.
+fn keep_panics_of_seeds_quiet() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let of_a_seed = PANICKED_AT.with_borrow_mut(|at| {
+                let Some(at) = at else { return false };
+                if at.is_empty() {
+                    *at = info.location().map_or_else(String::new, ToString::to_string);
+                }
+                true
+            });
+            if !of_a_seed {
+                others(info);
+            }
+        }));
+    });
+}
+
 /// Runs one seed; the text of its panic, and what the run amounted to.
 fn on_a_fresh_thread<F, Fut>(program: &Arc<F>, seed: u64, mut wanted: Wanted) -> (Result<(), String>, Option<Ran>)
 where
@@ -151,6 +178,7 @@ where
     let run = move || {
         let madsim_seed = wanted.madsim_seed.unwrap_or(seed);
         WANTED.set(wanted);
+        PANICKED_AT.set(Some(String::new()));
         let result = catch_unwind(AssertUnwindSafe(|| {
             let runtime = Runtime::with_seed_and_config(madsim_seed, madsim::Config::default());
             runtime.block_on(fencepost_tokio::task::stackful(program()));
@@ -158,8 +186,11 @@ where
         crate::simulated::Shared::end();
         let result = result.map_err(|payload| {
             let text = payload.downcast_ref::<String>().cloned();
-            text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
-                .unwrap_or_else(|| "a panic without a text".into())
+            let text = text
+                .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
+                .unwrap_or_else(|| "a panic without a text".into());
+            let at = PANICKED_AT.take().unwrap_or_default();
+            format!("{text}\n(at {at})")
         });
         (result, LAST.take())
     };
