@@ -26,6 +26,7 @@ scenarios! {
     "chaos/crashes",
     "chaos/partitions",
     "chaos/zombies",
+    "chaos/sinks",
     "chaos/everything",
     "bench/million",
 }
