@@ -193,13 +193,14 @@ impl Pipeline {
         }
     }
 
-    /// The application says from where partitions are read; `None`: from where the group's offset or
-    /// `auto.offset.reset` has it.
+    /// The application says from where partitions are read; `None`: it has no offset, so from where reading began, by
+    /// `auto.offset.reset`.
     pub fn located(&mut self, now: Now, offsets: &[(TopicPartition, Option<Offset>)], out: &mut Outputs) {
         for (tp, offset) in offsets {
             if self.unlocated.remove(tp) {
-                if let Some(offset) = offset {
-                    self.consumer.seek(now, *tp, *offset, out);
+                let target = offset.or_else(|| self.beginnings.get(*tp).copied());
+                if let Some(target) = target.filter(|target| self.consumer.position(*tp) != Some(*target)) {
+                    self.consumer.seek(now, *tp, target, out);
                 }
                 self.consumer.resume(now, *tp, out);
             }

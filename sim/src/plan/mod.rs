@@ -338,6 +338,17 @@ pub enum FamilyKind {
     SlowNode,
     /// A background job is late.
     JobDelay,
+    /// A database or payment API dies and comes back.
+    SinkCrash,
+    /// A database or payment API stops for a while.
+    SinkPause,
+}
+
+impl FamilyKind {
+    /// Whether it hits sinks only, so that it is of no use where there are none.
+    pub fn is_of_sinks(self) -> bool {
+        matches!(self, FamilyKind::SinkCrash | FamilyKind::SinkPause)
+    }
 }
 
 /// How a run ends.

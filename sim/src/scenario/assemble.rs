@@ -29,7 +29,7 @@ type Result<T> = core::result::Result<T, Complaint>;
 pub type ReadFile<'r> = &'r mut dyn FnMut(&str) -> core::result::Result<String, String>;
 
 /// Families of drawn faults, by name.
-pub const FAMILIES: [(&str, FamilyKind); 12] = [
+pub const FAMILIES: [(&str, FamilyKind); 14] = [
     ("broker_crash", FamilyKind::BrokerCrash),
     ("power_loss", FamilyKind::PowerLoss),
     ("broker_pause", FamilyKind::BrokerPause),
@@ -42,6 +42,8 @@ pub const FAMILIES: [(&str, FamilyKind); 12] = [
     ("metadata_lag", FamilyKind::MetadataLag),
     ("slow_node", FamilyKind::SlowNode),
     ("job_delay", FamilyKind::JobDelay),
+    ("sink_crash", FamilyKind::SinkCrash),
+    ("sink_pause", FamilyKind::SinkPause),
 ];
 
 /// Promises, by name.

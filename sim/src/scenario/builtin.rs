@@ -29,6 +29,7 @@ scenarios! {
     "chaos/crashes",
     "chaos/partitions",
     "chaos/zombies",
+    "chaos/sinks",
     "chaos/everything",
     "bench/million",
     "bench/cost",

@@ -85,6 +85,9 @@ pub(crate) struct Line {
     /// Neither end may send any more: the connection was killed by a fault.
     pub dead: bool,
     pub requests: u32,
+    /// How often the server is told that the client's end is closed: by the client, and by a fault that kills the
+    /// connection afterwards.
+    closings: u32,
     pub responses: u32,
     /// Requests whose answers have not been sent (arrived or not).
     pub unanswered: u32,
@@ -95,6 +98,12 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Ordinal of the next notice that the client's end is closed: after all requests.
+    pub fn closing(&mut self) -> u32 {
+        self.closings += 1;
+        self.requests + self.closings
+    }
+
     pub fn new(client: Actor, client_incarnation: u32, server: Actor, channel: Channel, number: u16) -> Line {
         Line {
             client,
@@ -108,6 +117,7 @@ impl Line {
             server_open: false,
             dead: false,
             requests: 0,
+            closings: 0,
             responses: 0,
             unanswered: 0,
             last_to_server: Instant::ZERO,

@@ -542,7 +542,7 @@ impl World<'_> {
         }
         line.client_open = false;
         let at = (now + latency).max(line.last_to_server);
-        let ordinal = line.requests + 1;
+        let ordinal = line.closing();
         self.queue.push(at, self.rank_to_server(conn, ordinal), Event::ClosedByClient(conn));
     }
 
@@ -586,7 +586,7 @@ impl World<'_> {
         self.reset_to_client(conn);
         let line = self.line(conn);
         let at = at.max(line.last_to_server);
-        let ordinal = line.requests + 1;
+        let ordinal = line.closing();
         self.queue.push(at, self.rank_to_server(conn, ordinal), Event::ClosedByClient(conn));
     }
 

@@ -186,6 +186,18 @@ fn an_application_that_keeps_its_offsets_reads_from_there_and_commits_none() {
 }
 
 #[test]
+fn work_that_must_begin_again_without_an_offset_goes_back_to_where_reading_began() {
+    let mut rig = Rig::new(Guarantee::AtLeastOnce, keeps_its_offsets);
+    let nothing = [(input(0), None), (input(1), None)];
+    rig.with(|p, now, out| p.located(now, &nothing, out));
+    rig.feed(0, 2);
+    assert_eq!(rig.p.consumer().position(input(0)), Some(2));
+    rig.with(|p, now, out| p.worked(now, 0, true, out));
+    rig.with(|p, now, out| p.located(now, &nothing, out));
+    assert_eq!(rig.p.consumer().position(input(0)), Some(0));
+}
+
+#[test]
 fn work_that_must_begin_again_asks_for_the_offsets_again() {
     let mut rig = Rig::new(Guarantee::AtLeastOnce, keeps_its_offsets);
     rig.with(|p, now, out| p.located(now, &[(input(0), Some(0)), (input(1), Some(0))], out));
