@@ -6,6 +6,7 @@ mod pipeline;
 pub(crate) mod producer;
 mod reader;
 pub(crate) mod reading;
+mod words;
 
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
@@ -14,6 +15,7 @@ use fencepost_reports::history::event as h;
 
 use crate::history::History;
 use crate::plan::{Plan, ProducerPlan};
+use crate::scenario::Names;
 
 pub use echo::{EchoClient, EchoPlan};
 pub use external::ExternalClient;
@@ -103,6 +105,16 @@ impl Client {
             Client::Producer(c) => c.producer_state(),
             Client::Pipeline(c) => c.producer_state(),
             Client::Reader(_) | Client::Echo(_) | Client::External(_) => None,
+        }
+    }
+
+    /// Where it stands, in words, one line for each thing to say; nothing if its process does not run.
+    pub fn in_words(&self, names: &Names) -> Vec<String> {
+        match self {
+            Client::Producer(c) => c.in_words(names),
+            Client::Pipeline(c) => c.in_words(names),
+            Client::Reader(c) => c.in_words(names),
+            _ => Vec::new(),
         }
     }
 

@@ -17,6 +17,7 @@ mod replay;
 mod run;
 mod shrink;
 mod source;
+mod step;
 mod verify;
 mod whatif;
 
@@ -134,6 +135,14 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Go through a run in the terminal, one message after the other, forward and backward
+    Step {
+        #[command(flatten)]
+        what: What,
+        /// The seed; without it the scenario's own, else 1
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Judge a history (JSON Lines), whatever wrote it
     Check {
         /// The history
@@ -220,6 +229,7 @@ pub fn main() -> ExitCode {
         }
         Command::Whatif { capsule, without, sets } => whatif::whatif(&capsule, &without, &sets, json),
         Command::Explain { capsule, futures, jobs } => explain::explain(&capsule, futures, jobs, json),
+        Command::Step { what, seed } => step::step(&what, seed, json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
         Command::Fuzz(options) => fuzz::fuzz(&options, json),

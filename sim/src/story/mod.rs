@@ -1,6 +1,9 @@
 //! Makes a story of a run while it happens: the history tells of transactions and logs, the trace of everything between.
 
+mod tape;
 mod words;
+
+pub use tape::{Happening, Recorder, Step, Tape};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -138,30 +141,52 @@ impl Teller {
 
     /// Takes a piece of the trace.
     pub fn trace(&self, traced: &Traced<'_>) {
-        self.state.borrow_mut().trace(traced);
+        self.follow(traced);
+    }
+
+    /// Takes a piece of the trace; says which message was taken or lost by it, as an index of the story's messages.
+    pub fn follow(&self, traced: &Traced<'_>) -> Option<u32> {
+        let mut state = self.state.borrow_mut();
+        let key = traced
+            .message
+            .filter(|_| matches!(traced.what, TracedEvent::Request(_) | TracedEvent::Response(_) | TracedEvent::Lost));
+        let index = key.and_then(|k| state.underway.get(&(k.connection, k.correlation, k.answer)).copied());
+        state.trace(traced);
+        index
     }
 
     /// The story; scenario, seed and command are left to the caller.
     pub fn tell(self, run: &Run) -> Story {
+        let names = self.state.borrow().names.clone();
+        let mut story = self.tell_until(run.outcome.finished_at.0);
+        story.digest = run.outcome.digest.to_string();
+        story.script = run.outcome.recorded.iter().map(|d| deviation::words(d, &names)).collect();
+        story.figures = run.figures.clone();
+        story.judge(&run.report);
+        story
+    }
+
+    /// The story of a run that a panic ended: without a verdict.
+    pub fn tell_of_panic(self) -> Story {
+        let end = self.state.borrow().end;
+        self.tell_until(end)
+    }
+
+    fn tell_until(self, end: u64) -> Story {
         let state = self.state.into_inner();
-        let end = run.outcome.finished_at.0;
         let mut story = Story {
             format: FORMAT,
-            digest: run.outcome.digest.to_string(),
             end,
             offices: state.offices,
             messages: state.messages,
             messages_omitted: state.omitted,
             bands: state.bands,
-            script: run.outcome.recorded.iter().map(|d| deviation::words(d, &state.names)).collect(),
-            figures: run.figures.clone(),
             ..Story::default()
         };
         for band in &mut story.bands {
             band.to = band.to.min(end);
         }
         state.chronicle.tell(&mut story);
-        story.judge(&run.report);
         story
     }
 }

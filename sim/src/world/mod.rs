@@ -5,6 +5,7 @@ mod evidence;
 mod external;
 mod faults;
 mod inject;
+mod inspect;
 mod line;
 mod node;
 mod parcel;
@@ -74,6 +75,8 @@ pub struct Keep {
     pub trace: bool,
     /// Keep which states, inputs and outcomes of the protocol were reached.
     pub coverage: bool,
+    /// Tell the tracer where each node stands, in words, whenever that changes.
+    pub standings: bool,
 }
 
 /// One line of a trace: something that was delivered.
@@ -149,6 +152,8 @@ pub enum TracedEvent<'a> {
     },
     /// The receiver leads a partition from now on.
     Leads(TopicPartition),
+    /// Where the receiver stands from now on, in words, line by line.
+    Stands(&'a [String]),
 }
 
 impl TracedEvent<'_> {
@@ -209,6 +214,7 @@ pub struct World<'a> {
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
     coverage: Option<Box<Coverage>>,
+    standings: Option<Box<inspect::Standings>>,
 }
 
 impl<'a> World<'a> {
@@ -255,11 +261,15 @@ impl<'a> World<'a> {
             latencies,
             moves_told: 0,
             coverage: keep.coverage.then(Box::default),
+            standings: keep.standings.then(|| Box::new(inspect::Standings::new(&plan))),
             plan,
         };
         world.trace_first_leaders();
         world.schedule_faults(faults);
         world.start_everybody();
+        if world.standings.is_some() {
+            world.tell_standings();
+        }
         world
     }
 
@@ -275,6 +285,9 @@ impl<'a> World<'a> {
             self.history.now = at;
             if let Some(ending) = self.step(rank, event) {
                 break ending;
+            }
+            if self.standings.is_some() {
+                self.tell_standings();
             }
             if self.deliveries > self.plan.end.delivery_budget {
                 break Ending::OverBudget { busiest: self.busiest() };
