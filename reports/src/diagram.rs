@@ -146,7 +146,7 @@ pub fn message_words(story: &Story, n: usize) -> String {
 
 /// What the logs hold in the end, and what is wrong with it.
 fn logs(out: &mut String, story: &Story) {
-    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty()).collect();
+    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty() && !s.internal).collect();
     strips.sort_by_key(|s| s.flaws.is_empty());
     let width = strips.iter().map(|s| s.name.len()).max().unwrap_or(0);
     for strip in strips.iter().take(8) {

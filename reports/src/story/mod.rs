@@ -52,7 +52,7 @@ pub struct Story {
     pub transactions: Vec<Transaction>,
     /// Producers that learned that they are fenced.
     pub fences: Vec<Fence>,
-    /// Logs of applications' partitions.
+    /// Logs of applications' partitions, and after them those of internal topics, as far as something was appended to them.
     pub strips: Vec<Strip>,
     /// Deviations from the nominal execution, in words.
     pub script: Vec<String>,
@@ -320,6 +320,9 @@ pub struct Batch {
     /// The request that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<u32>,
+    /// What it says, for batches of internal topics.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
 }
 
 /// What is wrong with records.
@@ -365,6 +368,9 @@ pub struct Level {
 pub struct Strip {
     /// As `orders-0`.
     pub name: String,
+    /// It belongs to one of Kafka's own topics.
+    #[serde(default)]
+    pub internal: bool,
     /// What was appended, in the order of time.
     pub batches: Vec<Batch>,
     /// Watermarks, in the order of time.

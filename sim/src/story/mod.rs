@@ -1,7 +1,7 @@
 //! Makes a story of a run while it happens: the history tells of transactions and logs, the trace of everything between.
 
 mod tape;
-mod words;
+pub(crate) mod words;
 
 pub use tape::{Happening, Recorder, Step, Tape};
 
@@ -268,8 +268,15 @@ impl State {
                 self.begin(lane, BandKind::Paused, t, format!("{} stands still", traced.from));
             }
             (TracedEvent::Began(action), _) => self.fault(t, action),
+            (TracedEvent::Stored(tp, batch), _) => {
+                let name = || self.names.partition_name(*tp);
+                let told = words::stored(t, batch, &self.names);
+                self.chronicle.stored(tp.topic.0, tp.partition, name, told);
+            }
             (TracedEvent::Level { tp, hw, lso }, _) => {
-                if let Some(strip) = self.chronicle.strip(tp.topic.0, tp.partition) {
+                let (topic, partition) = (tp.topic.0, tp.partition);
+                let strip = self.chronicle.strip(topic, partition);
+                if let Some(strip) = strip.or_else(|| self.chronicle.internal_strip(topic, partition)) {
                     let levels = &mut self.chronicle.strip_mut(strip).levels;
                     levels.push(Level { t, hw: *hw, lso: *lso });
                 }

@@ -8,13 +8,13 @@ use fencepost_protocol::broker::{Broker, Partition};
 use fencepost_protocol::controller::Controller;
 use fencepost_protocol::group::GroupState;
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
-use fencepost_protocol::message::TransactionState;
 
 use super::node::Process;
 use super::{Body, Node, TracedEvent, World};
 use crate::plan::Plan;
 use crate::scenario::Names;
 use crate::schedule::Actor;
+use crate::story::words::state_name;
 
 /// Partitions, ids or groups of a broker that are listed at most.
 const LISTED: usize = 24;
@@ -108,16 +108,7 @@ fn broker_in_words(broker: &Broker, names: &Names, lines: &mut Vec<String>) {
         log_in_words(&names.partition_name(tp), partition, !tp.topic.is_internal(), lines);
     }
     for (id, value) in broker.transactions().into_iter().take(LISTED) {
-        let state = match value.state {
-            TransactionState::Empty => "Empty",
-            TransactionState::Ongoing => "Ongoing",
-            TransactionState::PrepareCommit => "PrepareCommit",
-            TransactionState::PrepareAbort => "PrepareAbort",
-            TransactionState::CompleteCommit => "CompleteCommit",
-            TransactionState::CompleteAbort => "CompleteAbort",
-            TransactionState::Dead => "Dead",
-            TransactionState::PrepareEpochFence => "PrepareEpochFence",
-        };
+        let state = state_name(value.state);
         let producer = value.producer;
         let mut line = format!("coordinator of txn {id}: {state}, pid {} e{}", producer.id, producer.epoch);
         if !value.partitions.is_empty() {

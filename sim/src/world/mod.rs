@@ -150,6 +150,8 @@ pub enum TracedEvent<'a> {
         /// Last stable offset.
         lso: i64,
     },
+    /// The leader of a partition of an internal topic appended a batch.
+    Stored(TopicPartition, &'a RecordBatch),
     /// The receiver leads a partition from now on.
     Leads(TopicPartition),
     /// Where the receiver stands from now on, in words, line by line.
@@ -464,7 +466,12 @@ impl<'a> World<'a> {
                 JournalEntry::Appended(tp, batch) => {
                     let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
                     let epoch = controller.image().partition(tp).map(|p| p.leader_epoch);
-                    if epoch == Some(batch.leader_epoch) {
+                    if tp.topic.is_internal() {
+                        // Told only where it is traced, and not what a deposed leader appends.
+                        if epoch == Some(batch.leader_epoch) {
+                            self.trace(actor, actor, TracedEvent::Stored(tp, &batch));
+                        }
+                    } else if epoch == Some(batch.leader_epoch) {
                         self.history.write(&evidence::appended(t, tp, &batch));
                     } else {
                         self.withheld.push((tp, batch));
@@ -475,6 +482,9 @@ impl<'a> World<'a> {
                     let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
                     if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
+                    }
+                    if self.tracer.is_some() {
+                        self.trace_level(actor, tp);
                     }
                 }
             }
