@@ -75,6 +75,30 @@ const tests = {
     assert.notEqual(await clock(page), before);
     await done(page);
   },
+  async "the logs of internal topics are shown on demand, and what their records say"() {
+    const page = await open("zombie-fixed");
+    const names = () => page.$$eval(".strip .name", (list) => list.map((x) => x.firstChild.textContent));
+    await page.keyboard.press("End");
+    await settle(page);
+    const before = await names();
+    assert.ok(before.length > 0 && !before.some((n) => n.startsWith("__")), `not shown unless asked for: ${before}`);
+    await page.click("[data-internal]");
+    await settle(page);
+    const after = await names();
+    assert.ok(after.some((n) => n.startsWith("__transaction_state-")) && after.some((n) => n.startsWith("__consumer_offsets-")), `${after}`);
+    const tips = await page.$$eval('.strip [data-tip*="__"]', (list) => list.map((x) => x.dataset.tip));
+    assert.ok(tips.some((t) => /: PrepareCommit, pid \d+ e\d+/.test(t)), "a state of the transaction");
+    assert.ok(tips.some((t) => /next \d+/.test(t)), "a committed offset");
+    assert.match(page.url(), /internal=1/);
+    const again = await open("zombie-fixed", { fragment: page.url().split("#")[1] });
+    assert.deepEqual((await again.$$eval(".strip .name", (list) => list.map((x) => x.firstChild.textContent))), after, "the address keeps it");
+    if (shots) await again.screenshot({ path: `${shots}/internal.png`, fullPage: true });
+    await done(again);
+    await page.click("[data-internal]");
+    await settle(page);
+    assert.deepEqual(await names(), before);
+    await done(page);
+  },
   async "keys and buttons step through messages, both ways"() {
     const page = await open("lost-ack");
     await page.keyboard.press("Home");

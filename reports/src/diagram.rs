@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, Window, moments};
+use crate::story::{BatchKind, Fate, Flaw, Message, Moment, Story, Strip, Window, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -39,23 +39,23 @@ fn draw(story: &Story, moments: &[Moment]) -> String {
         let (t, marks, words) = match *moment {
             Moment::Omitted(n) => {
                 let _ = write!(out, "{:TIME$}", "");
-                out.push_str(&rails(&lanes, &[], '│'));
+                out.push_str(&rails(&lanes, COLUMN, &[], '│'));
                 let _ = write!(out, " ({n} more message{})", if n == 1 { "" } else { "s" });
                 end_line(&mut out);
                 continue;
             }
             Moment::Message(n) => {
                 let m = &story.messages[n];
-                (m.sent, arrow(&lanes, m.from, m.to, m.answer, m.fate), message_words(story, n))
+                (m.sent, arrow(&lanes, COLUMN, m), message_words(story, n))
             }
             Moment::Band(n) => {
                 let band = &story.bands[n];
-                (band.from, rails(&lanes, &band.lanes, '▒'), format!("! {}", band.words))
+                (band.from, rails(&lanes, COLUMN, &band.lanes, '▒'), format!("! {}", band.words))
             }
             Moment::Fence(n) => {
                 let fence = &story.fences[n];
                 let name = &story.lanes[fence.lane as usize].name;
-                (fence.t, rails(&lanes, &[fence.lane], '#'), format!("# {name} is fenced: {}", fence.error))
+                (fence.t, rails(&lanes, COLUMN, &[fence.lane], '#'), format!("# {name} is fenced: {}", fence.error))
             }
         };
         let time = if last == Some(t) { String::new() } else { clock(t) };
@@ -95,17 +95,20 @@ pub(crate) fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
     lanes
 }
 
-fn rails(lanes: &[u32], marked: &[u32], mark: char) -> String {
-    let mut row: Vec<char> = vec![' '; lanes.len() * COLUMN];
+/// A row of the lifelines of `lanes`, each in a column of `width` characters; `mark` stands on those that are `marked`.
+pub fn rails(lanes: &[u32], width: usize, marked: &[u32], mark: char) -> String {
+    let mut row: Vec<char> = vec![' '; lanes.len() * width];
     for (n, lane) in lanes.iter().enumerate() {
-        row[n * COLUMN + COLUMN / 2] = if marked.contains(lane) { mark } else { '│' };
+        row[n * width + width / 2] = if marked.contains(lane) { mark } else { '│' };
     }
     row.into_iter().collect()
 }
 
-fn arrow(lanes: &[u32], from: u32, to: u32, answer: bool, fate: Fate) -> String {
-    let mut row: Vec<char> = rails(lanes, &[], '│').chars().collect();
-    let column = |lane: u32| lanes.iter().position(|l| *l == lane).map(|n| n * COLUMN + COLUMN / 2);
+/// A row of lifelines with a message between two of them, as far as `lanes` has them.
+pub fn arrow(lanes: &[u32], width: usize, message: &Message) -> String {
+    let Message { from, to, answer, fate, .. } = *message;
+    let mut row: Vec<char> = rails(lanes, width, &[], '│').chars().collect();
+    let column = |lane: u32| lanes.iter().position(|l| *l == lane).map(|n| n * width + width / 2);
     let (Some(a), Some(b)) = (column(from), column(to)) else { return row.into_iter().collect() };
     if a == b {
         row[a] = '↺';
@@ -130,7 +133,7 @@ fn arrow(lanes: &[u32], from: u32, to: u32, answer: bool, fate: Fate) -> String 
 }
 
 /// A message in words, with what became of it.
-pub(crate) fn message_words(story: &Story, n: usize) -> String {
+pub fn message_words(story: &Story, n: usize) -> String {
     let m = &story.messages[n];
     let mut words = if m.answer { format!("{} answer", m.kind) } else { m.kind.clone() };
     match &m.error {
@@ -155,7 +158,7 @@ pub(crate) fn message_words(story: &Story, n: usize) -> String {
 
 /// What the logs hold in the end, and what is wrong with it.
 fn logs(out: &mut String, story: &Story) {
-    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty()).collect();
+    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty() && !s.internal).collect();
     strips.sort_by_key(|s| s.flaws.is_empty());
     let width = strips.iter().map(|s| s.name.len()).max().unwrap_or(0);
     for strip in strips.iter().take(8) {
@@ -234,7 +237,7 @@ fn flaw_begins(strip: &Strip, offset: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{Batch, Flawed, Lane, Message, Purpose};
+    use crate::story::{Batch, Flawed, Lane, Purpose};
 
     #[test]
     fn a_lost_answer_and_its_copy_read_like_this() {

@@ -97,7 +97,7 @@ fn data(story: &Story) -> Value {
     let mut texts = Texts::default();
     texts.number("");
     let messages = messages(story, &mut texts);
-    let strips: Vec<Value> = story.strips.iter().map(strip).collect();
+    let strips: Vec<Value> = story.strips.iter().map(|s| strip(s, &mut texts)).collect();
     json!({
         "format": story.format,
         "title": story.title,
@@ -165,7 +165,7 @@ fn messages(story: &Story, texts: &mut Texts) -> Vec<Value> {
     rows.collect()
 }
 
-fn strip(strip: &crate::story::Strip) -> Value {
+fn strip(strip: &crate::story::Strip, texts: &mut Texts) -> Value {
     let batches = strip.batches.iter().map(|b| {
         let kind = match b.kind {
             BatchKind::Data => 0,
@@ -174,7 +174,7 @@ fn strip(strip: &crate::story::Strip) -> Value {
             BatchKind::Abort => 3,
         };
         let (decided, commit) = b.decided.map_or((-1, false), |(t, commit)| (t as i64, commit));
-        json!([
+        let mut row = json!([
             b.t,
             b.base,
             b.count,
@@ -189,8 +189,13 @@ fn strip(strip: &crate::story::Strip) -> Value {
             u8::from(commit),
             b.gone.map_or(-1, |t| t as i64),
             b.message.map_or(-1, i64::from),
-        ])
+        ]);
+        if strip.internal {
+            row.as_array_mut().expect("a row is an array").push(texts.number(&b.words).into());
+        }
+        row
     });
+    let batches: Vec<Value> = batches.collect();
     let flaws = strip.flaws.iter().map(|f| {
         let flaw = match f.flaw {
             Flaw::Duplicate => 0,
@@ -202,7 +207,8 @@ fn strip(strip: &crate::story::Strip) -> Value {
     });
     json!({
         "name": strip.name,
-        "batches": batches.collect::<Vec<_>>(),
+        "internal": strip.internal,
+        "batches": batches,
         "levels": strip.levels.iter().map(|l| json!([l.t, l.hw, l.lso])).collect::<Vec<_>>(),
         "flaws": flaws.collect::<Vec<_>>(),
     })

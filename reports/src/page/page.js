@@ -22,9 +22,9 @@ const M = D.messages.map((r, i) => {
 for (const m of M) if (m.req >= 0) M[m.req].answer = m.i;
 const strips = D.strips.map((s, i) => {
   const batches = s.batches.map((b) => ({ t: b[0], base: b[1], n: b[2], end: b[1] + b[2], kind: b[3], lane: b[4], pid: b[5], ep: b[6],
-    seq: b[7], le: b[8], txn: b[9], decided: b[10], commit: !!b[11], gone: b[12], msg: b[13] }));
+    seq: b[7], le: b[8], txn: b[9], decided: b[10], commit: !!b[11], gone: b[12], msg: b[13], words: b.length > 14 ? D.texts[b[14]] : "" }));
   const flaws = s.flaws.map((f) => ({ kind: f[0], first: f[1], last: f[2], os: f[3], of: f[4] }));
-  return { i, name: s.name, batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
+  return { i, name: s.name, internal: !!s.internal, batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
 });
 const batchAt = (strip, offset) => { for (let i = strip.batches.length - 1; i >= 0; i--) { const b = strip.batches[i]; if (b.base <= offset && offset < b.end) return b; } return null; };
 const FLAWS = ["copy", D.judgement.verdict === "stuck" ? "held back" : "lost", "leaked"];
@@ -52,7 +52,7 @@ for (const m of M) {
 const followers = D.transactions.map((x, i) => D.transactions.findIndex((o, j) => j > i && o.lane === x.lane));
 
 // ---- state --------------------------------------------------------------------------------------------------------
-const S = { t: D.focus, sel: -1, w: null, pur: new Set(ESSENTIAL), node: "", part: "", txn: "", kind: "", q: "", fold: true, theme: "" };
+const S = { t: D.focus, sel: -1, w: null, pur: new Set(ESSENTIAL), node: "", part: "", txn: "", kind: "", q: "", fold: true, theme: "", internal: false };
 let V = [], reach = [], A = null, shown = [], W = 800, hits = [], hitAt = -1, flash = null;
 
 const pick = (m) => S.pur.has(m.pur) && (S.node === "" || m.f === +S.node || m.t === +S.node)
@@ -339,7 +339,7 @@ function levelAt(s, t) {
   return lo < 0 ? [0, 0, 0] : s.levels[lo];
 }
 function drawStrips() {
-  const list = strips.filter((s) => S.part === "" ? s.batches.length : s.i === +S.part);
+  const list = strips.filter((s) => (S.part === "" && !s.internal) || (S.internal && s.internal) ? s.batches.length : s.i === +S.part);
   list.sort((a, b) => (b.flaws.length > 0) - (a.flaws.length > 0) || a.i - b.i);
   const few = list.slice(0, 24), wide = Math.max(200, $("strips").clientWidth - 32 - 124 - 16);
   const html = few.map((s) => {
@@ -362,10 +362,12 @@ function drawStrips() {
         out.push(`<rect x="${x + 0.5}" y="${Y}" width="${Math.max(1, w - 1)}" height="${H}" rx="${Math.min(3, w / 3)}" fill="var(--panel)" stroke="${c}" stroke-width="1.2"/>`);
         if (w > 8) out.push(`<text class="off" x="${x + w / 2}" y="${Y + 15}" style="fill:${c};font-weight:700">${b.kind === 2 ? "✓" : "✗"}</text>`);
       } else {
-        const paint = b.kind === 0 || (done && b.commit) ? color : done ? `url(#h-${b.lane})` : `url(#o-${b.lane})`;
+        const paint = b.kind === 0 || (done && b.commit) ? (s.internal ? "var(--panel)" : color) : done ? `url(#h-${b.lane})` : `url(#o-${b.lane})`;
         if (cw >= 5 && b.n < 400) for (let o = b.base; o < b.end; o++) out.push(`<rect x="${(X(o) + 0.6).toFixed(2)}" y="${Y}" width="${(cw - 1.2).toFixed(2)}" height="${H}" rx="2" fill="${paint}" stroke="${color}" stroke-width=".8"/>`);
         else out.push(`<rect x="${x}" y="${Y}" width="${Math.max(1, w - (w > 3 ? 0.8 : 0))}" height="${H}" fill="${paint}" stroke="${color}" stroke-width=".6"/>`);
       }
+      const sign = signOf(b);
+      if (sign && w >= sign.length * 6.6) out.push(`<text class="off" x="${x + w / 2}" y="${Y + 15}" style="fill:var(--ink);font-weight:600">${esc(sign)}</text>`);
       out.push("</g>");
       if (x - lastText > 34 && b.kind < 2 && Math.abs(x - X(hw)) > 2) { out.push(`<text class="off" x="${x + Math.min(w, cw) / 2}" y="${Y + H + 11}" style="fill:var(--dim);text-anchor:${x < 8 ? "start" : "middle"}">${b.base}</text>`); lastText = x; }
     }
@@ -392,7 +394,13 @@ function drawStrips() {
   $("strips").innerHTML = html.join("");
 }
 const look = (b) => `${b.kind}:${b.lane}:${b.kind === 1 ? (b.decided >= 0 && b.decided <= S.t ? b.commit : "open") : ""}`;
+/** What a record of an internal topic says, in a few letters: the state of a transactional id, an offset, a generation. */
+function signOf(b) {
+  const m = /: ([A-Z]\w+),|next (\d+)|generation (\d+)/.exec(b.words);
+  return !m ? "" : m[1] ? m[1].replace(/[a-z]/g, "") : m[2] || `g${m[3]}`;
+}
 function recordTip(s, b, done) {
+  if (s.internal && b.words) return `${s.name}@${range(b.base, b.end - 1)}\n${b.words}\nappended ${time(b.t)}, leader epoch ${b.le}${b.kind === 0 ? "" : done ? (b.commit ? "\ncommitted" : "\naborted") : "\nits transaction is open"}`;
   const f = b.first || b, writer = b.lane >= 0 ? lanes[b.lane].name : "unknown writer", state = b.kind === 0 ? "" : done ? (b.commit ? "\ncommitted" : "\naborted") : "\nits transaction is open";
   const head = b.kind > 1 ? `${s.name}@${b.base}: ${b.kind === 2 ? "commit" : "abort"} marker` : `${s.name}@${range(b.base, b.end - 1)}: ${num(b.n)} record${b.n > 1 ? "s" : ""} of ${writer}`;
   const flaw = s.flaws.filter((x) => x.first < b.end && x.last >= b.base).slice(0, 2).map((x) => x.kind === 0 ? `\n${range(x.first, x.last)}: copies of ${strips[x.os].name}@${range(x.of, x.of + x.last - x.first)}` : `\n${range(x.first, x.last)}: ${FLAWS[x.kind]}`).join("");
@@ -522,12 +530,14 @@ function filters() {
   const chip = PURPOSES.map((p, i) => count[i] ? `<button class="chip" data-pur="${i}" aria-pressed="${S.pur.has(i)}">${p}<i>${num(count[i])}</i></button>` : "").join("");
   const select = (id, all, list) => list.length < 2 && !S[id] ? "" : `<select id="f-${id}" data-filter="${id}" aria-label="${all}"><option value="">${all}</option>${list.map(([v, t]) => `<option value="${esc(v)}" ${String(S[id]) === String(v) ? "selected" : ""}>${esc(t)}</option>`).join("")}</select>`;
   $("filters").innerHTML = chip + select("node", "all nodes", lanes.map((l) => [l.i, l.name]))
-    + select("part", "all partitions", strips.filter((s) => s.batches.length).map((s) => [s.i, s.name]))
+    + select("part", "all partitions", strips.filter((s) => s.batches.length && !s.internal).map((s) => [s.i, s.name]))
     + select("txn", "all transactions", D.transactions.slice(0, 500).map((x, i) => [i, `txn ${x.ordinal} of ${lanes[x.lane].name}${x.incarnation ? ` (run ${x.incarnation + 1})` : ""}`]))
     + select("kind", "all kinds", [...kinds.keys()].sort().map((k) => [k, k]))
+    + (strips.some((s) => s.internal) ? `<button class="chip" data-internal aria-pressed="${S.internal}" title="The logs of Kafka's own topics: states of transactions, offsets of groups">internal topics</button>` : "")
     + `<input id="q" type="search" placeholder="search  /" aria-label="Search messages" value="${esc(S.q)}">`;
 }
 $("filters").addEventListener("click", (e) => {
+  if (e.target.closest("[data-internal]")) { S.internal = !S.internal; filters(); render(); $("filters").querySelector("[data-internal]").focus(); return; }
   const b = e.target.closest("[data-pur]");
   if (!b) return;
   const p = +b.dataset.pur;
@@ -561,6 +571,7 @@ function hash() {
     p.set("t", Math.round(S.t)); if (S.w) p.set("w", S.w.map(Math.round).join("-")); if (S.sel >= 0) p.set("e", S.sel);
     const pur = [...S.pur].sort().join(""); if (pur !== ESSENTIAL.join("")) p.set("p", pur || "-");
     for (const k of ["node", "part", "txn", "kind", "q"]) if (S[k] !== "") p.set(k, S[k]);
+    if (S.internal) p.set("internal", "1");
     if (!S.fold) p.set("axis", "true"); if (S.theme) p.set("theme", S.theme);
     written = "#" + p;
     if (embedded) parent.postMessage({ fencepost: "moved", t: S.t, told: S.t === told, fragment: String(p) }, "*");
@@ -592,7 +603,7 @@ function readHash() {
   if (S.txn !== "" && !D.transactions[+S.txn]) S.txn = "";
   if (S.node !== "" && !lanes[+S.node]) S.node = "";
   if (S.part !== "" && !strips[+S.part]) S.part = "";
-  S.fold = p.get("axis") !== "true"; S.theme = ["dark", "light"].includes(p.get("theme")) ? p.get("theme") : "";
+  S.internal = p.get("internal") === "1"; S.fold = p.get("axis") !== "true"; S.theme = ["dark", "light"].includes(p.get("theme")) ? p.get("theme") : "";
   if (S.sel >= 0) S.pur.add(M[S.sel].pur);
   theme();
   filters(); A = null; refilter();

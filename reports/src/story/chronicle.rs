@@ -37,6 +37,8 @@ struct Sent {
 pub struct Chronicle {
     lanes: Vec<Lane>,
     topics: BTreeMap<u32, u32>,
+    /// Strips of internal topics, by topic and partition.
+    internal: BTreeMap<(u32, u32), u32>,
     clients: BTreeMap<u32, Client>,
     strips: Vec<Strip>,
     ends: Vec<i64>,
@@ -80,6 +82,23 @@ impl Chronicle {
     /// Indices of the strips of sinks.
     pub fn strips_of_sinks(&self) -> impl Iterator<Item = u32> + '_ {
         self.sinks.values().copied()
+    }
+
+    /// Index of the strip of an internal topic's partition, if something was appended to it.
+    pub fn internal_strip(&self, topic: u32, partition: u32) -> Option<u32> {
+        self.internal.get(&(topic, partition)).copied()
+    }
+
+    /// A batch was appended to a partition of an internal topic.
+    pub fn stored(&mut self, topic: u32, partition: u32, name: impl FnOnce() -> String, batch: Batch) {
+        let next = self.strips.len() as u32;
+        let at = *self.internal.entry((topic, partition)).or_insert(next);
+        if at == next {
+            self.strips.push(Strip { name: name(), internal: true, ..Strip::default() });
+            self.ends.push(0);
+            self.reads.push(Vec::new());
+        }
+        self.append(at, batch);
     }
 
     /// The strip of an index.
@@ -148,15 +167,6 @@ impl Chronicle {
 
     fn appended(&mut self, e: &h::Appended) {
         let Some(at) = self.at(e.at) else { return };
-        let strip = &mut self.strips[at as usize];
-        let end = &mut self.ends[at as usize];
-        if e.base < *end {
-            // The new leader did not have it: the log was truncated to here.
-            for batch in strip.batches.iter_mut().rev().take_while(|b| b.base + i64::from(b.count) > e.base) {
-                batch.gone.get_or_insert(e.t);
-            }
-        }
-        *end = e.base + i64::from(e.count);
         let mut batch = Batch {
             t: e.t,
             base: e.base,
@@ -182,19 +192,34 @@ impl Chronicle {
                     batch.transaction = self.transaction_of(e.pid, e.epoch);
                 }
             }
-            h::BatchKind::CommitMarker | h::BatchKind::AbortMarker => {
-                let commit = e.kind == h::BatchKind::CommitMarker;
-                batch.kind = if commit { BatchKind::Commit } else { BatchKind::Abort };
-                let open = |b: &&mut Batch| b.kind == BatchKind::Transactional && b.pid == e.pid && b.gone.is_none();
-                for data in strip.batches.iter_mut().rev().filter(open).take_while(|b| b.decided.is_none()) {
-                    data.decided = Some((e.t, commit));
-                    batch.transaction = batch.transaction.or(data.transaction);
-                    batch.lane = batch.lane.or(data.lane);
-                }
-                if let Some(index) = batch.transaction {
-                    let known = self.transactions[index as usize].fortune != Fortune::Open;
-                    self.over(index, e.t, (!known).then_some(commit), true);
-                }
+            h::BatchKind::CommitMarker => batch.kind = BatchKind::Commit,
+            h::BatchKind::AbortMarker => batch.kind = BatchKind::Abort,
+        }
+        self.append(at, batch);
+    }
+
+    /// Puts a batch at the end of a strip; a marker decides what its producer wrote before.
+    fn append(&mut self, at: u32, mut batch: Batch) {
+        let strip = &mut self.strips[at as usize];
+        let end = &mut self.ends[at as usize];
+        if batch.base < *end {
+            // The new leader did not have it: the log was truncated to here.
+            for old in strip.batches.iter_mut().rev().take_while(|b| b.base + i64::from(b.count) > batch.base) {
+                old.gone.get_or_insert(batch.t);
+            }
+        }
+        *end = batch.base + i64::from(batch.count);
+        if matches!(batch.kind, BatchKind::Commit | BatchKind::Abort) {
+            let commit = batch.kind == BatchKind::Commit;
+            let open = |b: &&mut Batch| b.kind == BatchKind::Transactional && b.pid == batch.pid && b.gone.is_none();
+            for data in strip.batches.iter_mut().rev().filter(open).take_while(|b| b.decided.is_none()) {
+                data.decided = Some((batch.t, commit));
+                batch.transaction = batch.transaction.or(data.transaction);
+                batch.lane = batch.lane.or(data.lane);
+            }
+            if let Some(index) = batch.transaction {
+                let known = self.transactions[index as usize].fortune != Fortune::Open;
+                self.over(index, batch.t, (!known).then_some(commit), true);
             }
         }
         self.strips[at as usize].batches.push(batch);

@@ -55,7 +55,8 @@ pub struct Story {
     pub transactions: Vec<Transaction>,
     /// Producers that learned that they are fenced.
     pub fences: Vec<Fence>,
-    /// Logs of applications' partitions, and what is in sinks.
+    /// Logs of applications' partitions and what is in sinks, and after them the logs of internal topics, as far as something
+    /// was appended to them.
     pub strips: Vec<Strip>,
     /// Deviations from the nominal execution, in words.
     pub script: Vec<String>,
@@ -327,6 +328,9 @@ pub struct Batch {
     /// The request that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<u32>,
+    /// What it says, for batches of internal topics.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
 }
 
 /// What is wrong with records.
@@ -373,6 +377,9 @@ pub struct Level {
 pub struct Strip {
     /// As `orders-0`; of a sink its name.
     pub name: String,
+    /// It belongs to one of Kafka's own topics.
+    #[serde(default)]
+    pub internal: bool,
     /// What was appended, in the order of time.
     pub batches: Vec<Batch>,
     /// Watermarks, in the order of time.

@@ -14,6 +14,7 @@ use fencepost_reports::history::event as h;
 use super::producer::{delivery_error_name, error_name};
 use crate::history::{History, identity, partition};
 use crate::plan::Plan;
+use crate::scenario::Names;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
@@ -109,6 +110,13 @@ impl Announcer {
     /// State of its producer, if its process runs.
     pub fn producer_state(&self) -> Option<ProducerState> {
         self.producer.as_ref().map(Producer::state)
+    }
+
+    /// Where its producer stands, in words.
+    pub fn in_words(&self, names: &Names, lines: &mut Vec<String>) {
+        if let Some(producer) = &self.producer {
+            super::words::producer(producer, names, lines);
+        }
     }
 
     fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {

@@ -10,6 +10,7 @@ mod reader;
 pub(crate) mod reading;
 mod relay;
 mod service;
+mod words;
 mod work;
 
 use fencepost_protocol::ids::TopicPartition;
@@ -19,6 +20,7 @@ use fencepost_reports::history::event as h;
 
 use crate::history::History;
 use crate::plan::{Plan, Source};
+use crate::scenario::Names;
 use crate::sink::Response;
 
 pub use echo::{EchoClient, EchoPlan};
@@ -121,6 +123,18 @@ impl Client {
             Client::Service(c) => c.producer_state(),
             Client::Relay(c) => c.producer_state(),
             Client::Reader(_) | Client::Echo(_) | Client::External(_) => None,
+        }
+    }
+
+    /// Where it stands, in words, one line for each thing to say; nothing if its process does not run.
+    pub fn in_words(&self, names: &Names) -> Vec<String> {
+        match self {
+            Client::Producer(c) => c.in_words(names),
+            Client::Pipeline(c) => c.in_words(names),
+            Client::Reader(c) => c.in_words(names),
+            Client::Service(c) => c.in_words(names),
+            Client::Relay(c) => c.in_words(names),
+            Client::Echo(_) | Client::External(_) => Vec::new(),
         }
     }
 

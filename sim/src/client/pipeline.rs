@@ -21,6 +21,7 @@ use super::reading::Reading;
 use super::work::{self, Work};
 use crate::history::{History, identity, isolation, partition};
 use crate::plan::{Doing, OnUnknown, PipelinePlan, Plan};
+use crate::scenario::Names;
 use crate::sink::Response;
 
 /// The application.
@@ -53,6 +54,19 @@ impl PipelineClient {
     /// State of its producer, if its process runs.
     pub fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
         self.pipeline.as_ref().map(|p| p.producer().state())
+    }
+
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        let Some(pipeline) = &self.pipeline else { return Vec::new() };
+        let halted = if pipeline.is_halted() { " (its thread is held)" } else { "" };
+        let mut lines = vec![format!("application {}{halted}", super::words::phase(pipeline.phase()))];
+        if let Some(n) = pipeline.open_transaction() {
+            lines.push(format!("transaction {n} is open"));
+        }
+        super::words::consumer(pipeline.consumer(), names, &mut lines);
+        super::words::producer(pipeline.producer(), names, &mut lines);
+        lines
     }
 
     /// Member `member` of a pipeline.

@@ -13,6 +13,7 @@ use super::announcer::{Announcer, Fate};
 use super::caller::{Caller, Heard, OutgoingCall};
 use crate::history::History;
 use crate::plan::{Plan, RelayPlan};
+use crate::scenario::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Request, Response, Unsent};
 
@@ -78,6 +79,23 @@ impl RelayClient {
     /// Whether nothing is in hand. Whether something is left in the outbox, the database knows.
     pub(super) fn is_idle(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        if !self.started {
+            return Vec::new();
+        }
+        let doing = match self.step {
+            Step::Resting(until) => format!("rests until {until}"),
+            Step::Query => "asks for rows that are not marked as sent".to_string(),
+            Step::Send => format!("sends {} rows", self.rows.len()),
+            Step::Mark => format!("marks {} rows as sent", self.sent.len()),
+            Step::Commit => "waits for the database's COMMIT".to_string(),
+        };
+        let mut lines = vec![format!("relay {doing}")];
+        self.announcer.in_words(names, &mut lines);
+        lines
     }
 
     pub(super) fn take_calls(&mut self) -> Vec<OutgoingCall> {

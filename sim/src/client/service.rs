@@ -12,6 +12,7 @@ use super::caller::{Caller, Heard, OutgoingCall};
 use super::work::Asked;
 use crate::history::History;
 use crate::plan::{Announcing, OnUnknown, Plan, ServicePlan};
+use crate::scenario::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, Request, Response, Row};
 
@@ -70,6 +71,25 @@ impl ServiceClient {
             next_due: Instant::ZERO,
             plan: plan.clone(),
         }
+    }
+
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        if !self.started {
+            return Vec::new();
+        }
+        let doing = match self.step {
+            Step::Waiting => "waits for the next order",
+            Step::Insert => "waits for the database's INSERT",
+            Step::Commit => "waits for the database's COMMIT",
+            Step::Announce => "announces the order",
+            Step::Rollback => "waits for the database's ROLLBACK",
+        };
+        let mut lines = vec![format!("service {doing}; {} of {} orders taken", self.order, self.plan.source.len())];
+        if let Some(announcer) = &self.announcer {
+            announcer.in_words(names, &mut lines);
+        }
+        lines
     }
 
     pub(super) fn name(&self) -> &str {

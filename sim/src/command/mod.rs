@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod shrink;
 mod source;
+mod step;
 mod verify;
 mod whatif;
 
@@ -153,6 +154,14 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         markdown: Option<PathBuf>,
     },
+    /// Go through a run in the terminal, one message after the other, forward and backward
+    Step {
+        #[command(flatten)]
+        what: What,
+        /// The seed; without it the scenario's own, else 1
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Judge a history (JSON Lines), whatever wrote it
     Check {
         /// The history
@@ -244,6 +253,7 @@ pub fn main() -> ExitCode {
         }
         Command::Explain { capsule, futures, jobs } => explain::explain(&capsule, futures, jobs, json),
         Command::Cost { sets, svg, markdown } => cost::cost(&sets, svg.as_deref(), markdown.as_deref(), json),
+        Command::Step { what, seed } => step::step(&what, seed, json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
         Command::Lesson(options) => lesson::lesson(&options, json),

@@ -5,18 +5,24 @@
 //! until it ends, and whoever writes the same waits. It is rolled back when its connection is closed, when it stands idle
 //! for too long, and when the database fails.
 
+use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost_protocol::ids::{Offset, TopicPartition};
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
 
-use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent};
+use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent, counted};
 use crate::plan::DatabasePlan;
+use crate::scenario::Names;
+
+/// Offsets or transactions that are told of at most.
+const LISTED: usize = 24;
 
 /// A table.
 #[derive(Clone, Debug, Default)]
 struct Table {
+    name: String,
     rows: Vec<Effect>,
     keys: BTreeSet<Key>,
     /// Rows of an outbox that are not marked as sent.
@@ -59,7 +65,7 @@ impl Database {
             replies: Replies::new(plan.service_time),
             restart_after: plan.restart_after,
             idle_timeout: plan.idle_timeout,
-            tables: vec![Table::default(); plan.tables.len()],
+            tables: plan.tables.iter().map(|name| Table { name: name.clone(), ..Table::default() }).collect(),
             offsets: BTreeMap::new(),
             transactions: BTreeMap::new(),
             expired: BTreeSet::new(),
@@ -75,6 +81,29 @@ impl Database {
     /// The offsets that consumers keep here: consumer (the plan's number), partition, next offset.
     pub fn offsets(&self) -> impl Iterator<Item = (u16, TopicPartition, Offset)> + '_ {
         self.offsets.iter().map(|((of, tp), offset)| (*of, *tp, *offset))
+    }
+
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        let mut lines = Vec::new();
+        for table in &self.tables {
+            let mut line = format!("table {}: {}", table.name, counted(table.rows.len(), "row"));
+            if !table.unsent.is_empty() {
+                let _ = write!(line, ", {} not marked as sent", table.unsent.len());
+            }
+            lines.push(line);
+        }
+        for (of, tp, offset) in self.offsets().take(LISTED) {
+            lines.push(format!("offsets of consumer {of}: {} next {offset}", names.partition_name(tp)));
+        }
+        for transaction in self.transactions.values().take(LISTED) {
+            let rows = counted(transaction.rows.len(), "row");
+            lines.push(format!("open transaction: {rows}, {} offsets", transaction.offsets.len()));
+        }
+        if !self.waiting.is_empty() {
+            lines.push(format!("{} waiting for a lock", counted(self.waiting.len(), "statement")));
+        }
+        lines
     }
 
     pub(super) fn unsent(&self) -> usize {

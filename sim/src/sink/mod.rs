@@ -13,6 +13,7 @@ use fencepost_protocol::ids::{NodeId, Offset, TopicPartition};
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
 
+use crate::scenario::Names;
 use crate::schedule::Subject;
 use crate::stream::mix;
 
@@ -30,6 +31,11 @@ pub const fn node_id(place: usize) -> NodeId {
 /// The place of a sink in a plan's list, if that is the id of one.
 pub fn place_of(id: NodeId) -> Option<usize> {
     usize::try_from(id.0 - FIRST_ID).ok()
+}
+
+/// `1 row`, `2 rows`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 macro_rules! kinds {
@@ -244,6 +250,14 @@ pub enum Service {
 }
 
 impl Service {
+    /// Where it stands, in words, one line for each thing to say.
+    pub fn in_words(&self, names: &Names) -> Vec<String> {
+        match self {
+            Service::Database(s) => s.in_words(names),
+            Service::Payments(s) => s.in_words(),
+        }
+    }
+
     /// How long after a crash it runs again, where the fault does not say.
     pub fn restarts_after(&self) -> Span {
         match self {

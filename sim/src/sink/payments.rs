@@ -32,6 +32,12 @@ impl Payments {
         }
     }
 
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self) -> Vec<String> {
+        let keys = super::counted(self.keys.len(), "idempotency key");
+        vec![format!("{}; {keys} known", super::counted(self.charges.len(), "charge"))]
+    }
+
     /// Every charge, in order.
     pub fn charges(&self) -> &[Effect] {
         &self.charges

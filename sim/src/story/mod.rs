@@ -1,7 +1,10 @@
 //! Makes a story of a run while it happens: the history tells of transactions and logs, the trace of everything between.
 
 mod sinks;
-mod words;
+mod tape;
+pub(crate) mod words;
+
+pub use tape::{Happening, Recorder, Step, Tape};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -171,7 +174,18 @@ impl Teller {
 
     /// Takes a piece of the trace.
     pub fn trace(&self, traced: &Traced<'_>) {
-        self.state.borrow_mut().trace(traced);
+        self.follow(traced);
+    }
+
+    /// Takes a piece of the trace; says which message was taken or lost by it, as an index of the story's messages.
+    pub fn follow(&self, traced: &Traced<'_>) -> Option<u32> {
+        let mut state = self.state.borrow_mut();
+        let key = traced
+            .message
+            .filter(|_| matches!(traced.what, TracedEvent::Request(_) | TracedEvent::Response(_) | TracedEvent::Lost));
+        let index = key.and_then(|k| state.underway.get(&(k.connection, k.correlation, k.answer)).copied());
+        state.trace(traced);
+        index
     }
 
     /// A program's process stands still, or is down, from an instant on; or it runs (again).
@@ -196,26 +210,37 @@ impl Teller {
 
     /// The story; scenario, seed and command are left to the caller.
     pub fn tell(self, run: &Run) -> Story {
+        let names = self.state.borrow().names.clone();
+        let mut story = self.tell_until(run.outcome.finished_at.0);
+        story.digest = run.outcome.digest.to_string();
+        story.script = run.outcome.recorded.iter().map(|d| deviation::words(d, &names)).collect();
+        story.figures = run.figures.clone();
+        story.judge(&run.report);
+        story
+    }
+
+    /// The story of a run that a panic ended: without a verdict.
+    pub fn tell_of_panic(self) -> Story {
+        let end = self.state.borrow().end;
+        self.tell_until(end)
+    }
+
+    fn tell_until(self, end: u64) -> Story {
         let mut state = self.state.into_inner();
         state.find_what_brought_effects();
-        let end = run.outcome.finished_at.0;
         let mut story = Story {
             format: FORMAT,
-            digest: run.outcome.digest.to_string(),
             end,
             offices: state.offices,
             messages: state.messages,
             messages_omitted: state.omitted,
             bands: state.bands,
-            script: run.outcome.recorded.iter().map(|d| deviation::words(d, &state.names)).collect(),
-            figures: run.figures.clone(),
             ..Story::default()
         };
         for band in &mut story.bands {
             band.to = band.to.min(end);
         }
         state.chronicle.tell(&mut story);
-        story.judge(&run.report);
         story
     }
 }
@@ -322,8 +347,15 @@ impl State {
                 self.begin(lane, BandKind::Paused, t, format!("{} stands still", traced.from));
             }
             (TracedEvent::Began(action), _) => self.fault(t, action),
+            (TracedEvent::Stored(tp, batch), _) => {
+                let name = || self.names.partition_name(*tp);
+                let told = words::stored(t, batch, &self.names);
+                self.chronicle.stored(tp.topic.0, tp.partition, name, told);
+            }
             (TracedEvent::Level { tp, hw, lso }, _) => {
-                if let Some(strip) = self.chronicle.strip(tp.topic.0, tp.partition) {
+                let (topic, partition) = (tp.topic.0, tp.partition);
+                let strip = self.chronicle.strip(topic, partition);
+                if let Some(strip) = strip.or_else(|| self.chronicle.internal_strip(topic, partition)) {
                     let levels = &mut self.chronicle.strip_mut(strip).levels;
                     levels.push(Level { t, hw: *hw, lso: *lso });
                 }

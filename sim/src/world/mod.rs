@@ -5,6 +5,7 @@ mod evidence;
 mod external;
 mod faults;
 mod inject;
+mod inspect;
 mod line;
 mod node;
 mod parcel;
@@ -77,6 +78,8 @@ pub struct Keep {
     pub trace: bool,
     /// Keep which states, inputs and outcomes of the protocol were reached.
     pub coverage: bool,
+    /// Tell the tracer where each node stands, in words, whenever that changes.
+    pub standings: bool,
 }
 
 /// One line of a trace: something that was delivered.
@@ -150,8 +153,12 @@ pub enum TracedEvent<'a> {
         /// Last stable offset.
         lso: i64,
     },
+    /// The leader of a partition of an internal topic appended a batch.
+    Stored(TopicPartition, &'a RecordBatch),
     /// The receiver leads a partition from now on.
     Leads(TopicPartition),
+    /// Where the receiver stands from now on, in words, line by line.
+    Stands(&'a [String]),
 }
 
 impl TracedEvent<'_> {
@@ -214,6 +221,7 @@ pub struct World<'a> {
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
     coverage: Option<Box<Coverage>>,
+    standings: Option<Box<inspect::Standings>>,
 }
 
 impl<'a> World<'a> {
@@ -263,11 +271,15 @@ impl<'a> World<'a> {
             latencies,
             moves_told: 0,
             coverage: keep.coverage.then(Box::default),
+            standings: keep.standings.then(|| Box::new(inspect::Standings::new(&plan))),
             plan,
         };
         world.trace_first_leaders();
         world.schedule_faults(faults);
         world.start_everybody();
+        if world.standings.is_some() {
+            world.tell_standings();
+        }
         world
     }
 
@@ -283,6 +295,9 @@ impl<'a> World<'a> {
             self.history.now = at;
             if let Some(ending) = self.step(rank, event) {
                 break ending;
+            }
+            if self.standings.is_some() {
+                self.tell_standings();
             }
             if self.deliveries > self.plan.end.delivery_budget {
                 break Ending::OverBudget { busiest: self.busiest() };
@@ -462,7 +477,12 @@ impl<'a> World<'a> {
                 JournalEntry::Appended(tp, batch) => {
                     let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
                     let epoch = controller.image().partition(tp).map(|p| p.leader_epoch);
-                    if epoch == Some(batch.leader_epoch) {
+                    if tp.topic.is_internal() {
+                        // Told only where it is traced, and not what a deposed leader appends.
+                        if epoch == Some(batch.leader_epoch) {
+                            self.trace(actor, actor, TracedEvent::Stored(tp, &batch));
+                        }
+                    } else if epoch == Some(batch.leader_epoch) {
                         self.history.write(&evidence::appended(t, tp, &batch));
                     } else {
                         self.withheld.push((tp, batch));
@@ -473,6 +493,9 @@ impl<'a> World<'a> {
                     let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
                     if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
+                    }
+                    if self.tracer.is_some() {
+                        self.trace_level(actor, tp);
                     }
                 }
             }

@@ -258,7 +258,7 @@ impl World<'_> {
                 );
                 broker.keep_journal();
                 if self.tracer.is_some() {
-                    broker.keep_journal_of_watermarks();
+                    broker.keep_whole_journal();
                 }
                 slot.broker = Some(Box::new(broker));
                 self.after(self.plan.cluster.write_back, actor, Step::WriteBack(actor, incarnation));
