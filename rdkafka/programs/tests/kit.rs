@@ -1,7 +1,5 @@
 //! What the test kit says of a seed that fails, and what can be done with what it leaves.
 
-#![expect(clippy::disallowed_methods, reason = "this test starts processes of itself")]
-
 use std::panic::catch_unwind;
 use std::process::Command;
 use std::time::Duration;

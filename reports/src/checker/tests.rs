@@ -950,7 +950,7 @@ fn a_charge_that_was_made_twice_is_charge_twice() {
     let proof = &report.violations[0].proof;
     assert_eq!(
         proof.sentence,
-        "the charge for record 0 of workload 0 was made 2 times, at bank@0 (7.000 s), bank@1 (8.000 s); it was asked \
+        "the charge for record 0 of plain was made 2 times, at bank@0 (7.000 s), bank@1 (8.000 s); it was asked \
          for more than once"
     );
     assert_eq!((proof.sink.as_deref(), &proof.effects[..], proof.times.len()), (Some("bank"), &[0, 1][..], 2));
@@ -971,7 +971,7 @@ fn rows_are_counted_as_rows() {
     let never = with_sinks(&(events + &inputs(1) + &charges(&[])));
     let report = finds(&never, &[(Kind::RowNever, 1)]);
     let sentence = &report.violations[0].proof.sentence;
-    assert_eq!(sentence, "the row for record 0 of workload 0 was answered, but is not in db.orders");
+    assert_eq!(sentence, "the row for record 0 of plain was answered, but is not in db.orders");
 }
 
 #[test]
@@ -982,7 +982,7 @@ fn an_input_that_its_group_has_committed_past_and_nobody_charged_for_is_charge_n
     assert_eq!((account.input, account.visible, account.duplicates, account.lost), (2, 1, 0, 1));
     assert_eq!(
         report.violations[0].proof.sentence,
-        "group payer committed offset 2 of in-0, but the charge for record 1 of workload 0 (in-0@1) is not in bank: \
+        "group payer committed offset 2 of in-0, but the charge for record 1 of plain (in-0@1) is not in bank: \
          nobody asked for it"
     );
 }
@@ -1084,11 +1084,11 @@ fn a_row_and_the_record_that_announces_it_are_both_there_or_neither_is() {
     let report = finds(&announced(&(rows.clone() + &inputs(1))), &[(Kind::RowWithoutRecord, 1)]);
     assert_eq!(
         report.violations[0].proof.sentence,
-        "the row for record 1 of workload 0 is in db.orders, at db.orders@1, but in has no record of it"
+        "the row for record 1 of plain is in db.orders, at db.orders@1, but in has no record of it"
     );
     let report = finds(&announced(&(rows + &inputs(3))), &[(Kind::RecordWithoutRow, 1)]);
     let sentence = &report.violations[0].proof.sentence;
-    assert_eq!(sentence, "record 2 of workload 0 is at in-0@2, but db.orders has no row for it");
+    assert_eq!(sentence, "record 2 of plain is at in-0@2, but db.orders has no row for it");
     // Announced in a transaction that has not ended: it is on its way.
     let waits = row(0) + &effects(0, 9, &[]) + &effects(1, 11, &[0]);
     let open = "{\"end\":{\"t\":9,\"at\":[0,0],\"start\":0,\"lso\":0,\"hw\":1,\"leo\":1}}\n\

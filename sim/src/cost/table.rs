@@ -78,7 +78,8 @@ pub fn text(rows: &[Row], models: &[(String, String)]) -> String {
             body.iter().map(|b| b[n].chars().count()).chain(heads).max().unwrap_or(0)
         };
         for line in 0..2 {
-            let heads: String = (0..8).map(|n| format!("  {:>1$}", HEADS[n][line], column(n))).collect();
+            let heads = HEADS.iter().enumerate();
+            let heads: String = heads.map(|(n, lines)| format!("  {:>1$}", lines[line], column(n))).collect();
             writeln!(out, "{:width$}{heads}", "").expect("text grows");
         }
         for (row, cells) in rows.iter().zip(&body) {

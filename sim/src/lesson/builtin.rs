@@ -23,6 +23,7 @@ lessons! {
     "open-transaction",
     "coordinator-failover",
     "zombie-consumer",
+    "edge-of-the-world",
     "next-transaction",
 }
 

@@ -5,6 +5,7 @@
 //! | `verdict`, `sentence` | the verdict in one word, and as a sentence |
 //! | `proof.KIND` | the first proof of a kind of violation |
 //! | `topics.NAME.COLUMN` | `input`, `visible`, `duplicates`, `lost` or `leaked` of a topic |
+//! | `sinks.NAME.COLUMN` | the same of a table or payment API |
 //! | `offsets.NAME` | how many offsets a topic's logs have come to, markers included |
 //! | `count.KIND`, `counted.KIND` | how many violations of a kind; the same with the noun: `10 duplicates` |
 //! | `figures.NAME` | a figure of the report, such as `retries`, `absorbed`, `committed`, `commit_p99` |
@@ -72,6 +73,19 @@ fn value(figure: &str, told: &Told) -> Option<String> {
                 "duplicates" => topic.duplicates,
                 "lost" => topic.lost,
                 "leaked" => topic.leaked,
+                _ => return None,
+            };
+            thousands(n)
+        }
+        "sinks" => {
+            let (name, column) = last(rest)?;
+            let sink = report.sink(&name)?;
+            let n = match column.as_str() {
+                "input" => sink.input,
+                "visible" => sink.visible,
+                "duplicates" => sink.duplicates,
+                "lost" => sink.lost,
+                "leaked" => sink.leaked,
                 _ => return None,
             };
             thousands(n)

@@ -28,10 +28,11 @@ pub fn lines(scenario: &Scenario) -> Vec<Line> {
     lines
 }
 
-/// A line where it is written: what a pipeline's two clients are configured to stands in tables of their own.
+/// A line where it is written: what a pipeline's two clients and its call of a payment API are
+/// configured to stands in tables of their own.
 fn placed(section: &str, key: &str, value: &str) -> Line {
     let name = section.strip_prefix("[[pipeline]]");
-    for part in ["consumer", "producer"] {
+    for part in ["consumer", "producer", "call"] {
         let bare = key.strip_prefix(part).and_then(|rest| rest.strip_prefix('.'));
         if let (Some(name), Some(key)) = (name, bare) {
             return (format!("[pipeline.{part}]{name}"), key.to_string(), value.to_string());
@@ -79,5 +80,5 @@ fn means(wanted: &str, section: &str, key: &str) -> bool {
         _ => path.to_string(),
     };
     let wanted = without(wanted, &[name, "client", "broker"]);
-    wanted == key || (section.starts_with("[pipeline.") && without(&wanted, &["consumer", "producer"]) == key)
+    wanted == key || (section.starts_with("[pipeline.") && without(&wanted, &["consumer", "producer", "call"]) == key)
 }

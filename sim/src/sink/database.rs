@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use fencepost_protocol::ids::{Offset, TopicPartition};
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::render::counted;
 
-use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent, counted};
+use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent};
 use crate::plan::DatabasePlan;
 use crate::scenario::Names;
 
@@ -87,7 +88,7 @@ impl Database {
     pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
         let mut lines = Vec::new();
         for table in &self.tables {
-            let mut line = format!("table {}: {}", table.name, counted(table.rows.len(), "row"));
+            let mut line = format!("table {}: {}", table.name, counted(table.rows.len() as u64, "row"));
             if !table.unsent.is_empty() {
                 let _ = write!(line, ", {} not marked as sent", table.unsent.len());
             }
@@ -97,11 +98,11 @@ impl Database {
             lines.push(format!("offsets of consumer {of}: {} next {offset}", names.partition_name(tp)));
         }
         for transaction in self.transactions.values().take(LISTED) {
-            let rows = counted(transaction.rows.len(), "row");
+            let rows = counted(transaction.rows.len() as u64, "row");
             lines.push(format!("open transaction: {rows}, {} offsets", transaction.offsets.len()));
         }
         if !self.waiting.is_empty() {
-            lines.push(format!("{} waiting for a lock", counted(self.waiting.len(), "statement")));
+            lines.push(format!("{} waiting for a lock", counted(self.waiting.len() as u64, "statement")));
         }
         lines
     }

@@ -33,11 +33,6 @@ pub fn place_of(id: NodeId) -> Option<usize> {
     usize::try_from(id.0 - FIRST_ID).ok()
 }
 
-/// `1 row`, `2 rows`.
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident,)*) => {
         /// Kind of a request to a sink.

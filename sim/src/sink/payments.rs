@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
+use fencepost_reports::render::counted;
 
 use super::{Answer, Call, Effect, Key, Kind, Replies};
 use crate::plan::PaymentsPlan;
@@ -34,8 +35,8 @@ impl Payments {
 
     /// Where it stands, in words.
     pub(super) fn in_words(&self) -> Vec<String> {
-        let keys = super::counted(self.keys.len(), "idempotency key");
-        vec![format!("{}; {keys} known", super::counted(self.charges.len(), "charge"))]
+        let keys = counted(self.keys.len() as u64, "idempotency key");
+        vec![format!("{}; {keys} known", counted(self.charges.len() as u64, "charge"))]
     }
 
     /// Every charge, in order.

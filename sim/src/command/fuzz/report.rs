@@ -16,6 +16,8 @@ use crate::fuzz::group::Severity;
 const STUCK: u8 = 3;
 /// What was never reached is listed up to so many lines in texts; JSON has all.
 const NEVER_SHOWN: usize = 12;
+/// What fewer runs than these have not reached is not listed: one block of seeds.
+const TELLING_RUNS: u64 = 1024;
 
 /// Groups of one kind whose shrunk schedules have one shape are one bug.
 #[derive(Clone, Debug)]
@@ -126,9 +128,13 @@ impl Report {
         text
     }
 
+    fn runs(&self) -> u64 {
+        self.results.scenarios.iter().map(|t| t.runs).sum()
+    }
+
     /// The verdict as a sentence.
     pub fn verdict(&self) -> String {
-        let runs: u64 = self.results.scenarios.iter().map(|t| t.runs).sum();
+        let runs = self.runs();
         let failures: u64 = self.results.scenarios.iter().map(|t| t.failures).sum();
         if let Some(what) = &self.results.nondeterminism {
             return format!("nondeterminism: {what}");
@@ -176,11 +182,17 @@ impl Report {
             text.push('\n');
         }
         text += &format!("\ncoverage: {}\n", self.covered());
-        for line in self.never.iter().take(NEVER_SHOWN) {
-            text += &format!("  {line}\n");
-        }
-        if self.never.len() > NEVER_SHOWN {
-            text += &format!("  and {} more that one may expect (--json lists all)\n", self.never.len() - NEVER_SHOWN);
+        if self.runs() < TELLING_RUNS {
+            let missing = counted(self.never.len() as u64, "point");
+            text += &format!(
+                "  {missing} that one may expect were not reached; so few runs say little (--json lists them)\n"
+            );
+        } else {
+            self.never.iter().take(NEVER_SHOWN).for_each(|line| text += &format!("  {line}\n"));
+            if self.never.len() > NEVER_SHOWN {
+                let more = self.never.len() - NEVER_SHOWN;
+                text += &format!("  and {more} more that one may expect (--json lists all)\n");
+            }
         }
         for stray in &self.strays {
             text += &format!("\nfound by a part that did not come to its end: {stray}");
