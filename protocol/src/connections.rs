@@ -146,12 +146,22 @@ impl<C> Connections<C> {
         timeout: Span,
         out: &mut Outputs,
     ) {
+        let correlation = self.begin(now, channel, cookie, timeout);
+        out.push(Output::Send(channel, correlation, request.into()));
+    }
+
+    /// Counts a request as in flight that the caller sends itself, under the number that is returned: one that is none
+    /// of Kafka's.
+    ///
+    /// # Panics
+    /// If the connection is not established: that is the caller's bug.
+    pub fn begin(&mut self, now: Now, channel: Channel, cookie: C, timeout: Span) -> CorrelationId {
         let connection = self.established(channel);
         let correlation = connection.number();
         let deadline = now.mono + timeout;
         connection.deadline = connection.deadline.min(deadline);
         connection.in_flight.push_back(InFlight { correlation, deadline, cookie });
-        out.push(Output::Send(channel, correlation, request.into()));
+        correlation
     }
 
     /// Sends a request that will not be answered (`acks=0`).

@@ -132,88 +132,97 @@ impl fmt::Display for RDKafkaError {
 
 impl Error for RDKafkaError {}
 
-macro_rules! kafka_errors {
-    ($($(#[$doc:meta])* $name:ident($ty:ty), $text:literal;)*) => {
-        /// Whatever can go wrong.
-        #[derive(Clone, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum KafkaError {
-            $($(#[$doc])* $name($ty),)*
-            /// The client was dropped before the operation was done.
-            Canceled,
-            /// A setting was refused: result, description, key, value.
-            ClientConfig(RDKafkaConfRes, String, String, String),
-            /// No message within the poll's time.
-            NoMessageReceived,
-            /// A text has a zero in it.
-            Nul(ffi::NulError),
-            /// The end of a partition, if `enable.partition.eof` asks for it.
-            PartitionEOF(i32),
-            /// A transactional call failed.
-            Transaction(RDKafkaError),
-        }
-
-        impl fmt::Display for KafkaError {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(KafkaError::$name(err) => write!(f, concat!($text, ": {}"), err),)*
-                    KafkaError::Canceled => f.write_str("KafkaError (Client dropped)"),
-                    KafkaError::ClientConfig(_, what, key, value) => {
-                        write!(f, "Client config error: {what} {key} {value}")
-                    }
-                    KafkaError::NoMessageReceived => {
-                        f.write_str("No message received within the given poll interval")
-                    }
-                    KafkaError::Nul(_) => f.write_str("FFI nul error"),
-                    KafkaError::PartitionEOF(partition) => write!(f, "Partition EOF: {partition}"),
-                    KafkaError::Transaction(err) => write!(f, "Transaction error: {err}"),
-                }
-            }
-        }
-    };
+/// Whatever can go wrong.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KafkaError {
+    /// An admin operation could not be made.
+    AdminOpCreation(String),
+    /// An admin operation failed.
+    AdminOp(RDKafkaErrorCode),
+    /// A client could not be made.
+    ClientCreation(String),
+    /// Offsets were not committed.
+    ConsumerCommit(RDKafkaErrorCode),
+    /// A consumer's queue was not closed.
+    ConsumerQueueClose(RDKafkaErrorCode),
+    /// Not everything was flushed.
+    Flush(RDKafkaErrorCode),
+    /// Something about the client as a whole.
+    Global(RDKafkaErrorCode),
+    /// Groups could not be listed.
+    GroupListFetch(RDKafkaErrorCode),
+    /// A message could not be consumed.
+    MessageConsumption(RDKafkaErrorCode),
+    /// The consumer can do nothing more.
+    MessageConsumptionFatal(RDKafkaErrorCode),
+    /// A message was not produced.
+    MessageProduction(RDKafkaErrorCode),
+    /// Metadata could not be had.
+    MetadataFetch(RDKafkaErrorCode),
+    /// Offsets could not be had.
+    OffsetFetch(RDKafkaErrorCode),
+    /// Partitions could not be paused or resumed.
+    PauseResume(String),
+    /// A rebalance failed.
+    Rebalance(RDKafkaErrorCode),
+    /// A seek failed.
+    Seek(String),
+    /// An offset could not be set in a list.
+    SetPartitionOffset(RDKafkaErrorCode),
+    /// An offset could not be stored.
+    StoreOffset(RDKafkaErrorCode),
+    /// A subscription was refused.
+    Subscription(String),
+    /// Of the mock cluster, which is not here.
+    MockCluster(RDKafkaErrorCode),
+    /// The client was dropped before the operation was done.
+    Canceled,
+    /// A setting was refused: result, description, key, value.
+    ClientConfig(RDKafkaConfRes, String, String, String),
+    /// No message within the poll's time.
+    NoMessageReceived,
+    /// A text has a zero in it.
+    Nul(ffi::NulError),
+    /// The end of a partition, if `enable.partition.eof` asks for it.
+    PartitionEOF(i32),
+    /// A transactional call failed.
+    Transaction(RDKafkaError),
 }
 
-kafka_errors! {
-    /// An admin operation could not be made.
-    AdminOpCreation(String), "Admin operation creation error";
-    /// An admin operation failed.
-    AdminOp(RDKafkaErrorCode), "Admin operation error";
-    /// A client could not be made.
-    ClientCreation(String), "Client creation error";
-    /// Offsets were not committed.
-    ConsumerCommit(RDKafkaErrorCode), "Consumer commit error";
-    /// A consumer's queue was not closed.
-    ConsumerQueueClose(RDKafkaErrorCode), "Consumer queue close error";
-    /// Not everything was flushed.
-    Flush(RDKafkaErrorCode), "Flush error";
-    /// Something about the client as a whole.
-    Global(RDKafkaErrorCode), "Global error";
-    /// Groups could not be listed.
-    GroupListFetch(RDKafkaErrorCode), "Group list fetch error";
-    /// A message could not be consumed.
-    MessageConsumption(RDKafkaErrorCode), "Message consumption error";
-    /// The consumer can do nothing more.
-    MessageConsumptionFatal(RDKafkaErrorCode), "Message consumption error";
-    /// A message was not produced.
-    MessageProduction(RDKafkaErrorCode), "Message production error";
-    /// Metadata could not be had.
-    MetadataFetch(RDKafkaErrorCode), "Meta data fetch error";
-    /// Offsets could not be had.
-    OffsetFetch(RDKafkaErrorCode), "Offset fetch error";
-    /// Partitions could not be paused or resumed.
-    PauseResume(String), "Pause/resume error";
-    /// A rebalance failed.
-    Rebalance(RDKafkaErrorCode), "Rebalance error";
-    /// A seek failed.
-    Seek(String), "Seek error";
-    /// An offset could not be set in a list.
-    SetPartitionOffset(RDKafkaErrorCode), "Set partition offset error";
-    /// An offset could not be stored.
-    StoreOffset(RDKafkaErrorCode), "Store offset error";
-    /// A subscription was refused.
-    Subscription(String), "Subscription error";
-    /// Of the mock cluster, which is not here.
-    MockCluster(RDKafkaErrorCode), "Mock cluster error";
+impl fmt::Display for KafkaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KafkaError::AdminOpCreation(err) => write!(f, "Admin operation creation error: {err}"),
+            KafkaError::AdminOp(err) => write!(f, "Admin operation error: {err}"),
+            KafkaError::ClientCreation(err) => write!(f, "Client creation error: {err}"),
+            KafkaError::ConsumerCommit(err) => write!(f, "Consumer commit error: {err}"),
+            KafkaError::ConsumerQueueClose(err) => write!(f, "Consumer queue close error: {err}"),
+            KafkaError::Flush(err) => write!(f, "Flush error: {err}"),
+            KafkaError::Global(err) => write!(f, "Global error: {err}"),
+            KafkaError::GroupListFetch(err) => write!(f, "Group list fetch error: {err}"),
+            KafkaError::MessageConsumption(err) => write!(f, "Message consumption error: {err}"),
+            KafkaError::MessageConsumptionFatal(err) => write!(f, "Message consumption error: {err}"),
+            KafkaError::MessageProduction(err) => write!(f, "Message production error: {err}"),
+            KafkaError::MetadataFetch(err) => write!(f, "Meta data fetch error: {err}"),
+            KafkaError::OffsetFetch(err) => write!(f, "Offset fetch error: {err}"),
+            KafkaError::PauseResume(err) => write!(f, "Pause/resume error: {err}"),
+            KafkaError::Rebalance(err) => write!(f, "Rebalance error: {err}"),
+            KafkaError::Seek(err) => write!(f, "Seek error: {err}"),
+            KafkaError::SetPartitionOffset(err) => write!(f, "Set partition offset error: {err}"),
+            KafkaError::StoreOffset(err) => write!(f, "Store offset error: {err}"),
+            KafkaError::Subscription(err) => write!(f, "Subscription error: {err}"),
+            KafkaError::MockCluster(err) => write!(f, "Mock cluster error: {err}"),
+            KafkaError::Canceled => f.write_str("KafkaError (Client dropped)"),
+            KafkaError::ClientConfig(_, what, key, value) => {
+                write!(f, "Client config error: {what} {key} {value}")
+            }
+            KafkaError::NoMessageReceived => f.write_str("No message received within the given poll interval"),
+            KafkaError::Nul(_) => f.write_str("FFI nul error"),
+            KafkaError::PartitionEOF(partition) => write!(f, "Partition EOF: {partition}"),
+            KafkaError::Transaction(err) => write!(f, "Transaction error: {err}"),
+        }
+    }
 }
 
 impl fmt::Debug for KafkaError {

@@ -22,6 +22,9 @@ pub mod consumer;
 pub mod error;
 #[cfg(madsim)]
 pub mod fencepost;
+#[cfg(not(madsim))]
+#[path = "fencepost_missing.rs"]
+pub mod fencepost;
 #[cfg(madsim)]
 pub mod message;
 #[cfg(madsim)]

@@ -274,46 +274,75 @@ impl<'a> BorrowedMessage<'a> {
     }
 }
 
-macro_rules! message {
-    ($ty:ty, $headers:ty, $borrow:expr) => {
-        impl Message for $ty {
-            type Headers = $headers;
+impl Message for BorrowedMessage<'_> {
+    type Headers = BorrowedHeaders;
 
-            fn key(&self) -> Option<&[u8]> {
-                looked_at(self.content.input.as_ref());
-                self.content.key.as_deref()
-            }
+    fn key(&self) -> Option<&[u8]> {
+        looked_at(self.content.input.as_ref());
+        self.content.key.as_deref()
+    }
 
-            fn payload(&self) -> Option<&[u8]> {
-                looked_at(self.content.input.as_ref());
-                self.content.payload.as_deref()
-            }
+    fn payload(&self) -> Option<&[u8]> {
+        looked_at(self.content.input.as_ref());
+        self.content.payload.as_deref()
+    }
 
-            fn topic(&self) -> &str {
-                &self.content.topic
-            }
+    fn topic(&self) -> &str {
+        &self.content.topic
+    }
 
-            fn partition(&self) -> i32 {
-                self.content.partition
-            }
+    fn partition(&self) -> i32 {
+        self.content.partition
+    }
 
-            fn offset(&self) -> i64 {
-                self.content.offset
-            }
+    fn offset(&self) -> i64 {
+        self.content.offset
+    }
 
-            fn timestamp(&self) -> Timestamp {
-                self.content.timestamp
-            }
+    fn timestamp(&self) -> Timestamp {
+        self.content.timestamp
+    }
 
-            fn headers(&self) -> Option<&$headers> {
-                looked_at(self.content.input.as_ref());
-                self.content.headers.as_ref().map($borrow)
-            }
-        }
-    };
+    fn headers(&self) -> Option<&BorrowedHeaders> {
+        looked_at(self.content.input.as_ref());
+        self.content.headers.as_ref().map(OwnedHeaders::as_borrowed)
+    }
 }
-message!(BorrowedMessage<'_>, BorrowedHeaders, OwnedHeaders::as_borrowed);
-message!(OwnedMessage, OwnedHeaders, |headers| headers);
+
+impl Message for OwnedMessage {
+    type Headers = OwnedHeaders;
+
+    fn key(&self) -> Option<&[u8]> {
+        looked_at(self.content.input.as_ref());
+        self.content.key.as_deref()
+    }
+
+    fn payload(&self) -> Option<&[u8]> {
+        looked_at(self.content.input.as_ref());
+        self.content.payload.as_deref()
+    }
+
+    fn topic(&self) -> &str {
+        &self.content.topic
+    }
+
+    fn partition(&self) -> i32 {
+        self.content.partition
+    }
+
+    fn offset(&self) -> i64 {
+        self.content.offset
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        self.content.timestamp
+    }
+
+    fn headers(&self) -> Option<&OwnedHeaders> {
+        looked_at(self.content.input.as_ref());
+        self.content.headers.as_ref()
+    }
+}
 
 /// A message of one's own.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ async function open(name, { fragment = "", scheme = "light", width = 1280, heigh
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
   page.errors = [];
   page.on("pageerror", (e) => page.errors.push(e.message));
-  page.on("request", (r) => { if (!r.url().startsWith("file:") && !r.url().startsWith("data:")) page.errors.push(`asks the network for ${r.url()}`); });
+  page.on("request", (r) => { if (!/^(file|data|blob):/.test(r.url())) page.errors.push(`asks the network for ${r.url()}`); });
   await page.goto(pathToFileURL(`${out}${name}.html`).href + (fragment ? `#${fragment}` : ""));
   await settle(page);
   if (shots) await page.screenshot({ path: `${shots}/${name}-${scheme}-${width}.png` });
@@ -73,6 +73,30 @@ const tests = {
     await page.mouse.click(box.x + box.width * 0.8, box.y + 10);
     await settle(page);
     assert.notEqual(await clock(page), before);
+    await done(page);
+  },
+  async "the logs of internal topics are shown on demand, and what their records say"() {
+    const page = await open("zombie-fixed");
+    const names = () => page.$$eval(".strip .name", (list) => list.map((x) => x.firstChild.textContent));
+    await page.keyboard.press("End");
+    await settle(page);
+    const before = await names();
+    assert.ok(before.length > 0 && !before.some((n) => n.startsWith("__")), `not shown unless asked for: ${before}`);
+    await page.click("[data-internal]");
+    await settle(page);
+    const after = await names();
+    assert.ok(after.some((n) => n.startsWith("__transaction_state-")) && after.some((n) => n.startsWith("__consumer_offsets-")), `${after}`);
+    const tips = await page.$$eval('.strip [data-tip*="__"]', (list) => list.map((x) => x.dataset.tip));
+    assert.ok(tips.some((t) => /: PrepareCommit, pid \d+ e\d+/.test(t)), "a state of the transaction");
+    assert.ok(tips.some((t) => /next \d+/.test(t)), "a committed offset");
+    assert.match(page.url(), /internal=1/);
+    const again = await open("zombie-fixed", { fragment: page.url().split("#")[1] });
+    assert.deepEqual((await again.$$eval(".strip .name", (list) => list.map((x) => x.firstChild.textContent))), after, "the address keeps it");
+    if (shots) await again.screenshot({ path: `${shots}/internal.png`, fullPage: true });
+    await done(again);
+    await page.click("[data-internal]");
+    await settle(page);
+    assert.deepEqual(await names(), before);
     await done(page);
   },
   async "keys and buttons step through messages, both ways"() {
@@ -172,6 +196,29 @@ const tests = {
     assert.ok(pdf.length > 10_000);
     await done(page);
   },
+  async "what if: two runs side by side stand at their first difference, and move together"() {
+    const page = await open("pair", { width: 1500, height: 1000 });
+    await page.waitForTimeout(800);
+    assert.match(await page.textContent("header"), /violated duplicate.*clean/s);
+    assert.match(await page.textContent("header"), /without at 3\.4s: enrich-1 stands still for 10s/);
+    const [left, right] = page.frames().slice(1);
+    const places = () => Promise.all([left, right].map((f) => f.evaluate(() => window.story.S.t)));
+    const [a, b] = await places();
+    assert.equal(a, b, "both stand where they part");
+    await left.click("#forth");
+    await page.waitForTimeout(400);
+    assert.deepEqual(await places(), [a + 1e6, a + 1e6], "one follows the other");
+    await page.uncheck("#together");
+    await right.click("#forth");
+    await page.waitForTimeout(400);
+    assert.deepEqual(await places(), [a + 1e6, a + 2e6]);
+    const again = await open("pair", { fragment: new URL(page.url()).hash.slice(1) });
+    await again.waitForTimeout(800);
+    const [l, r] = again.frames().slice(1);
+    assert.deepEqual(await Promise.all([l, r].map((f) => f.evaluate(() => window.story.S.t))), [a + 1e6, a + 2e6], "a link opens both where they were");
+    await done(again);
+    await done(page);
+  },
   async "a hundred thousand messages do not freeze it"() {
     remake("everything", "large", (data) => {
       const once = data.messages, runs = Math.ceil(110_000 / once.length), last = once.reduce((t, m) => t + m[0], 0);
@@ -194,6 +241,36 @@ const tests = {
     await page.keyboard.press("ArrowRight");
     await settle(page);
     assert.ok(await drawn(page) > 0);
+    await done(page);
+  },
+  async "a lesson shows its line, folds its answers, and opens both runs in the page, in its own theme"() {
+    const page = await open("lesson", { scheme: "dark" });
+    assert.match(await page.textContent(".diff ins"), /enable\.idempotence = true/);
+    assert.equal(await page.locator(".picture").count(), 2);
+    assert.equal(await page.locator(".picture .cross").count(), 2, "the answer is lost in both runs");
+    assert.equal(await page.locator(".picture .record.flawed").count(), 10);
+    assert.equal(await page.isVisible(".said"), false);
+    await page.locator(".questions summary").first().click();
+    assert.equal(await page.isVisible(".said"), true);
+    for (const [run, verdict] of [["broken", "violated"], ["fixed", "clean"]]) {
+      await page.click(`[data-run="${run}"]`);
+      const frame = page.frameLocator("#stage iframe");
+      await frame.locator("g.m").first().waitFor();
+      assert.equal(await frame.locator("#verdict").textContent(), verdict);
+      assert.equal(await frame.locator("html").getAttribute("data-theme"), "dark");
+    }
+    await page.click("#theme");
+    await settle(page);
+    assert.equal(await page.frameLocator("#stage iframe").locator("html").getAttribute("data-theme"), "light");
+    await done(page);
+  },
+  async "a lesson fits a narrow window, and unfolds on paper"() {
+    const page = await open("lesson", { width: 400 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.emulateMedia({ media: "print" });
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.equal(await page.locator(".said >> visible=true").count(), 3);
+    assert.equal(await page.isVisible("#stage"), false);
     await done(page);
   },
 };

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use crate::story::{BatchKind, Fate, Flaw, Moment, Story, Strip, moments};
+use crate::story::{BatchKind, Fate, Flaw, Message, Moment, Story, Strip, Window, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -10,13 +10,23 @@ const MESSAGES: usize = 40;
 const COLUMNS: usize = 7;
 /// Characters of a node's column.
 const COLUMN: usize = 10;
+/// Characters of a line of a log's contents.
+const LINE: usize = 110;
 /// Characters of the column of times.
 const TIME: usize = 12;
 
 /// The diagram; lines are rarely longer than 110 characters.
 pub fn text(story: &Story) -> String {
-    let moments = moments(story, MESSAGES);
-    let lanes = columns(story, &moments);
+    draw(story, &moments(story, MESSAGES))
+}
+
+/// The diagram of a narrow window.
+pub fn narrow(story: &Story, window: &Window) -> String {
+    draw(story, &window.moments(story))
+}
+
+fn draw(story: &Story, moments: &[Moment]) -> String {
+    let lanes = columns(story, moments);
     let mut out = String::new();
     let _ = write!(out, "{:>width$} ", "seconds", width = TIME - 1);
     for lane in &lanes {
@@ -26,26 +36,26 @@ pub fn text(story: &Story) -> String {
     end_line(&mut out);
     let mut last = None;
     for moment in moments {
-        let (t, marks, words) = match moment {
+        let (t, marks, words) = match *moment {
             Moment::Omitted(n) => {
                 let _ = write!(out, "{:TIME$}", "");
-                out.push_str(&rails(&lanes, &[], '│'));
+                out.push_str(&rails(&lanes, COLUMN, &[], '│'));
                 let _ = write!(out, " ({n} more message{})", if n == 1 { "" } else { "s" });
                 end_line(&mut out);
                 continue;
             }
             Moment::Message(n) => {
                 let m = &story.messages[n];
-                (m.sent, arrow(&lanes, m.from, m.to, m.answer, m.fate), message_words(story, n))
+                (m.sent, arrow(&lanes, COLUMN, m), message_words(story, n))
             }
             Moment::Band(n) => {
                 let band = &story.bands[n];
-                (band.from, rails(&lanes, &band.lanes, '▒'), format!("! {}", band.words))
+                (band.from, rails(&lanes, COLUMN, &band.lanes, '▒'), format!("! {}", band.words))
             }
             Moment::Fence(n) => {
                 let fence = &story.fences[n];
                 let name = &story.lanes[fence.lane as usize].name;
-                (fence.t, rails(&lanes, &[fence.lane], '#'), format!("# {name} is fenced: {}", fence.error))
+                (fence.t, rails(&lanes, COLUMN, &[fence.lane], '#'), format!("# {name} is fenced: {}", fence.error))
             }
         };
         let time = if last == Some(t) { String::new() } else { clock(t) };
@@ -59,7 +69,7 @@ pub fn text(story: &Story) -> String {
 }
 
 /// Seconds with six decimals, so that points stand below each other.
-fn clock(t: u64) -> String {
+pub(crate) fn clock(t: u64) -> String {
     format!("{}.{:06}", t / 1_000_000_000, t % 1_000_000_000 / 1_000)
 }
 
@@ -69,7 +79,7 @@ fn end_line(out: &mut String) {
 }
 
 /// The nodes that take part in what is shown, in the order of lanes.
-fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
+pub(crate) fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
     let mut uses = vec![0usize; story.lanes.len()];
     for moment in moments {
         if let Moment::Message(n) = moment {
@@ -85,17 +95,20 @@ fn columns(story: &Story, moments: &[Moment]) -> Vec<u32> {
     lanes
 }
 
-fn rails(lanes: &[u32], marked: &[u32], mark: char) -> String {
-    let mut row: Vec<char> = vec![' '; lanes.len() * COLUMN];
+/// A row of the lifelines of `lanes`, each in a column of `width` characters; `mark` stands on those that are `marked`.
+pub fn rails(lanes: &[u32], width: usize, marked: &[u32], mark: char) -> String {
+    let mut row: Vec<char> = vec![' '; lanes.len() * width];
     for (n, lane) in lanes.iter().enumerate() {
-        row[n * COLUMN + COLUMN / 2] = if marked.contains(lane) { mark } else { '│' };
+        row[n * width + width / 2] = if marked.contains(lane) { mark } else { '│' };
     }
     row.into_iter().collect()
 }
 
-fn arrow(lanes: &[u32], from: u32, to: u32, answer: bool, fate: Fate) -> String {
-    let mut row: Vec<char> = rails(lanes, &[], '│').chars().collect();
-    let column = |lane: u32| lanes.iter().position(|l| *l == lane).map(|n| n * COLUMN + COLUMN / 2);
+/// A row of lifelines with a message between two of them, as far as `lanes` has them.
+pub fn arrow(lanes: &[u32], width: usize, message: &Message) -> String {
+    let Message { from, to, answer, fate, .. } = *message;
+    let mut row: Vec<char> = rails(lanes, width, &[], '│').chars().collect();
+    let column = |lane: u32| lanes.iter().position(|l| *l == lane).map(|n| n * width + width / 2);
     let (Some(a), Some(b)) = (column(from), column(to)) else { return row.into_iter().collect() };
     if a == b {
         row[a] = '↺';
@@ -120,7 +133,7 @@ fn arrow(lanes: &[u32], from: u32, to: u32, answer: bool, fate: Fate) -> String 
 }
 
 /// A message in words, with what became of it.
-pub(crate) fn message_words(story: &Story, n: usize) -> String {
+pub fn message_words(story: &Story, n: usize) -> String {
     let m = &story.messages[n];
     let mut words = if m.answer { format!("{} answer", m.kind) } else { m.kind.clone() };
     match &m.error {
@@ -134,7 +147,9 @@ pub(crate) fn message_words(story: &Story, n: usize) -> String {
     }
     match m.fate {
         Fate::Lost => words.push_str(" [lost]"),
-        Fate::Late => words.push_str(" [late]"),
+        Fate::Late => {
+            let _ = write!(words, " [late, at {}]", clock(m.arrived));
+        }
         Fate::Underway => words.push_str(" [never arrived]"),
         Fate::Delivered => {}
     }
@@ -143,11 +158,22 @@ pub(crate) fn message_words(story: &Story, n: usize) -> String {
 
 /// What the logs hold in the end, and what is wrong with it.
 fn logs(out: &mut String, story: &Story) {
-    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty()).collect();
+    let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty() && !s.internal).collect();
     strips.sort_by_key(|s| s.flaws.is_empty());
     let width = strips.iter().map(|s| s.name.len()).max().unwrap_or(0);
     for strip in strips.iter().take(8) {
-        let _ = write!(out, "\n{:width$}  {}", strip.name, contents(strip, story));
+        let _ = write!(out, "\n{:width$}  ", strip.name);
+        let mut at = width + 2;
+        for (n, piece) in contents(strip, story).split_inclusive(", ").enumerate() {
+            let length = piece.chars().count();
+            if n > 0 && at + length > LINE {
+                out.truncate(out.trim_end_matches(' ').len());
+                let _ = write!(out, "\n{:width$}  ", "");
+                at = width + 2;
+            }
+            out.push_str(piece);
+            at += length;
+        }
     }
     if !strips.is_empty() {
         out.push('\n');
@@ -158,7 +184,7 @@ fn logs(out: &mut String, story: &Story) {
 }
 
 /// `0..9 till, 10..19 till (copies of 0..9)`.
-fn contents(strip: &Strip, story: &Story) -> String {
+pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
     let mut pieces: Vec<(i64, i64, String)> = Vec::new();
     for batch in strip.batches.iter().filter(|b| b.gone.is_none()) {
         let last = batch.base + i64::from(batch.count) - 1;
@@ -186,7 +212,7 @@ fn contents(strip: &Strip, story: &Story) -> String {
                     format!("copies of {}", span(of, of + flaw.last - flaw.first))
                 }
                 (Flaw::Duplicate, None) => "copies".to_string(),
-                (Flaw::Lost, _) => format!("lost: {}", span(flaw.first, flaw.last)),
+                (Flaw::Lost, _) => format!("{}: {}", lost_words(story), span(flaw.first, flaw.last)),
                 (Flaw::Leaked, _) => "leaked".to_string(),
             };
             let _ = write!(text, " [{note}]");
@@ -199,6 +225,11 @@ fn contents(strip: &Strip, story: &Story) -> String {
     words.join(", ")
 }
 
+/// How to call acknowledged records that are not visible in the end: where nothing but the end is missing, they are only held back.
+pub(crate) fn lost_words(story: &Story) -> &'static str {
+    if story.judgement.verdict == "stuck" { "held back" } else { "lost" }
+}
+
 fn flaw_begins(strip: &Strip, offset: i64) -> bool {
     strip.flaws.iter().any(|f| f.first == offset || f.last + 1 == offset)
 }
@@ -206,7 +237,7 @@ fn flaw_begins(strip: &Strip, offset: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{Batch, Flawed, Lane, Message, Purpose};
+    use crate::story::{Batch, Flawed, Lane, Purpose};
 
     #[test]
     fn a_lost_answer_and_its_copy_read_like_this() {

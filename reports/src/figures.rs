@@ -107,7 +107,7 @@ impl Counting {
         }
         let next = &mut self.positions[self.last_position].1;
         let again = offset < *next;
-        *next = (*next).max(offset + 1);
+        *next = (*next).max(offset.saturating_add(1));
         if again {
             self.client(c).tally.replayed += 1;
         }

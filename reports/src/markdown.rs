@@ -26,12 +26,18 @@ pub fn text(story: &Story) -> String {
         out.push('\n');
     }
     mermaid(&mut out, story);
-    if !story.judgement.topics.is_empty() {
+    let judgement = &story.judgement;
+    if !judgement.topics.is_empty() || !judgement.sinks.is_empty() {
         out.push_str("\n| topic | input | visible | duplicates | lost | leaked |\n|---|--:|--:|--:|--:|--:|\n");
         for t in &story.judgement.topics {
             let [input, visible, duplicates, lost, leaked] =
                 [t.input, t.visible, t.duplicates, t.lost, t.leaked].map(thousands);
             let _ = writeln!(out, "| {} | {input} | {visible} | {duplicates} | {lost} | {leaked} |", t.name);
+        }
+        for s in &judgement.sinks {
+            let [input, visible, duplicates, lost, leaked] =
+                [s.input, s.visible, s.duplicates, s.lost, s.leaked].map(thousands);
+            let _ = writeln!(out, "| {} | {input} | {visible} | {duplicates} | {lost} | {leaked} |", s.title());
         }
     }
     if !story.script.is_empty() {

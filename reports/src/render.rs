@@ -2,18 +2,19 @@
 
 use core::fmt::Write;
 
-use crate::report::{Report, TopicAccount, Verdict, Violation};
+use crate::report::{Report, SinkAccount, TopicAccount, Verdict, Violation};
 
-const COLUMNS: [&str; 6] = ["topic", "input", "visible", "duplicates", "lost", "leaked"];
+/// Heads of the columns of accounts; the first one is `topic`, or `topic or sink` where there are sinks.
+const COLUMNS: [&str; 5] = ["input", "visible", "duplicates", "lost", "leaked"];
 
 impl Report {
     /// The verdict as a sentence, a table of the output topics, what was found with its proofs, and the notes.
     pub fn render_text(&self) -> String {
         let mut out = self.sentence();
         out.push('\n');
-        if !self.topics.is_empty() {
+        if !self.topics.is_empty() || !self.sinks.is_empty() {
             out.push('\n');
-            table(&mut out, &self.topics);
+            out.push_str(&self.table());
         }
         for violation in &self.violations {
             out.push('\n');
@@ -32,10 +33,17 @@ impl Report {
         out
     }
 
+    /// The output topics as a table, with a line for the names of the columns.
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        table(&mut out, &self.topics, &self.sinks);
+        out
+    }
+
     /// The verdict as a sentence.
     pub fn sentence(&self) -> String {
         let kinds = || {
-            let list = self.violations.iter().map(|v| format!("{} {}", thousands(v.count), v.kind));
+            let list = self.violations.iter().map(|v| v.kind.counted(v.count));
             list.collect::<Vec<_>>().join(", ")
         };
         match self.verdict {
@@ -60,18 +68,20 @@ fn found(out: &mut String, violation: &Violation, remark: &str) {
     }
 }
 
-fn table(out: &mut String, topics: &[TopicAccount]) {
-    let rows: Vec<[String; 6]> = topics
-        .iter()
-        .map(|t| {
-            let [input, visible, duplicates, lost, leaked] =
-                [t.input, t.visible, t.duplicates, t.lost, t.leaked].map(thousands);
-            [t.name.clone(), input, visible, duplicates, lost, leaked]
-        })
-        .collect();
+fn table(out: &mut String, topics: &[TopicAccount], sinks: &[SinkAccount]) {
+    let row = |name: &str, numbers: [u64; 5]| {
+        let [input, visible, duplicates, lost, leaked] = numbers.map(thousands);
+        [name.to_owned(), input, visible, duplicates, lost, leaked]
+    };
+    let topic = |t: &TopicAccount| row(&t.name, [t.input, t.visible, t.duplicates, t.lost, t.leaked]);
+    let sink = |s: &SinkAccount| row(&s.title(), [s.input, s.visible, s.duplicates, s.lost, s.leaked]);
+    let rows: Vec<[String; 6]> = topics.iter().map(topic).chain(sinks.iter().map(sink)).collect();
+    let [input, visible, duplicates, lost, leaked] = COLUMNS;
+    let first = if sinks.is_empty() { "topic" } else { "topic or sink" };
+    let heads = [first, input, visible, duplicates, lost, leaked];
     let width = |n: usize| {
         let widest = rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
-        widest.max(COLUMNS[n].len())
+        widest.max(heads[n].len())
     };
     let widths: [usize; 6] = core::array::from_fn(width);
     let mut line = |cells: [&str; 6]| {
@@ -81,10 +91,15 @@ fn table(out: &mut String, topics: &[TopicAccount]) {
         }
         out.push('\n');
     };
-    line(COLUMNS);
+    line(heads);
     for row in &rows {
         line(core::array::from_fn(|n| row[n].as_str()));
     }
+}
+
+/// `1 fault`, `3,000 duplicates`: a number and what is counted, for words whose plural ends in `s`.
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// `1234567` as `1,234,567`.
@@ -117,6 +132,13 @@ mod tests {
                 further: vec![proof("two")],
             }],
             allowed: vec![Violation { kind: Kind::LateRequest, count: 1, proof: proof("three"), further: vec![] }],
+            sinks: vec![SinkAccount {
+                name: "bank".into(),
+                input: 2,
+                visible: 3,
+                duplicates: 1,
+                ..SinkAccount::default()
+            }],
             topics: vec![
                 TopicAccount { name: "orders".into(), input: 3000, visible: 3000, ..TopicAccount::default() },
                 TopicAccount { name: "out".into(), input: 3000, visible: 6000, duplicates: 3000, lost: 0, leaked: 7 },
@@ -125,11 +147,12 @@ mod tests {
             events: 9,
         };
         let expected = "\
-verdict: violated: 3,000 duplicate
+verdict: violated: 3,000 duplicates
 
-topic   input  visible  duplicates  lost  leaked
-orders  3,000    3,000           0     0       0
-out     3,000    6,000       3,000     0       7
+topic or sink  input  visible  duplicates  lost  leaked
+orders         3,000    3,000           0     0       0
+out            3,000    6,000       3,000     0       7
+bank (rows)        2        3           1     0       0
 
 duplicate: 3,000
   - one
@@ -150,5 +173,16 @@ note: four
     #[test]
     fn digits_are_grouped() {
         assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_is_one_and_more_are_many() {
+        assert_eq!([0, 1, 3000].map(|n| counted(n, "fault")), ["0 faults", "1 fault", "3,000 faults"]);
+        assert_eq!(Kind::AbortedVisible.counted(1), "1 aborted record visible");
+        assert_eq!(Kind::AbortedVisible.counted(20), "20 aborted records visible");
+        assert_eq!(Kind::Phantom.counted(2), "2 phantoms");
+        for kind in Kind::ALL {
+            assert_ne!(kind.counted(1).trim_start_matches('1'), kind.counted(2).trim_start_matches('2'), "{kind}");
+        }
     }
 }

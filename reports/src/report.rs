@@ -5,6 +5,8 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Identity;
+use crate::history::event::SinkKind;
+use crate::render::{counted, thousands};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $class:ident;)*) => {
@@ -69,6 +71,18 @@ kinds! {
     StateDivergence = "state-divergence", Safety;
     /// A record is visible that nobody sent.
     Phantom = "phantom", Safety;
+    /// A row for one record is in a table more than once. Counted: extra rows.
+    RowTwice = "row-twice", Safety;
+    /// A record's consumer is past it, or was told that its row is there, and it is not.
+    RowNever = "row-never", Safety;
+    /// A customer was charged more than once for one record. Counted: extra charges.
+    ChargeTwice = "charge-twice", Safety;
+    /// A record's consumer is past it, or was told that it was charged for, and it was not.
+    ChargeNever = "charge-never", Safety;
+    /// A row is in a table and is not announced in its topic.
+    RowWithoutRecord = "row-without-record", Safety;
+    /// A record announces a row that is not in its table.
+    RecordWithoutRow = "record-without-row", Safety;
     /// Named exception: an idempotent producer raised its epoch and sent a batch of unknown outcome again, and the
     /// first one had been stored (§5.6). Counted: extra copies.
     EpochBumpDuplicate = "epoch-bump-duplicate", Safety;
@@ -88,6 +102,42 @@ impl Kind {
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<Kind> {
         Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// So many cases of it, in words: `3,000 duplicates`, `1 aborted record visible`.
+    pub fn counted(self, n: u64) -> String {
+        let (one, many) = match self {
+            Kind::Loss => ("record lost", "records lost"),
+            Kind::LostProcessing => ("input without its output", "inputs without their output"),
+            Kind::AbortedVisible => ("aborted record visible", "aborted records visible"),
+            Kind::UncommittedVisible => ("uncommitted record visible", "uncommitted records visible"),
+            Kind::TornTransaction => ("torn transaction", "torn transactions"),
+            Kind::OrderViolated => ("record out of order", "records out of order"),
+            Kind::OffsetsWithoutOutputs => ("committed offset without outputs", "committed offsets without outputs"),
+            Kind::OutputsWithoutOffsets => ("output without its offset", "outputs without their offsets"),
+            Kind::TwoValues => ("offset with two values", "offsets with two values"),
+            Kind::FencedEffect => ("effect of a fenced client", "effects of fenced clients"),
+            Kind::ReaderSkipped => ("record skipped by a reader", "records skipped by readers"),
+            Kind::ReaderBackwards => ("step back of a reader", "steps back of readers"),
+            Kind::FalseFailure => ("false failure", "false failures"),
+            Kind::CommittedOffsetMoved => ("committed offset moved", "committed offsets moved"),
+            Kind::StateDivergence => ("divergence of state", "divergences of state"),
+            Kind::RowTwice => ("row too many", "rows too many"),
+            Kind::RowNever => ("row missing", "rows missing"),
+            Kind::ChargeTwice => ("charge too many", "charges too many"),
+            Kind::ChargeNever => ("charge missing", "charges missing"),
+            Kind::RowWithoutRecord => ("row without its record", "rows without their records"),
+            Kind::RecordWithoutRow => ("record without its row", "records without their rows"),
+            Kind::EpochBumpDuplicate => ("duplicate after an epoch bump", "duplicates after epoch bumps"),
+            Kind::LateRequest => ("late request", "late requests"),
+            Kind::HangingTransaction => ("hanging transaction", "hanging transactions"),
+            Kind::StalledLso => ("stalled last stable offset", "stalled last stable offsets"),
+            Kind::UndrainedPipeline => ("undrained pipeline", "undrained pipelines"),
+            Kind::StuckRun => ("run without end", "runs without end"),
+            // The name is a noun.
+            _ => return counted(n, self.name()),
+        };
+        format!("{} {}", thousands(n), if n == 1 { one } else { many })
     }
 }
 
@@ -146,6 +196,12 @@ pub struct Proof {
     /// Name of the topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// Name of the sink.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// Numbers of rows or charges of the sink, in the order in which the sentence names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<u64>,
     /// Where: partition and offset, in the order in which the sentence names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offsets: Vec<(u32, i64)>,
@@ -191,6 +247,36 @@ pub struct TopicAccount {
     pub leaked: u64,
 }
 
+/// The account of one sink outside the log: a table, or the charges of a payment API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkAccount {
+    /// Name.
+    pub name: String,
+    /// What it consists of.
+    pub kind: SinkKind,
+    /// Distinct records whose effect should be there.
+    pub input: u64,
+    /// Rows or charges that are there in the end, copies included.
+    pub visible: u64,
+    /// Rows or charges beyond the first for one record.
+    pub duplicates: u64,
+    /// Records whose effect should be there and is not.
+    pub lost: u64,
+    /// Rows or charges for aborted records.
+    pub leaked: u64,
+}
+
+impl SinkAccount {
+    /// Name and kind, as a person would say them.
+    pub fn title(&self) -> String {
+        let kind = match self.kind {
+            SinkKind::Rows => "rows",
+            SinkKind::Charges => "charges",
+        };
+        format!("{} ({kind})", self.name)
+    }
+}
+
 /// The judgement on a history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -203,6 +289,9 @@ pub struct Report {
     pub allowed: Vec<Violation>,
     /// Each output topic.
     pub topics: Vec<TopicAccount>,
+    /// Each sink outside the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkAccount>,
     /// What could not be judged, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -214,6 +303,11 @@ impl Report {
     /// How many cases of `kind` are held against the verdict.
     pub fn count(&self, kind: Kind) -> u64 {
         self.violations.iter().find(|violation| violation.kind == kind).map_or(0, |violation| violation.count)
+    }
+
+    /// The account of the sink named `name`.
+    pub fn sink(&self, name: &str) -> Option<&SinkAccount> {
+        self.sinks.iter().find(|sink| sink.name == name)
     }
 
     /// The account of the topic named `name`.

@@ -6,6 +6,7 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,8 @@ pub struct Capsule {
 pub enum CapsuleError {
     /// It is no capsule, or a part of one.
     Foreign(String),
+    /// It is that of a program's test, which alone can replay it, by this command.
+    OfProgram(String),
     /// Another version of the format.
     Format(u64),
     /// Its scenario is not understood (any more).
@@ -59,6 +62,12 @@ impl fmt::Display for CapsuleError {
         match self {
             CapsuleError::Foreign(what) => {
                 write!(f, "not a whole capsule: {what}; expected the JSON that 'fencepost run --save' writes")
+            }
+            CapsuleError::OfProgram(command) => {
+                write!(
+                    f,
+                    "the capsule of a program's test: set FENCEPOST_REPLAY to this file's path and run: {command}"
+                )
             }
             CapsuleError::Format(found) => {
                 write!(f, "capsule format {found}; this program reads format {FORMAT}: use the program that wrote it")
@@ -100,12 +109,28 @@ struct WrittenScenario {
     set: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     files: BTreeMap<String, String>,
+    /// Places for clients of programs from outside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    places: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// The version alone, so that another version is told apart from a foreign file whatever else is in it.
 #[derive(Deserialize)]
 struct Versioned {
     format: u64,
+}
+
+/// What a test kit writes around a capsule: only the program's own test can replay it.
+#[derive(Deserialize)]
+struct Program {
+    #[serde(rename = "madsim seed")]
+    _seed: u64,
+    command: String,
 }
 
 impl Capsule {
@@ -121,6 +146,7 @@ impl Capsule {
                 case: self.scenario.choice.case.clone(),
                 set: self.scenario.choice.sets.clone(),
                 files: self.scenario.files.clone(),
+                places: self.scenario.plan.externals.len() as u32,
             },
             seed: self.seed,
             verdict: self.verdict.clone(),
@@ -143,15 +169,21 @@ impl Capsule {
     /// [`CapsuleError`].
     pub fn from_json(text: &str) -> Result<Capsule, CapsuleError> {
         let foreign = |error: serde_json::Error| CapsuleError::Foreign(error.to_string());
+        if let Ok(Program { command, .. }) = serde_json::from_str(text) {
+            return Err(CapsuleError::OfProgram(command));
+        }
         let version: Versioned = serde_json::from_str(text).map_err(foreign)?;
         if version.format != FORMAT {
             return Err(CapsuleError::Format(version.format));
         }
         let written: Written = serde_json::from_str(text).map_err(foreign)?;
-        let WrittenScenario { name, text, case, set, files } = written.scenario;
+        let WrittenScenario { name, text, case, set, files, places } = written.scenario;
         let read = &mut |path: &str| files.get(path).cloned().ok_or_else(|| "it is not in the capsule".to_string());
         let choice = Choice { case, sets: set };
-        let scenario = Scenario::load(&name, &text, choice, read).map_err(CapsuleError::Scenario)?;
+        let mut scenario = Scenario::load(&name, &text, choice, read).map_err(CapsuleError::Scenario)?;
+        if places > 0 {
+            Arc::make_mut(&mut scenario.plan).externals = crate::embed::places(places);
+        }
         let names = scenario.names();
         let schedule = match written.deviations {
             None => None,
@@ -203,7 +235,9 @@ mod tests {
     use fencepost_protocol::message::ApiKey;
     use fencepost_protocol::time::{Instant, Span};
 
+    use crate::message::Kind;
     use crate::schedule::{Action, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
+    use crate::sink;
 
     fn tp(topic: u32, partition: u32) -> TopicPartition {
         TopicPartition::new(TopicId(topic), partition)
@@ -221,7 +255,7 @@ mod tests {
             Action::RollingRestart { down: ms },
             Action::Block { links: vec![(0, 1), (3, 2)], span: ms },
             Action::Slow { links: vec![(1, 4)], by: Span(1), span: ms },
-            Action::LoseAnswers { node: 4, kind: ApiKey::Produce, span: ms },
+            Action::LoseAnswers { node: 4, kind: ApiKey::Produce.into(), span: ms },
             Action::MoveLeader { partition: tp(2, 0), to: Some(NodeId(2)) },
             Action::MoveLeader { partition: tp(1, 0), to: None },
             Action::StepClock { node: 4, by_ms: -1_500 },
@@ -234,7 +268,7 @@ mod tests {
         let mut all: Vec<Deviation> =
             actions.into_iter().map(|action| Deviation::Fault(Fault { when: at.clone(), action })).collect();
         let trigger = Trigger {
-            kind: ApiKey::Produce,
+            kind: ApiKey::Produce.into(),
             phase: Phase::Sending,
             from: Some(4),
             to: Some(1),
@@ -264,12 +298,23 @@ mod tests {
             Subject::Partition(tp(2, 0)),
             Subject::Transaction(4_000, 3),
             Subject::Generation(2),
+            Subject::Row(17),
         ];
         for (n, subject) in subjects.into_iter().enumerate() {
             let to = [None, Some(NodeId::CONTROLLER), Some(NodeId(3))][n % 3];
-            let name =
-                MessageName { from: 4, incarnation: n as u32, to, kind: ApiKey::Produce, subject, attempt: n as u32 };
+            let name = MessageName {
+                from: 4,
+                incarnation: n as u32,
+                to,
+                kind: ApiKey::Produce.into(),
+                subject,
+                attempt: n as u32,
+            };
             all.push(Deviation::Message(name, Effect::DelayResponse(ms)));
+        }
+        for kind in sink::Kind::ALL.iter().copied().map(Kind::Sink) {
+            let name = MessageName { from: 4, incarnation: 0, to: None, kind, subject: Subject::Any, attempt: 0 };
+            all.push(Deviation::Message(name, Effect::LoseResponse));
         }
         all
     }
@@ -339,13 +384,19 @@ mod tests {
             from: names.actor("shop").unwrap(),
             incarnation: 0,
             to: None,
-            kind: ApiKey::Produce,
+            kind: ApiKey::Produce.into(),
             subject: Subject::Batch(tp(2, 0), 0, 40),
             attempt: 1,
         };
         assert_eq!(
             deviation::words(&Deviation::Message(name, Effect::LoseResponse), &names),
             "the answer to shop's Produce orders-0 sequence 40 (epoch 0, 2nd attempt) is lost with its connection"
+        );
+        let kind = Kind::Sink(sink::Kind::SqlCommit);
+        let name = MessageName { kind, subject: Subject::Row(7), attempt: 0, ..name };
+        assert_eq!(
+            deviation::words(&Deviation::Message(name, Effect::LoseRequest), &names),
+            "shop's SqlCommit of number 7 is lost with its connection"
         );
         let fault = Fault {
             when: When::At(Instant(1_800_000_000)),

@@ -40,6 +40,7 @@ pub fn draw_fault(plan: &Plan, family: &Family, stream: &mut Stream) -> Option<F
 struct Cast {
     brokers: Vec<Actor>,
     clients: Vec<Actor>,
+    sinks: Vec<Actor>,
     all: Vec<Actor>,
     partitions: Vec<TopicPartition>,
 }
@@ -54,6 +55,7 @@ impl Cast {
             .filter(|n| !plan.externals.contains(n)) // who runs those pauses and kills them
             .map(|n| number(n))
             .collect();
+        let sinks = plan.sinks().map(number).collect();
         let all = (0..names.len() as Actor).collect();
         let mut partitions = Vec::new();
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];
@@ -61,7 +63,7 @@ impl Cast {
         for (topic, count) in counts.enumerate() {
             partitions.extend((0..count).map(|p| TopicPartition::new(TopicId(topic as u32), p)));
         }
-        Cast { brokers, clients, all, partitions }
+        Cast { brokers, clients, sinks, all, partitions }
     }
 
     fn fault(&self, plan: &Plan, family: &Family, stream: &mut Stream) -> Option<Fault> {
@@ -82,6 +84,8 @@ impl Cast {
             FamilyKind::BrokerPause => Action::Pause { node: pick(&self.brokers, stream)?, span },
             FamilyKind::ClientPause => Action::Pause { node: pick(&self.clients, stream)?, span },
             FamilyKind::ClientCrash => Action::Crash { node: pick(&self.clients, stream)?, down: Some(span) },
+            FamilyKind::SinkCrash => Action::Crash { node: pick(&self.sinks, stream)?, down: Some(span) },
+            FamilyKind::SinkPause => Action::Pause { node: pick(&self.sinks, stream)?, span },
             FamilyKind::Partition => Action::Block { links: self.cut(stream)?, span },
             FamilyKind::RollingRestart => Action::RollingRestart { down: span },
             FamilyKind::LeaderMove => Action::MoveLeader { partition: pick(&self.partitions, stream)?, to: None },

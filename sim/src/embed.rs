@@ -24,6 +24,7 @@ use fencepost_reports::checker::Checker;
 use fencepost_reports::figures::Counting;
 use fencepost_reports::history::Sink;
 use fencepost_reports::history::event as h;
+use fencepost_reports::story::Story;
 
 pub use crate::client::external::{Mail, Standing};
 pub use witness::{Ended, ReaderWitness, WriterWitness};
@@ -34,21 +35,38 @@ use crate::scenario::deviation::read_faults;
 use crate::scenario::fields::Fields;
 use crate::scenario::{Names, Problem};
 use crate::schedule::{Actor, Fault};
-use crate::world::{Ending, Keep, World};
+pub use crate::story::ProcessState;
+use crate::story::Teller;
+use crate::world::{Ending, Keep, Traced, Tracer, World};
 
 /// Number of a place that a client can have in the world.
 pub type Slot = u32;
+
+/// Names of the places.
+pub fn places(slots: u32) -> Vec<String> {
+    let width = slots.to_string().len();
+    (0..slots).map(|n| format!("program-{n:0width$}")).collect()
+}
 
 enum Admission {
     Turn(Outputs, Instant, Standing),
     End,
 }
 
-/// Takes the history: the judge, and somebody else who wants it.
+/// What is kept of a run besides its judgement.
+#[derive(Clone, Copy, Debug)]
+pub enum Recording<'p> {
+    /// Nothing.
+    Nothing,
+    /// The deviations, and the story in which these programs (the parts of clients' names before a slash) take part.
+    Story(&'p [String]),
+}
+
+/// Takes the history: the judge, and somebody who tells the story.
 struct Listeners {
     checker: Checker,
     counting: Counting,
-    extra: Option<Box<dyn Sink>>,
+    teller: Option<Teller>,
 }
 
 struct Shared(Rc<RefCell<Option<Listeners>>>);
@@ -58,7 +76,9 @@ impl Sink for Shared {
         if let Some(listeners) = &mut *self.0.borrow_mut() {
             listeners.checker.event(event);
             listeners.counting.event(event);
-            listeners.extra.event(event);
+            if let Some(teller) = &listeners.teller {
+                teller.sink().event(event);
+            }
         }
     }
 }
@@ -78,20 +98,33 @@ pub struct Embedded {
 impl Embedded {
     /// A world at time zero with room for `slots` clients of programs at a time. It does not end by itself before
     /// [`Embedded::let_end`].
-    pub fn new(plan: &Plan, course: Course<'_>, record: bool, slots: u32, extra: Option<Box<dyn Sink>>) -> Embedded {
+    pub fn new(plan: &Plan, course: Course<'_>, recording: Recording<'_>, slots: u32) -> Embedded {
         let mut plan = plan.clone();
-        let width = slots.to_string().len();
-        plan.externals = (0..slots).map(|n| format!("program-{n:0width$}")).collect();
+        plan.externals = places(slots);
         let plan = Arc::new(plan);
         let slots = World::nodes_of_externals(&plan);
         let (seed, faults, explorer) = prepare(&plan, course);
+        let teller = match recording {
+            Recording::Nothing => None,
+            Recording::Story(programs) => Some(Teller::with_programs(&plan, programs)),
+        };
+        let recorded = teller.is_some();
         let listeners =
-            Rc::new(RefCell::new(Some(Listeners { checker: Checker::new(), counting: Counting::new(), extra })));
+            Rc::new(RefCell::new(Some(Listeners { checker: Checker::new(), counting: Counting::new(), teller })));
         // A world borrows its sink for as long as it lives, and this one is kept beside it. What is never freed is one
-        // pointer for each world; the listeners themselves are taken out at the end.
+        // pointer or two for each world; the listeners themselves are taken out at the end.
         let sink: &'static mut Shared = Box::leak(Box::new(Shared(listeners.clone())));
-        let keep = Keep { schedule: record, ..Keep::default() };
-        let mut world = World::new(plan.clone(), seed, faults, explorer, keep, sink, None);
+        let tracer: Option<Tracer<'static>> = recorded.then(|| {
+            let listeners = listeners.clone();
+            let trace = move |traced: &Traced<'_>| {
+                if let Some(Listeners { teller: Some(teller), .. }) = &*listeners.borrow() {
+                    teller.trace(traced);
+                }
+            };
+            Box::leak(Box::new(trace)) as Tracer<'static>
+        });
+        let keep = Keep { schedule: recorded, trace: recorded, ..Keep::default() };
+        let mut world = World::new(plan.clone(), seed, faults, explorer, keep, sink, tracer);
         world.hold_open(true);
         let taken = vec![false; slots.len()];
         let names = Names::of(&plan);
@@ -229,6 +262,13 @@ impl Embedded {
         self.world.history.declare_group(name)
     }
 
+    /// A program's process stands still, is down, or runs again: for the story.
+    pub fn process(&mut self, name: &str, state: ProcessState) {
+        if let Some(Listeners { teller: Some(teller), .. }) = &*self.listeners.borrow() {
+            teller.process(name, self.world.now, state);
+        }
+    }
+
     /// Writes an event.
     pub fn write(&mut self, event: &h::Event<'_>) {
         if self.ending.is_none() {
@@ -279,13 +319,17 @@ impl Embedded {
         self.ending.as_ref()
     }
 
-    /// Ends the run where it stands, if it has not ended, and judges it.
-    pub fn finish(mut self) -> Run {
+    /// Ends the run where it stands, if it has not ended, and judges it. The story's title, label, seed and command are
+    /// left to the caller.
+    pub fn finish(mut self) -> (Run, Option<Story>) {
         self.take_in();
         let ending = self.ending.take().unwrap_or(Ending::Idle);
         let outcome = self.world.conclude(ending);
-        let listeners = self.listeners.borrow_mut().take().expect("a world is judged once");
-        let figures = crate::story::with_counts(listeners.counting.finish(), &outcome.counts);
-        Run { outcome, report: listeners.checker.finish(), figures }
+        let Listeners { checker, counting, teller } =
+            self.listeners.borrow_mut().take().expect("a world is judged once");
+        let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
+        let run = Run { outcome, report: checker.finish(), figures };
+        let story = teller.map(|teller| teller.tell(&run));
+        (run, story)
     }
 }

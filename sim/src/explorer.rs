@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
+use crate::message::Kind;
 use crate::plan::ChaosPlan;
 use crate::schedule::{Effect, MessageName};
 use crate::stream::{PPM, Stream, scale};
@@ -184,11 +185,12 @@ impl Draw {
 
     /// What happens to a message that is sent now.
     #[inline(always)]
-    pub fn draw(&mut self, now: Instant, link: LinkId, kind: ApiKey, is_request: bool) -> Option<Effect> {
+    pub fn draw(&mut self, now: Instant, link: LinkId, kind: Kind, is_request: bool) -> Option<Effect> {
         if now >= self.until {
             return None;
         }
         if self.probes.kinds != 0
+            && let Kind::Kafka(kind) = kind
             && let Some(effect) = self.probes.take(now, kind, is_request)
         {
             return Some(effect);

@@ -63,6 +63,13 @@ impl<'a> History<'a> {
             let topic = h::Topic { id: id as u32, name, partitions, internal: id < 2 };
             history.write(&h::Event::Topic(topic));
         }
+        for (id, account) in plan.accounts().into_iter().enumerate() {
+            let topic = |name: &String| history.topics.iter().position(|t| t == name).map(|t| t as u32);
+            let announced_in = account.topic.as_ref().and_then(topic);
+            let kind = if account.table.is_some() { h::SinkKind::Rows } else { h::SinkKind::Charges };
+            let sink = h::ExternalSink { id: id as u32, name: account.name.into(), kind, announced_in };
+            history.write(&h::Event::Sink(sink));
+        }
         for node in nodes {
             let Body::Client(client) = &node.body else { continue };
             let Some(group) = client.group() else { continue };
@@ -88,6 +95,7 @@ impl<'a> History<'a> {
             history.write(&h::Event::Client(Box::new(declared)));
         }
         for (topic, promise) in &plan.promises {
+            let sink = plan.accounts().iter().position(|a| a.name == *topic).map(|s| s as u32);
             let topic = history.topics.iter().position(|t| t == topic).map(|t| t as u32);
             let guarantee = match promise {
                 Promise::ExactlyOnce | Promise::Idempotent => h::Guarantee::ExactlyOnce,
@@ -98,7 +106,7 @@ impl<'a> History<'a> {
                 Promise::Idempotent => vec!["epoch-bump-duplicate".into()],
                 _ => Vec::new(),
             };
-            history.write(&h::Event::Promise(h::Promise { topic, guarantee, allow }));
+            history.write(&h::Event::Promise(h::Promise { topic, sink, guarantee, allow }));
         }
         history
     }

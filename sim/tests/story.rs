@@ -55,7 +55,8 @@ fn a_lost_answer_its_retry_and_the_copy_are_told() {
         assert_eq!((message.kind.as_str(), message.arrived), ("Produce", batch.t));
     }
     let links: Vec<_> = story.judgement.findings[0].proofs[0].iter().filter_map(|part| part.link).collect();
-    assert_eq!(links, [Link::Record(0, 0), Link::Record(0, 10)]);
+    let till = story.lanes.iter().position(|lane| lane.name == "till").expect("it has a lane") as u32;
+    assert_eq!(links, [Link::Lane(till), Link::Record(0, 0), Link::Record(0, 10)]);
     assert_eq!(story.figures.total.retries, 1);
     assert_eq!(story.figures.total.absorbed, 0);
     assert_eq!(story.script.len(), 1);
@@ -90,4 +91,35 @@ fn faults_are_bands_and_moved_leaders_are_offices() {
     let leaders: Vec<_> = story.offices.iter().filter(|o| o.name == "leader of enriched-0").map(|o| o.t).collect();
     assert!(leaders.len() >= 2 && leaders[0] == 0, "the first one, and the one that it moved to");
     assert!(run.figures.total.leader_moves >= 1);
+}
+
+#[test]
+fn the_logs_of_internal_topics_say_how_a_transaction_went() {
+    let scenario = scenario("lessons/zombie", Some("fixed"));
+    let (_, story) = told(&scenario, 1);
+    let records: Vec<&str> = story
+        .strips
+        .iter()
+        .filter(|strip| strip.name.starts_with("__transaction_state"))
+        .flat_map(|strip| &strip.batches)
+        .map(|batch| batch.words.as_str())
+        .filter(|words| words.starts_with("billing-2: "))
+        .collect();
+    let state = |words: &str| words.split([':', ',']).nth(1).expect("a state").trim().to_string();
+    let states: Vec<String> = records.iter().map(|words| state(words)).collect();
+    // It is under way when it gets its group's offsets, and once more when it gets its output.
+    let expected = ["Empty", "Ongoing", "Ongoing", "PrepareCommit", "CompleteCommit"];
+    assert_eq!(states[..5], expected, "{:?}", &records[..5]);
+    assert!(records[2].ends_with("pid 1000 e0, __consumer_offsets-9, invoices-0"), "{}", records[2]);
+    let offsets = story.strips.iter().filter(|strip| strip.name.starts_with("__consumer_offsets"));
+    let mut pending = 0;
+    for strip in offsets {
+        assert!(strip.internal);
+        let ends: Vec<i64> = strip.batches.iter().filter(|b| b.gone.is_none()).map(|b| b.base).collect();
+        assert!(ends.is_sorted(), "{}: {ends:?}", strip.name);
+        pending += strip.batches.iter().filter(|b| b.decided.is_some_and(|(_, commit)| commit)).count();
+    }
+    assert!(pending > 0, "offsets that a commit marker made good");
+    let first = story.strips.iter().position(|strip| strip.internal).expect("there are internal strips");
+    assert!(story.strips[first..].iter().all(|strip| strip.internal), "they stand after those of applications");
 }

@@ -48,6 +48,10 @@ pub fn plan(shape: Shape) -> Arc<Plan> {
         producers: Vec::new(),
         pipelines: Vec::new(),
         readers: Vec::new(),
+        databases: Vec::new(),
+        payments: Vec::new(),
+        services: Vec::new(),
+        relays: Vec::new(),
         externals: Vec::new(),
         echoes: (1..=shape.clients)
             .map(|n| EchoPlan {

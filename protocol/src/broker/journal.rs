@@ -10,7 +10,7 @@ use crate::ids::*;
 /// Something that happened to a partition that the broker leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalEntry {
-    /// A batch was appended to an application's topic.
+    /// A batch was appended: always told of applications' topics, of internal ones only if asked for.
     Appended(TopicPartition, Arc<RecordBatch>),
     /// The high watermark of a partition moved: always told of internal topics, of others only if asked for.
     Committed(TopicPartition),
@@ -20,8 +20,8 @@ pub enum JournalEntry {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     kept: bool,
-    /// Tells of every watermark, not only of those of internal topics.
-    all_watermarks: bool,
+    /// Tells of every watermark, not only of those of internal topics, and of what is appended to these.
+    whole: bool,
     entries: Vec<JournalEntry>,
     tally: BrokerTally,
 }
@@ -42,9 +42,9 @@ impl Broker {
         self.journal.kept = true;
     }
 
-    /// Tells of every move of a high watermark from now on.
-    pub fn keep_journal_of_watermarks(&mut self) {
-        self.journal.all_watermarks = true;
+    /// Tells of every move of a high watermark, and of every append, from now on.
+    pub fn keep_whole_journal(&mut self) {
+        self.journal.whole = true;
     }
 
     /// What it has counted.
@@ -67,7 +67,7 @@ impl Broker {
     }
 
     pub(super) fn journal_append(&mut self, tp: TopicPartition) {
-        if !self.journal.kept || tp.topic.is_internal() {
+        if !self.journal.kept || (tp.topic.is_internal() && !self.journal.whole) {
             return;
         }
         if let Some(batch) = self.partitions.get(tp).and_then(|p| p.log().last_batch()) {
@@ -80,7 +80,7 @@ impl Broker {
             let Some(log) = self.partitions.get(tp).map(|p| p.log()) else { return };
             let lag = (log.high_watermark() - log.last_stable_offset()).max(0) as u64;
             self.journal.tally.largest_lso_lag = self.journal.tally.largest_lso_lag.max(lag);
-            if !self.journal.all_watermarks {
+            if !self.journal.whole {
                 return;
             }
         }

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use crate::config::{BrokerConfig, Domains};
 use crate::coordinator::CoordinatorAppend;
-use crate::group::{GroupCoordinator, MarkerDone};
+use crate::group::{GroupCoordinator, GroupView, MarkerDone};
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::io::*;
@@ -184,6 +184,11 @@ impl Broker {
     /// State of every transactional id that it coordinates (white-box checks).
     pub fn transactions(&self) -> Vec<(Name, TransactionMetadataValue)> {
         self.transactions.transactions()
+    }
+
+    /// Groups that this broker coordinates (white box).
+    pub fn groups(&self) -> Vec<GroupView> {
+        self.groups.groups()
     }
 
     /// Committed offsets of every group that it coordinates (white-box checks).

@@ -15,6 +15,17 @@ enum MemberState {
     Stable,
 }
 
+/// Where a consumer stands in its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It is no member.
+    None,
+    /// It joins, or waits for its assignment.
+    Joining,
+    /// It has its assignment.
+    Stable,
+}
+
 /// What the polling side of the consumer is doing about the group.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
@@ -123,6 +134,14 @@ impl Group {
 
     pub fn is_joining(&self) -> bool {
         matches!(self.state, MemberState::PreparingRebalance | MemberState::CompletingRebalance)
+    }
+
+    pub fn membership(&self) -> Membership {
+        match self.state {
+            MemberState::Unjoined => Membership::None,
+            MemberState::PreparingRebalance | MemberState::CompletingRebalance => Membership::Joining,
+            MemberState::Stable => Membership::Stable,
+        }
     }
 
     fn heartbeats(&self) -> bool {

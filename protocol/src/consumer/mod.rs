@@ -25,6 +25,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use event::*;
+pub use group::Membership;
 
 use crate::config::ConsumerConfig;
 use crate::connections::{ConnectionSettings, Connections, Lost, backoff};
@@ -283,6 +284,11 @@ impl Consumer {
     /// Without `group.id`.
     pub fn group_metadata(&self) -> &GroupMetadata {
         &self.group.as_ref().expect("groupMetadata() needs group.id").metadata
+    }
+
+    /// Where the consumer stands in its group, and the generation that it speaks of; `None` without `group.id`.
+    pub fn membership(&self) -> Option<(Membership, i32)> {
+        self.group.as_ref().map(|group| (group.membership(), group.wire_identity().generation))
     }
 
     /// Whether [`Consumer::close`] is done or the consumer failed.

@@ -12,6 +12,7 @@ mod offsets;
 mod rebalance;
 mod shard;
 mod timers;
+mod view;
 mod writes;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use self::membership::GroupState;
 use self::shard::Shard;
 use self::timers::{Timer, Timers};
+pub use self::view::GroupView;
 use self::writes::{Env, Serials, partition_of, shown_to_marker_sender};
 use crate::batch::{RecordBatch, TransactionResult};
 use crate::config::{BrokerConfig, Domains};

@@ -82,6 +82,12 @@ pub struct PipelineConfig {
     pub domains: Domains,
     /// Number of the producer's first incarnation.
     pub incarnation: u32,
+    /// Before the outputs for what a poll returned are sent, the application does work of its own
+    /// ([`super::PipelineEvent::Work`]): it calls what is not Kafka.
+    pub own_work: bool,
+    /// The application keeps the offsets itself ([`super::PipelineEvent::Locate`]): none are committed to the group, which
+    /// only assigns partitions. Needs `AtLeastOnce`.
+    pub own_offsets: bool,
     /// Where to halt: the point, and how many times it is passed before (0: halt at the first).
     pub halt_at: Vec<(CrashPoint, u64)>,
 }
@@ -105,6 +111,8 @@ impl PipelineConfig {
             producer: ProducerConfig::default(),
             domains: Domains::default(),
             incarnation: 0,
+            own_work: false,
+            own_offsets: false,
             halt_at: Vec::new(),
         }
     }
@@ -120,6 +128,9 @@ impl PipelineConfig {
         let conflict = |text: &str| Err(ConfigError::Conflict(text.to_string()));
         if self.consumer.group_id.is_none() {
             return conflict("a pipeline needs group.id");
+        }
+        if self.own_offsets && self.guarantee != Guarantee::AtLeastOnce {
+            return conflict("offsets that the application keeps need processing.guarantee=at_least_once");
         }
         if !self.consumer.is_explicit("enable.auto.commit") {
             self.consumer.enable_auto_commit = false;

@@ -70,6 +70,20 @@ pub enum PipelineEvent {
     },
     /// A poll returned these.
     Read(Records),
+    /// The application is to do its own work for these, and to say so by [`super::Pipeline::worked`]
+    /// ([`super::PipelineConfig::own_work`]). Their outputs are sent when it is done.
+    Work {
+        /// Number of the work, increasing: what is done for an earlier one is not wanted any more.
+        number: u64,
+        /// What the poll returned.
+        records: Vec<Records>,
+    },
+    /// The application is to say from where these partitions are read, by [`super::Pipeline::located`]
+    /// ([`super::PipelineConfig::own_offsets`]). Nothing of them is delivered before that.
+    Locate {
+        /// Partitions that were assigned, or to which the pipeline goes back.
+        partitions: Vec<TopicPartition>,
+    },
     /// An output was handed to `send()`.
     Sent {
         /// Number of the operation, increasing, never reused.

@@ -98,6 +98,13 @@ pub struct Pipeline {
     /// Where partitions began to be read, for a rewind to where nothing is committed.
     beginnings: PartitionMap<Offset>,
     rewinding: bool,
+    /// The application has not yet been told of its work for what the last poll returned.
+    work_is_new: bool,
+    /// The work that the application does.
+    working: Option<u64>,
+    next_work: u64,
+    /// Partitions of which the application has not yet said from where they are read.
+    unlocated: BTreeSet<TopicPartition>,
     pause_until: Instant,
     closing: bool,
     halted: bool,
@@ -139,6 +146,10 @@ impl Pipeline {
             query: None,
             beginnings: PartitionMap::new(),
             rewinding: false,
+            work_is_new: false,
+            working: None,
+            next_work: 0,
+            unlocated: BTreeSet::new(),
             pause_until: Instant::NEVER,
             closing: false,
             halted: false,
@@ -167,6 +178,36 @@ impl Pipeline {
         self.run(now, out);
     }
 
+    /// The application has done its work of that number, or has found that it must begin again from where its offsets
+    /// stand (`again`; with [`PipelineConfig::own_offsets`]).
+    pub fn worked(&mut self, now: Now, number: u64, again: bool, out: &mut Outputs) {
+        if self.working == Some(number) {
+            self.working = None;
+            if again {
+                self.forget_work();
+                self.go_back();
+            } else {
+                self.begin_record(now);
+            }
+            self.run(now, out);
+        }
+    }
+
+    /// The application says from where partitions are read; `None`: it has no offset, so from where reading began, by
+    /// `auto.offset.reset`.
+    pub fn located(&mut self, now: Now, offsets: &[(TopicPartition, Option<Offset>)], out: &mut Outputs) {
+        for (tp, offset) in offsets {
+            if self.unlocated.remove(tp) {
+                let target = offset.or_else(|| self.beginnings.get(*tp).copied());
+                if let Some(target) = target.filter(|target| self.consumer.position(*tp) != Some(*target)) {
+                    self.consumer.seek(now, *tp, target, out);
+                }
+                self.consumer.resume(now, *tp, out);
+            }
+        }
+        self.run(now, out);
+    }
+
     /// What the pipeline is doing.
     pub fn phase(&self) -> Phase {
         self.phase
@@ -189,7 +230,8 @@ impl Pipeline {
 
     /// Whether nothing is in progress and everything that was fetched is processed and committed.
     pub fn is_idle(&self) -> bool {
-        self.phase == Phase::Polling && !self.has_uncommitted_work() && !self.consumer.has_records()
+        let nothing_to_do = !self.has_uncommitted_work() && !self.consumer.has_records() && self.unlocated.is_empty();
+        self.phase == Phase::Polling && nothing_to_do
     }
 
     /// The configuration.
@@ -272,6 +314,11 @@ impl Pipeline {
                 self.inbox.offsets_committed = Some(*result);
             }
             ConsumerEvent::Fatal(ConsumerError::Group(error)) => self.inbox.dead = Some(*error),
+            ConsumerEvent::Assigned { partitions, .. } if self.config.own_offsets => {
+                let partitions = partitions.clone();
+                self.say(PipelineEvent::Consumer(event));
+                return self.locate(partitions);
+            }
             ConsumerEvent::Lost { partitions } => {
                 self.inbox.lost = true;
                 self.forget(partitions);
@@ -294,7 +341,17 @@ impl Pipeline {
     fn forget(&mut self, partitions: &[TopicPartition]) {
         for tp in partitions {
             self.beginnings.remove(*tp);
+            self.unlocated.remove(tp);
         }
+    }
+
+    /// Asks the application from where these partitions are read; nothing of them is delivered meanwhile.
+    fn locate(&mut self, partitions: Vec<TopicPartition>) {
+        for tp in &partitions {
+            self.consumer.pause(*tp);
+        }
+        self.unlocated.extend(&partitions);
+        self.say(PipelineEvent::Locate { partitions });
     }
 
     fn on_producer(&mut self, event: ProducerEvent) {

@@ -55,7 +55,7 @@ impl Pipeline {
     pub(super) fn own_deadline(&self) -> Instant {
         match self.phase {
             Phase::Polling if self.has_uncommitted_work() => self.commit_at,
-            Phase::Processing => self.busy_until,
+            Phase::Processing if self.working.is_none() => self.busy_until,
             Phase::BackingOff => self.pause_until,
             Phase::Flushing if !self.resend.is_empty() => self.pause_until,
             _ => Instant::NEVER,
@@ -235,6 +235,7 @@ impl Pipeline {
             return;
         }
         self.next_record = 0;
+        self.work_is_new = self.config.own_work;
         if self.commit_at == Instant::NEVER {
             self.commit_at = now.mono + Span::from_millis(self.config.commit_interval_ms);
         }
@@ -272,12 +273,26 @@ impl Pipeline {
 
     // ---- Process ----------------------------------------------------------------------------------------------------
 
-    fn begin_record(&mut self, now: Now) {
+    pub(super) fn begin_record(&mut self, now: Now) {
         let takes = self.config.processing_time;
         self.busy_until = if takes == Span::ZERO { Instant::ZERO } else { now.mono + takes };
     }
 
+    /// Hands its own work to the application; whether that is still to be waited for.
+    fn application_works(&mut self) -> bool {
+        if std::mem::take(&mut self.work_is_new) {
+            let number = self.next_work;
+            self.next_work += 1;
+            self.working = Some(number);
+            self.say(PipelineEvent::Work { number, records: self.work.iter().cloned().collect() });
+        }
+        self.working.is_some()
+    }
+
     fn process(&mut self, now: Now, out: &mut Outputs) -> bool {
+        if self.application_works() {
+            return false;
+        }
         let mut progress = false;
         while let Some(read) = self.work.front() {
             if now.mono < self.busy_until {
@@ -378,6 +393,13 @@ impl Pipeline {
 
     fn commit_offsets(&mut self, now: Now, out: &mut Outputs) -> bool {
         let first = self.config.guarantee == Guarantee::AtMostOnce;
+        if self.config.own_offsets {
+            // They are where the application keeps them, with what it did.
+            self.touched.clear();
+            self.commit_at = Instant::NEVER;
+            self.enter(Phase::Deciding);
+            return true;
+        }
         if !self.called {
             self.called = true;
             let consumer = &self.consumer;
@@ -419,7 +441,9 @@ impl Pipeline {
     }
 
     /// Nothing of what was read is in progress any more.
-    fn forget_work(&mut self) {
+    pub(super) fn forget_work(&mut self) {
+        self.work_is_new = false;
+        self.working = None;
         self.open = None;
         self.touched.clear();
         self.work.clear();
@@ -515,6 +539,8 @@ impl Pipeline {
     // ---- Abort and go back ------------------------------------------------------------------------------------------
 
     fn begin_abort(&mut self) {
+        self.work_is_new = false;
+        self.working = None;
         self.work.clear();
         self.next_record = 0;
         self.next_output = 0;
@@ -554,6 +580,16 @@ impl Pipeline {
             }
         }
         true
+    }
+
+    /// What was read and not finished is read again.
+    pub(super) fn go_back(&mut self) {
+        if !self.config.own_offsets {
+            return self.enter(Phase::Rewinding);
+        }
+        let partitions = self.consumer.assignment().filter(|tp| !self.unlocated.contains(tp)).collect();
+        self.locate(partitions);
+        self.enter(Phase::Deciding);
     }
 
     /// Goes back to the committed offsets (§6.3, step 3); where there are none, to where reading began.

@@ -4,6 +4,7 @@
 //! which does what the sender's loop would do until it has nothing left to do at this instant.
 
 mod accumulator;
+mod backlog;
 mod batch;
 mod calls;
 mod coordinator_responses;
@@ -23,6 +24,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
+pub use backlog::Backlog;
 pub use event::*;
 pub use partitioner::{murmur2, partition_for_key};
 

@@ -1,7 +1,5 @@
 //! The service that does it right, and the same with mistakes.
 
-#![cfg(madsim)]
-
 use std::time::Duration;
 
 use fencepost_programs::enrichment::{Config, run};
@@ -31,7 +29,7 @@ fn without_faults_every_order_is_enriched_once() {
         cluster.service("enrichment-1", RESTART, || run(Config::of_instance(1)));
         let finished = cluster.finish().await;
         finished.assert_exactly_once("enriched");
-        assert_eq!(finished.report().topic("enriched").map(|t| t.visible), Some(600));
+        assert_eq!(finished.visible("enriched"), 600);
     });
 }
 

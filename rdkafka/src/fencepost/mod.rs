@@ -19,25 +19,28 @@
 //! # mod tokio { pub use fencepost_tokio::*; }
 //! ```
 
+mod evidence;
 mod runner;
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::event as h;
 use fencepost_reports::report::{Report, Verdict};
+use fencepost_reports::story::Story;
 use fencepost_sim::capsule::{Capsule, PROGRAM};
-use fencepost_sim::embed::Embedded;
+use fencepost_sim::embed::{Embedded, ProcessState, Recording, places};
 use fencepost_sim::run::{Course, Run};
-use fencepost_sim::scenario::{Choice, Scenario};
+use fencepost_sim::scenario::{Choice, Scenario, deviation};
 use fencepost_sim::schedule::Schedule;
 use madsim::runtime::Handle;
 use madsim::task::NodeId;
 
-pub use runner::test;
+pub use runner::{digest, test};
 
 use crate::simulated::Shared;
 
@@ -49,9 +52,22 @@ const SLOTS: u32 = 64;
 const QUIET: Span = Span::from_secs(2);
 
 thread_local! {
-    /// Whether runs on this thread write their deviations down, and what the last one amounted to.
-    pub(crate) static RECORD: RefCell<bool> = const { RefCell::new(false) };
+    /// What is wanted of runs on this thread, and what the last one amounted to.
+    pub(crate) static WANTED: RefCell<Wanted> = RefCell::new(Wanted::default());
     pub(crate) static LAST: RefCell<Option<Ran>> = const { RefCell::new(None) };
+}
+
+/// What is wanted of a run besides its judgement.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// The deviations and the story, in which these programs take part.
+    pub story: Option<Vec<String>>,
+    /// The deviations are not drawn, but those of this capsule.
+    pub replay: Option<Arc<Capsule>>,
+    /// The world's seed; without one madsim's.
+    pub seed: Option<u64>,
+    /// Madsim's, if it is another one.
+    pub madsim_seed: Option<u64>,
 }
 
 /// What a run amounted to, for whoever started it.
@@ -59,7 +75,13 @@ thread_local! {
 pub(crate) struct Ran {
     pub digest: String,
     pub verdict: String,
+    pub kinds: Vec<String>,
     pub capsule: String,
+    /// Names of the programs' nodes.
+    pub programs: Vec<String>,
+    pub story: Option<Story>,
+    /// Deviations that were to be applied and do not occur any more, in words, and how many there were.
+    pub unused: (Vec<String>, usize),
 }
 
 /// A simulated cluster, in the runtime of madsim that runs now.
@@ -67,6 +89,10 @@ pub struct Cluster {
     scenario: Scenario,
     shared: Rc<Shared>,
     seed: u64,
+    /// Deviations come from a capsule, those that the test asks for included.
+    replayed: bool,
+    programs: RefCell<Vec<String>>,
+    nodes: RefCell<Vec<NodeId>>,
 }
 
 impl Drop for Cluster {
@@ -102,11 +128,34 @@ impl Cluster {
         Cluster::new(scenario.unwrap_or_else(|problem| panic!("{problem}")))
     }
 
-    fn new(scenario: Scenario) -> Cluster {
-        let seed = Handle::current().seed();
-        let record = RECORD.with(|r| *r.borrow());
-        let world = Embedded::new(&scenario.plan, Course::Seed(seed), record, SLOTS, None);
-        Cluster { scenario, shared: Shared::begin(world, GRID), seed }
+    fn new(mut scenario: Scenario) -> Cluster {
+        let wanted = WANTED.with_borrow(Wanted::clone);
+        let seed = wanted.seed.unwrap_or_else(|| Handle::current().seed());
+        let recording = wanted.story.as_deref().map_or(Recording::Nothing, Recording::Story);
+        let mut course = Course::Seed(seed);
+        if let Some(capsule) = &wanted.replay {
+            assert!(
+                capsule.scenario.name == scenario.name,
+                "the capsule is of the scenario '{}', and this test's is '{}': replay it by its own test",
+                capsule.scenario.name,
+                scenario.name
+            );
+            scenario = capsule.scenario.clone();
+            course = match &capsule.schedule {
+                Some(schedule) => Course::Schedule(capsule.seed, schedule),
+                None => Course::Seed(capsule.seed),
+            };
+        }
+        let world = Embedded::new(&scenario.plan, course, recording, SLOTS);
+        let replayed = matches!(course, Course::Schedule(..));
+        Cluster {
+            shared: Shared::begin(world, GRID),
+            seed,
+            replayed,
+            programs: RefCell::default(),
+            nodes: RefCell::default(),
+            scenario,
+        }
     }
 
     /// The seed.
@@ -128,6 +177,8 @@ impl Cluster {
         };
         let node = Handle::current().create_node().name(name).init(init).build();
         self.shared.name_node(node.id(), name);
+        self.programs.borrow_mut().push(name.to_string());
+        self.nodes.borrow_mut().push(node.id());
         node.id()
     }
 
@@ -139,12 +190,15 @@ impl Cluster {
     {
         let id = self.node(name, program);
         let handle = Handle::current();
+        let name = name.to_string();
         madsim::task::spawn(async move {
             loop {
                 madsim::time::sleep(Duration::from_millis(100)).await;
                 if handle.is_exit(id) {
+                    tell(&name, ProcessState::Down);
                     madsim::time::sleep(restart_after).await;
                     handle.restart(id);
+                    tell(&name, ProcessState::Running);
                 }
             }
         });
@@ -155,9 +209,11 @@ impl Cluster {
     pub fn pause(&self, node: &str, span: Duration) {
         let handle = Handle::current();
         handle.pause(node);
+        tell(node, ProcessState::Paused);
         let node = node.to_string();
         madsim::task::spawn(async move {
             madsim::time::sleep(span).await;
+            tell(&node, ProcessState::Running);
             handle.resume(node);
         });
     }
@@ -165,15 +221,19 @@ impl Cluster {
     /// Kills a node's process.
     pub fn kill(&self, node: &str) {
         Handle::current().kill(node);
+        tell(node, ProcessState::Down);
     }
 
     /// Kills a node's process and starts it again at once.
     pub fn restart(&self, node: &str) {
         Handle::current().restart(node);
+        tell(node, ProcessState::Down);
+        tell(node, ProcessState::Running);
     }
 
     /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that
-    /// has passed is now.
+    /// has passed is now. When a capsule is replayed this does nothing: what went wrong is among the capsule's deviations,
+    /// unless somebody took it out.
     ///
     /// # Panics
     /// If something is wrong with the text.
@@ -181,6 +241,9 @@ impl Cluster {
         self.shared.touch();
         let mut world = self.shared.world.borrow_mut();
         let faults = world.read_faults(text).unwrap_or_else(|problem| panic!("{problem}"));
+        if self.replayed {
+            return;
+        }
         faults.into_iter().for_each(|fault| world.fault(fault));
         drop(world);
         self.shared.wake_driver();
@@ -209,30 +272,65 @@ impl Cluster {
                 world.let_end();
             }
         }
-        self.conclude()
+        let nodes = self.nodes.take();
+        let finished = self.conclude();
+        // Madsim keeps tasks that never end beyond its runtime, and with them their stacks; those of a killed node go.
+        for node in nodes {
+            Handle::current().kill(node);
+        }
+        madsim::time::sleep(Duration::from_millis(1)).await;
+        finished
     }
 
     fn conclude(self) -> Finished {
         let undrained = self.shared.undrained();
         Shared::end();
         let routes = self.shared.routes.take();
-        let world =
-            self.shared.world.replace(Embedded::new(&self.scenario.plan, Course::Seed(self.seed), false, 0, None));
-        let Run { outcome, report, .. } = judge(world, &routes, &undrained);
+        let nobody = Embedded::new(&self.scenario.plan, Course::Seed(self.seed), Recording::Nothing, 0);
+        let world = self.shared.world.replace(nobody);
+        let names = world.names().clone();
+        let (Run { outcome, report, .. }, story) = judge(world, &routes, &undrained);
+        // Deviations name the clients of programs by their places.
+        let mut scenario = self.scenario.clone();
+        Arc::make_mut(&mut scenario.plan).externals = places(SLOTS);
         let capsule = Capsule {
             remedy: Vec::new(),
             program: PROGRAM.into(),
-            scenario: self.scenario.clone(),
-            seed: self.seed,
+            scenario,
+            seed: WANTED.with_borrow(|w| w.replay.as_ref().map_or(self.seed, |capsule| capsule.seed)),
             verdict: format!("{:?}", report.verdict).to_lowercase(),
             kinds: report.violations.iter().map(|v| v.kind.name().to_string()).collect(),
             digest: Some(outcome.digest.to_string()),
             schedule: (!outcome.recorded.is_empty()).then(|| Schedule { deviations: outcome.recorded.clone() }),
         };
-        let ran =
-            Ran { digest: outcome.digest.to_string(), verdict: capsule.verdict.clone(), capsule: capsule.to_json() };
+        let unused = outcome.unused.iter().map(|d| deviation::words(d, &names)).collect();
+        let written =
+            WANTED.with_borrow(|w| w.replay.as_ref()?.schedule.as_ref().map(|s| s.deviations.len())).unwrap_or(0);
+        let ran = Ran {
+            digest: outcome.digest.to_string(),
+            verdict: capsule.verdict.clone(),
+            kinds: capsule.kinds.clone(),
+            capsule: capsule.to_json(),
+            programs: self.programs.take(),
+            story: story.map(|mut story| {
+                story.title.clone_from(&self.scenario.plan.title);
+                story.label = self.scenario.label();
+                story.seed = self.seed;
+                story.program = PROGRAM.to_string();
+                story
+            }),
+            unused: (unused, written),
+        };
         LAST.with(|last| *last.borrow_mut() = Some(ran));
         Finished { seed: self.seed, digest: outcome.digest.to_string(), deliveries: outcome.deliveries, report }
+    }
+}
+
+/// For the story: what a program's process does.
+fn tell(name: &str, state: ProcessState) {
+    if let Some(shared) = crate::simulated::shared() {
+        shared.touch();
+        shared.world.borrow_mut().process(name, state);
     }
 }
 
@@ -241,7 +339,7 @@ fn judge(
     mut world: Embedded,
     routes: &[crate::simulated::Route],
     undrained: &[(usize, fencepost_protocol::ids::TopicPartition, i64, i64)],
-) -> Run {
+) -> (Run, Option<Story>) {
     let mut clients = Vec::new();
     let t = world.time().0;
     for (index, route) in routes.iter().enumerate() {
@@ -280,6 +378,11 @@ impl Finished {
     /// The judgement.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// Records of a topic that a reader of committed data sees at the end.
+    pub fn visible(&self, topic: &str) -> u64 {
+        self.report.topic(topic).map_or(0, |t| t.visible)
     }
 
     /// Digest of what happened in the world.

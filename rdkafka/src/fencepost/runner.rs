@@ -5,19 +5,20 @@
     reason = "threads and the environment belong to the runner, not to the simulation"
 )]
 
-use std::fs;
+use std::cell::RefCell;
+use std::fmt::Display;
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::process::Command;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread;
 
 use madsim::runtime::Runtime;
 
-use super::{LAST, RECORD, Ran};
+use super::evidence::{self, Replayed};
+use super::{LAST, Ran, WANTED, Wanted};
 
 /// A seed that failed.
 struct Failure {
@@ -25,27 +26,38 @@ struct Failure {
     message: String,
 }
 
+/// Set in a process that runs a failing seed once more, only to compare.
+pub(super) const CHILD: &str = "FENCEPOST_CHILD";
+
 /// Runs a test's program on every seed, each in a runtime of madsim and on a thread of its own. `FENCEPOST_SEED=17` runs
-/// that seed alone; `FENCEPOST_SEEDS=1..1000` other ones.
+/// that seed alone; `FENCEPOST_SEEDS=1..1000` other ones; `FENCEPOST_REPLAY=capsule.json` the run of a capsule, with the
+/// deviations that stand in it.
 ///
 /// # Panics
-/// If a seed fails: with the first such seed, where its capsule is, and how to run it alone.
+/// If a seed fails: with the first such seed, where its capsule and its page are, and how to run it alone. If one of the
+/// variables cannot be understood.
 pub fn test<F, Fut>(seeds: RangeInclusive<u64>, program: F)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + 'static,
 {
-    let variable = |name: &str| std::env::var(name).ok();
-    let alone: Option<u64> = variable("FENCEPOST_SEED").and_then(|s| s.parse().ok());
-    let others = variable("FENCEPOST_SEEDS").and_then(|s| fencepost_sim::scenario::parse_seeds(&s));
+    keep_panics_of_seeds_quiet();
+    let name = thread::current().name().filter(|n| *n != "main").map(str::to_string);
+    let program = Arc::new(program);
+    if let Some(replayed) = variable::<String>("FENCEPOST_REPLAY", "the path of a capsule") {
+        return replay(&evidence::read(&replayed), &program, name.as_deref());
+    }
+    let alone: Option<u64> = variable("FENCEPOST_SEED", "a number");
+    let others = variable::<String>("FENCEPOST_SEEDS", "a range such as 1..1000").map(|text| {
+        fencepost_sim::scenario::parse_seeds(&text)
+            .unwrap_or_else(|| panic!("FENCEPOST_SEEDS is '{text}'; expected a range such as 1..1000"))
+    });
     let (first, last) = match (alone, others) {
         (Some(seed), _) => (seed, seed),
         (None, Some(range)) => range,
         (None, None) => (*seeds.start(), *seeds.end()),
     };
-    let child = variable("FENCEPOST_CHILD").is_some();
-    let name = thread::current().name().filter(|n| *n != "main").map(str::to_string);
-    let program = Arc::new(program);
+    let child = std::env::var_os(CHILD).is_some();
     let next = Arc::new(AtomicU64::new(first));
     let failed: Arc<Mutex<Option<Failure>>> = Arc::default();
     let workers = thread::available_parallelism().map_or(1, usize::from).min((last - first + 1) as usize);
@@ -59,10 +71,9 @@ where
                     if seed > last || enough {
                         return;
                     }
-                    let (result, ran) = on_a_fresh_thread(program.clone(), seed, false);
+                    let (result, ran) = on_a_fresh_thread(&program, seed, Wanted::default());
                     if child {
-                        let ran = ran.map_or_else(|| "-".to_string(), |r| format!("{} {}", r.digest, r.verdict));
-                        println!("fencepost-child: {ran}");
+                        println!("{}{}", evidence::CHILD_SAYS, evidence::fingerprint(ran.as_ref(), &result));
                     }
                     if let Err(message) = result {
                         let mut failed = failed.lock().expect("nobody panics with it");
@@ -80,82 +91,109 @@ where
     if child {
         panic!("seed {seed} failed");
     }
-    let (_, ran) = on_a_fresh_thread(program, seed, true);
-    let command = alone_command(name.as_deref(), seed);
-    let capsule = write_capsule(name.as_deref(), seed, ran.as_ref(), &command, &message);
-    let same = name.as_deref().map_or(String::new(), |name| check_determinism(name, seed, ran.as_ref()));
-    panic!("{message}\n\n{capsule}\n{same}run this seed alone: {command}\n");
+    // Once to learn which nodes there are, once more with everything that is wanted of it.
+    let (result, first) = on_a_fresh_thread(&program, seed, Wanted::default());
+    let programs = first.as_ref().map(|ran| ran.programs.clone()).unwrap_or_default();
+    let (_, ran) = on_a_fresh_thread(&program, seed, Wanted { story: Some(programs), ..Wanted::default() });
+    let command = evidence::alone_command(name.as_deref(), seed);
+    let files = evidence::write(name.as_deref(), seed, ran, &command, &message);
+    let here = evidence::fingerprint(first.as_ref(), &result);
+    let same = name.as_deref().map_or(String::new(), |name| evidence::compare_processes(name, seed, &here));
+    panic!("{message}\n\n{files}\n{same}run this seed alone: {command}\n");
 }
 
-/// Runs one seed; the text of its panic, and what the run amounted to.
-fn on_a_fresh_thread<F, Fut>(program: Arc<F>, seed: u64, record: bool) -> (Result<(), String>, Option<Ran>)
+fn replay<F, Fut>(replayed: &Replayed, program: &Arc<F>, name: Option<&str>)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + 'static,
 {
+    let wanted = || Wanted { replay: Some(replayed.capsule.clone()), ..Wanted::default() };
+    let (result, first) = on_a_fresh_thread(program, replayed.seed, wanted());
+    println!("{}", evidence::fate(replayed, first.as_ref(), result.is_err()));
+    let Err(message) = result else { return };
+    let story = first.map(|ran| ran.programs);
+    let (_, ran) = on_a_fresh_thread(program, replayed.seed, Wanted { story, ..wanted() });
+    let command = evidence::replay_command(name, &replayed.path);
+    let page = evidence::write_page(name, &format!("{}-replay", replayed.seed), ran, &command);
+    panic!("{message}\n\n{page}\nreplay it again: {command}\n");
+}
+
+fn variable<T: FromStr<Err: Display>>(name: &str, expected: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name} is '{text}' ({error}); expected {expected}")))
+}
+
+/// Runs one seed once, with another seed for madsim, and gives the digest of what happened in the cluster. Madsim's own
+/// seed decides the order in which tasks that are ready at the same instant run, and some nanoseconds for each of them:
+/// where two of its seeds give two digests, what the program does depends on that.
+///
+/// # Panics
+/// If the program does, or if it does not come to [`Cluster::finish`](super::Cluster::finish).
+pub fn digest<F, Fut>(seed: u64, madsim_seed: u64, program: F) -> String
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
+    let wanted = Wanted { madsim_seed: Some(madsim_seed), ..Wanted::default() };
+    let (result, ran) = on_a_fresh_thread(&Arc::new(program), seed, wanted);
+    if let Err(message) = result {
+        panic!("{message}");
+    }
+    ran.expect("the program finishes its cluster").digest
+}
+
+thread_local! {
+    /// Where the program of this thread's seed panicked; `None` on threads that run no seed.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// What a seed panics with is part of what is said in the end; it is not printed for each seed and each repetition.
+fn keep_panics_of_seeds_quiet() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let of_a_seed = PANICKED_AT.with_borrow_mut(|at| {
+                let Some(at) = at else { return false };
+                if at.is_empty() {
+                    *at = info.location().map_or_else(String::new, ToString::to_string);
+                }
+                true
+            });
+            if !of_a_seed {
+                others(info);
+            }
+        }));
+    });
+}
+
+/// Runs one seed; the text of its panic, and what the run amounted to.
+fn on_a_fresh_thread<F, Fut>(program: &Arc<F>, seed: u64, mut wanted: Wanted) -> (Result<(), String>, Option<Ran>)
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = ()> + 'static,
+{
+    let program = program.clone();
+    wanted.seed = Some(seed);
     let run = move || {
-        RECORD.with(|r| *r.borrow_mut() = record);
+        let madsim_seed = wanted.madsim_seed.unwrap_or(seed);
+        WANTED.set(wanted);
+        PANICKED_AT.set(Some(String::new()));
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+            let runtime = Runtime::with_seed_and_config(madsim_seed, madsim::Config::default());
             runtime.block_on(fencepost_tokio::task::stackful(program()));
         }));
         crate::simulated::Shared::end();
         let result = result.map_err(|payload| {
             let text = payload.downcast_ref::<String>().cloned();
-            text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
-                .unwrap_or_else(|| "a panic without a text".into())
+            let text = text
+                .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
+                .unwrap_or_else(|| "a panic without a text".into());
+            let at = PANICKED_AT.take().unwrap_or_default();
+            format!("{text}\n(at {at})")
         });
-        (result, LAST.with(|last| last.borrow_mut().take()))
+        (result, LAST.take())
     };
     let thread = thread::Builder::new().name(format!("seed {seed}")).spawn(run).expect("there can be a thread");
     thread.join().expect("the thread catches what its program panics with")
-}
-
-fn alone_command(name: Option<&str>, seed: u64) -> String {
-    let package = std::env::var("CARGO_PKG_NAME").map_or(String::new(), |p| format!(" -p {p}"));
-    let name = name.map_or(String::new(), |n| format!(" {n} -- --exact"));
-    format!("FENCEPOST_SEED={seed} cargo test{package}{name}")
-}
-
-fn write_capsule(name: Option<&str>, seed: u64, ran: Option<&Ran>, command: &str, message: &str) -> String {
-    let Some(ran) = ran else { return "the run did not come to finish(): no capsule".into() };
-    let world: serde_json::Value = serde_json::from_str(&ran.capsule).unwrap_or_default();
-    let capsule = serde_json::json!({
-        "madsim seed": seed, "command": command, "message": message, "digest": ran.digest, "world": world,
-    });
-    let file = format!("{}-{seed}.json", name.unwrap_or("test").replace("::", "-"));
-    let path = PathBuf::from("target/fencepost").join(file);
-    let text = serde_json::to_string_pretty(&capsule).expect("a capsule serializes");
-    let written = fs::create_dir_all("target/fencepost").and_then(|()| fs::write(&path, text));
-    match written {
-        Ok(()) => format!("capsule: {}", path.display()),
-        Err(error) => format!("the capsule could not be written to {}: {error}", path.display()),
-    }
-}
-
-/// Runs a seed twice more, each time in a fresh process, and compares.
-fn check_determinism(name: &str, seed: u64, ran: Option<&Ran>) -> String {
-    let Ok(program) = std::env::current_exe() else { return String::new() };
-    let once = || {
-        let output = Command::new(&program)
-            .args([name, "--exact", "--nocapture"])
-            .env("FENCEPOST_SEED", seed.to_string())
-            .env("FENCEPOST_CHILD", "1")
-            .env_remove("FENCEPOST_SEEDS")
-            .output()
-            .ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().find_map(|l| l.split_once("fencepost-child: ").map(|(_, found)| found.trim().to_string()))
-    };
-    let here = ran.map(|r| format!("{} {}", r.digest, r.verdict));
-    match (here, once(), once()) {
-        (Some(a), Some(b), Some(c)) if a == b && b == c => {
-            "the same in two more processes: the program is deterministic\n".into()
-        }
-        (Some(a), Some(b), Some(c)) => format!(
-            "NOT DETERMINISTIC: this process gives {a}, others {b} and {c}.\nKnown sources: random numbers of rand 0.8 or \
-             fastrand, futures::select!, tokio::select! without a seed, threads, addresses, files.\n"
-        ),
-        _ => "it could not be run again in another process\n".into(),
-    }
 }

@@ -6,9 +6,13 @@ use indexmap::IndexMap;
 
 use super::paged::{Bits, Paged};
 use super::registry::{Fast, NONE, Registry, Slot};
-use crate::history::Partition;
+use super::sinks::SinkInfo;
 use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise};
+use crate::history::{Identity, Partition};
 use crate::report::Kind;
+
+/// Workloads whose senders are remembered.
+const SENDERS: usize = 1024;
 
 /// A declared topic.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,7 @@ pub(crate) struct ClientInfo {
     pub(crate) transaction_version: u8,
     pub(crate) inputs: Vec<u32>,
     pub(crate) outputs: Vec<u32>,
+    pub(crate) sinks: Vec<u32>,
     pub(crate) stage: u16,
     pub(crate) outputs_per_input: u16,
     pub(crate) guarantee: Guarantee,
@@ -73,6 +78,8 @@ pub(crate) struct Session {
     pub(crate) live: Vec<(u64, u32)>,
     /// Plain commits that have not returned.
     pub(crate) commits: VecDeque<(u64, u32, Partition, i64)>,
+    /// Effects on sinks that were asked for and have not returned.
+    pub(crate) applies: VecDeque<(u64, Slot)>,
     /// Since when it can have no effect any more.
     pub(crate) fenced_at: Option<u64>,
 }
@@ -287,20 +294,30 @@ pub(crate) struct Cursor {
 pub(crate) struct Promises {
     default: Option<(Guarantee, Vec<Kind>)>,
     topics: IndexMap<u32, (Guarantee, Vec<Kind>), Fast>,
+    sinks: IndexMap<u32, (Guarantee, Vec<Kind>), Fast>,
 }
 
 impl Promises {
     /// Whether a finding is not held against the verdict. What is about no topic is judged by the general promise.
     pub(crate) fn allow(&self, topic: Option<u32>, kind: Kind) -> bool {
-        let own = topic.and_then(|topic| self.topics.get(&topic));
+        self.allowed_by(topic.and_then(|topic| self.topics.get(&topic)), kind)
+    }
+
+    /// The same for what is about a sink.
+    pub(crate) fn allow_of_sink(&self, sink: u32, kind: Kind) -> bool {
+        self.allowed_by(self.sinks.get(&sink), kind)
+    }
+
+    fn allowed_by(&self, own: Option<&(Guarantee, Vec<Kind>)>, kind: Kind) -> bool {
         let Some((guarantee, allow)) = own.or(self.default.as_ref()) else { return false };
         allow.contains(&kind)
             || match guarantee {
                 Guarantee::ExactlyOnce => false,
-                Guarantee::AtLeastOnce => kind == Kind::Duplicate,
-                Guarantee::AtMostOnce => {
-                    matches!(kind, Kind::Loss | Kind::LostProcessing | Kind::ReaderSkipped)
-                }
+                Guarantee::AtLeastOnce => matches!(kind, Kind::Duplicate | Kind::RowTwice | Kind::ChargeTwice),
+                Guarantee::AtMostOnce => matches!(
+                    kind,
+                    Kind::Loss | Kind::LostProcessing | Kind::ReaderSkipped | Kind::RowNever | Kind::ChargeNever
+                ),
             }
     }
 }
@@ -311,9 +328,14 @@ pub(crate) struct Evidence {
     pub(crate) now: u64,
     pub(crate) topics: Vec<TopicInfo>,
     pub(crate) clients: Vec<Option<ClientInfo>>,
+    /// The client that first sent records of a workload, by the workload's number; [`NONE`] while there is none.
+    pub(crate) senders: Vec<u32>,
     pub(crate) sessions: Vec<Session>,
     pub(crate) txns: Vec<Txn>,
     pub(crate) records: Registry,
+    /// Rows and charges, by identity of the record and sink.
+    pub(crate) effects: Registry,
+    pub(crate) sinks: Vec<Option<SinkInfo>>,
     pub(crate) logs: Vec<Log>,
     pub(crate) groups: Vec<GroupInfo>,
     pub(crate) scopes: Vec<Scope>,
@@ -352,6 +374,19 @@ impl Evidence {
             appended_end: 0,
             fingerprints: Paged::new((0, i32::MIN)),
         }));
+    }
+
+    /// Remembers who sends a workload's records, for proofs.
+    #[inline]
+    pub(crate) fn note_sender(&mut self, id: Identity, client: u32) {
+        let workload = (id.source & !Identity::WORKLOAD) as usize;
+        if !id.is_workload() || workload >= SENDERS || self.senders.get(workload).is_some_and(|known| *known != NONE) {
+            return;
+        }
+        if self.senders.len() <= workload {
+            self.senders.resize(workload + 1, NONE);
+        }
+        self.senders[workload] = client;
     }
 
     pub(crate) fn declare_group(&mut self, id: u32, name: &str) {
@@ -395,6 +430,7 @@ impl Evidence {
             transaction_version: client.transaction_version,
             inputs: client.inputs.clone(),
             outputs: client.outputs.clone(),
+            sinks: client.sinks.clone(),
             stage: client.stage,
             outputs_per_input: client.outputs_per_input,
             guarantee: client.guarantee,
@@ -411,11 +447,15 @@ impl Evidence {
                 None => unknown.push(name.to_string()),
             }
         }
-        match promise.topic {
-            Some(topic) => {
-                self.promises.topics.insert(topic, (promise.guarantee, allow));
+        let promised = (promise.guarantee, allow);
+        match (promise.topic, promise.sink) {
+            (Some(topic), _) => {
+                self.promises.topics.insert(topic, promised);
             }
-            None => self.promises.default = Some((promise.guarantee, allow)),
+            (None, Some(sink)) => {
+                self.promises.sinks.insert(sink, promised);
+            }
+            (None, None) => self.promises.default = Some(promised),
         }
         unknown
     }
@@ -451,6 +491,7 @@ impl Evidence {
                     ops: VecDeque::new(),
                     live: Vec::new(),
                     commits: VecDeque::new(),
+                    applies: VecDeque::new(),
                     fenced_at: None,
                 });
                 session

@@ -46,6 +46,19 @@ impl Findings {
         table.entry(kind).or_default().add(count, proof);
     }
 
+    /// The same for what is about a sink.
+    pub(crate) fn add_of_sink(
+        &mut self,
+        promises: &Promises,
+        kind: Kind,
+        sink: u32,
+        count: u64,
+        proof: impl FnOnce() -> Proof,
+    ) {
+        let table = if promises.allow_of_sink(sink, kind) { &mut self.allowed } else { &mut self.violations };
+        table.entry(kind).or_default().add(count, proof);
+    }
+
     /// Records something about the history itself.
     pub(crate) fn note(&mut self, note: impl FnOnce() -> String) {
         if self.notes.len() < PROOFS { self.notes.push(note()) } else { self.notes_dropped += 1 }

@@ -22,6 +22,7 @@ mod paged;
 mod pipelines;
 mod readers;
 mod registry;
+mod sinks;
 mod torn;
 mod two_values;
 mod uncommitted;
@@ -71,6 +72,7 @@ impl Checker {
         let mut accounts = vec![TopicAccount::default(); ev.topics.len()];
         loss::close(&ev, &mut findings, &pipelines, &mut accounts);
         let topics = account(&ev, &mut findings, accounts);
+        let sinks = sinks::close(&mut ev, &mut findings);
 
         let verdict = if findings.has(|kind| kind.class() == Class::Safety) {
             Verdict::Violated
@@ -80,7 +82,7 @@ impl Checker {
             Verdict::Clean
         };
         let (violations, allowed, notes) = findings.into_lists();
-        Report { verdict, violations, allowed, topics, notes, events }
+        Report { verdict, violations, allowed, topics, sinks, notes, events }
     }
 }
 
@@ -120,6 +122,7 @@ impl Sink for Checker {
         match event {
             Event::Topic(e) => ev.declare_topic(e.id, &e.name, e.partitions, e.internal),
             Event::Group(e) => ev.declare_group(e.id, &e.name),
+            Event::Sink(e) => sinks::declare(ev, e),
             Event::Client(e) => ev.declare_client(e),
             Event::Promise(e) => {
                 for name in ev.declare_promise(e) {
@@ -142,6 +145,11 @@ impl Sink for Checker {
             Event::Revoked(e) => readers::revoked(ev, e),
             Event::Position(e) => readers::position(ev, e),
             Event::Read(e) => readers::read(ev, findings, e),
+            Event::Apply(e) => sinks::apply(ev, e),
+            Event::Applied(e) => sinks::applied(ev, findings, e),
+            Event::SinkEnd(e) => sinks::end(ev, e),
+            Event::SinkFinal(e) => sinks::record(ev, e),
+            Event::SinkOffset(e) => sinks::offset(ev, e),
             Event::OffsetMoved(e) => committed_offset::moved(ev, findings, e),
             Event::Decided(e) => markers::decided(ev, e),
             Event::Divergence(e) => findings.add(&ev.promises, Kind::StateDivergence, None, 1, || Proof {

@@ -21,10 +21,14 @@ impl Evidence {
         format!("{}@{offset}", self.partition_name(log))
     }
 
-    /// As `record 5 of workload 0` or `output 0 of stage 1 for orders-0@17`.
+    /// As `record 5 of shop` (whoever sends that workload) or `output 0 of stage 1 for orders-0@17`.
     pub(crate) fn record_name(&self, id: Identity) -> String {
         if id.is_workload() {
-            return format!("record {} of workload {}", id.offset, id.source & !Identity::WORKLOAD);
+            let workload = id.source & !Identity::WORKLOAD;
+            return match self.senders.get(workload as usize).filter(|client| **client != NONE) {
+                Some(client) => format!("record {} of {}", id.offset, self.client(*client).name),
+                None => format!("record {} of workload {workload}", id.offset),
+            };
         }
         let source = match self.topics.get(id.source as usize) {
             Some(topic) => topic.name.clone(),

@@ -10,6 +10,7 @@ pub(crate) fn send(ev: &mut Evidence, findings: &mut Findings, e: &Send) {
     let session = ev.session(e.c, e.i);
     let slot = ev.records.slot(e.id, e.topic);
     ev.topics[e.topic as usize].sent = true;
+    ev.note_sender(e.id, e.c);
     let (mut txn, mut member, mut possible) = (NONE, 0, true);
     if let Some(ordinal) = e.n {
         txn = ev.txn(session, ordinal);

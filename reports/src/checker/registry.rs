@@ -39,6 +39,9 @@ pub(crate) const GONE: u16 = 1 << 11;
 /// Sent more than once by the application.
 pub(crate) const RESENT: u16 = 1 << 12;
 
+/// Of an effect: an answer said that it was done now, not before.
+pub(crate) const FRESH: u16 = 1 << 13;
+
 /// What is known of a record.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cell {
@@ -63,7 +66,7 @@ pub(crate) struct Family {
     pub(crate) partition: u32,
     pub(crate) stage: u16,
     pub(crate) index: u16,
-    /// The topic that the record was written to.
+    /// The topic that the record was written to; of an effect, the sink.
     pub(crate) topic: u32,
 }
 

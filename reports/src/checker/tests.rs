@@ -28,6 +28,15 @@ const PREAMBLE: &str = r#"
 
 /// Judges the events of a test. Partitions that it says nothing of end empty.
 fn judge(events: &str) -> Report {
+    let mut checker = Checker::new();
+    read_into(events, &mut checker);
+    let report = checker.finish();
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    report
+}
+
+/// Hands the events of a test to a checker, after the preamble.
+fn read_into(events: &str, checker: &mut Checker) {
     let mut lines: Vec<&str> =
         PREAMBLE.lines().chain(events.lines()).map(str::trim).filter(|l| !l.is_empty()).collect();
     let ends = [[0, 0], [0, 1], [1, 0]].map(|[topic, partition]| {
@@ -44,11 +53,7 @@ fn judge(events: &str) -> Report {
         lines.join("\n"),
         lines.len()
     );
-    let mut checker = Checker::new();
-    history::read(text.as_bytes(), &mut checker).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let report = checker.finish();
-    assert!(report.notes.is_empty(), "{:?}", report.notes);
-    report
+    history::read(text.as_bytes(), checker).unwrap_or_else(|error| panic!("{error}\n{text}"));
 }
 
 /// The line with its time, or with `now` if that is later.
@@ -172,7 +177,7 @@ fn a_record_stored_twice_is_a_duplicate() {
     assert_eq!((topic.input, topic.visible, topic.duplicates, topic.lost, topic.leaked), (2, 3, 1, 0, 0));
     let proof = &report.violations[0].proof;
     assert_eq!(proof.offsets, [(0, 1), (0, 2)]);
-    assert_eq!(proof.sentence, "record 1 of workload 0 is visible 2 times, at in-0@1, in-0@2; it was sent once");
+    assert_eq!(proof.sentence, "record 1 of plain is visible 2 times, at in-0@1, in-0@2; it was sent once");
 }
 
 #[test]
@@ -263,7 +268,7 @@ fn an_acknowledged_record_that_is_not_there_is_lost() {
     assert_eq!(report.topic("in").expect("is there").lost, 1);
     assert_eq!(
         report.violations[0].proof.sentence,
-        "record 1 of workload 0 was acknowledged at in-0@1, but is not in the final read of in"
+        "record 1 of plain was acknowledged at in-0@1, but is not in the final read of in"
     );
 }
 
@@ -431,7 +436,7 @@ fn acknowledged_records_stand_in_the_order_in_which_they_were_sent() {
     let report = finds(&(events + &log(&[(0, 1, true), (1, 0, true)])), &[(Kind::OrderViolated, 1)]);
     assert_eq!(
         report.violations[0].proof.sentence,
-        "plain sent record 0 of workload 0 before record 1 of workload 0, but they are stored at in-0@1 and in-0@0"
+        "plain sent record 0 of plain before record 1 of plain, but they are stored at in-0@1 and in-0@0"
     );
     // Answers may come in any order.
     clean(&(sends(0, 2) + &ack(0, 1, 1) + &ack(0, 0, 0) + &log(&[(0, 0, true), (1, 1, true)])));
@@ -887,4 +892,206 @@ fn canary_a_reader_that_misses_any_record_but_the_last_is_found() {
 fn a_judgement_is_the_same_every_time() {
     let text = second_commit(2) + &sends(0, 5);
     assert_eq!(judge(&text), judge(&text));
+}
+
+// ---- sinks ----
+
+/// Adds a payment API (sink 0), a table (1) that `in` announces, and a connector 9 that reads `in` for both, in group 3.
+fn with_sinks(events: &str) -> String {
+    let preamble = r#"
+{"sink":{"id":0,"name":"bank","kind":"charges"}}
+{"sink":{"id":1,"name":"db.orders","kind":"rows"}}
+{"group":{"id":3,"name":"payer"}}
+{"client":{"id":9,"name":"payer","kind":"reader","isolation":"read_uncommitted","group":3,"inputs":[0],"sinks":[0]}}
+{"client":{"id":10,"name":"loader","kind":"reader","inputs":[0],"sinks":[1]}}
+"#;
+    preamble.to_owned() + events
+}
+
+fn apply(c: u32, op: u64, sink: u32, r: i64) -> String {
+    format!("{{\"apply\":{{\"t\":5,\"c\":{c},\"op\":{op},\"sink\":{sink},\"id\":{}}}}}\n", w(r))
+}
+
+fn applied(c: u32, op: u64, outcome: &str) -> String {
+    format!("{{\"applied\":{{\"t\":6,\"c\":{c},\"op\":{op},\"outcome\":\"{outcome}\"}}}}\n")
+}
+
+/// The final read of a sink: records in the order of their effects, the first of which was at 7 s, the next at 8 s.
+fn effects(sink: u32, c: u32, records: &[i64]) -> String {
+    let line = |(n, r): (usize, &i64)| {
+        let done = (n as u64 + 7) * 1_000_000_000;
+        format!("{{\"sink_final\":{{\"sink\":{sink},\"n\":{n},\"id\":{},\"done\":{done},\"c\":{c}}}}}\n", w(*r))
+    };
+    format!("{{\"sink_end\":{{\"t\":9,\"sink\":{sink}}}}}\n")
+        + &records.iter().enumerate().map(line).collect::<String>()
+}
+
+/// Both sinks are read in the end; the table is empty.
+fn charges(records: &[i64]) -> String {
+    effects(1, 10, &[]) + &effects(0, 9, records)
+}
+
+fn committed_to(next: i64) -> String {
+    plain_commit(9, 0, 3, next) + "{\"commit_result\":{\"t\":6,\"c\":9,\"op\":0,\"outcome\":\"ok\"}}\n"
+}
+
+/// `in` with records 0.. of workload 0.
+fn inputs(n: i64) -> String {
+    let records: Vec<(i64, i64, bool)> = (0..n).map(|r| (r, r, true)).collect();
+    sends(0, n) + &(0..n).map(|r| ack(0, r, r)).collect::<String>() + &log(&records)
+}
+
+#[test]
+fn a_charge_that_was_made_twice_is_charge_twice() {
+    let events = apply(9, 0, 0, 0) + &applied(9, 0, "unknown") + &apply(9, 1, 0, 0) + &applied(9, 1, "ok");
+    let report = finds(&with_sinks(&(events + &inputs(1) + &charges(&[0, 0]))), &[(Kind::ChargeTwice, 1)]);
+    let account = report.sink("bank").expect("it is declared");
+    assert_eq!((account.input, account.visible, account.duplicates, account.lost), (1, 2, 1, 0));
+    let proof = &report.violations[0].proof;
+    assert_eq!(
+        proof.sentence,
+        "the charge for record 0 of plain was made 2 times, at bank@0 (7.000 s), bank@1 (8.000 s); it was asked \
+         for more than once"
+    );
+    assert_eq!((proof.sink.as_deref(), &proof.effects[..], proof.times.len()), (Some("bank"), &[0, 1][..], 2));
+}
+
+#[test]
+fn a_charge_that_was_asked_for_twice_and_made_once_is_not() {
+    let events = apply(9, 0, 0, 0) + &applied(9, 0, "unknown") + &apply(9, 1, 0, 0);
+    let known = "{\"applied\":{\"t\":6,\"c\":9,\"op\":1,\"outcome\":\"ok\",\"already\":true}}\n";
+    clean(&with_sinks(&(events + known + &inputs(1) + &committed_to(1) + &charges(&[0]))));
+}
+
+#[test]
+fn rows_are_counted_as_rows() {
+    let events = apply(10, 0, 1, 0) + &applied(10, 0, "ok") + &apply(10, 1, 1, 0) + &applied(10, 1, "ok");
+    let twice = with_sinks(&(events.clone() + &inputs(1) + &effects(0, 9, &[]) + &effects(1, 10, &[0, 0])));
+    finds(&twice, &[(Kind::RowTwice, 1)]);
+    let never = with_sinks(&(events + &inputs(1) + &charges(&[])));
+    let report = finds(&never, &[(Kind::RowNever, 1)]);
+    let sentence = &report.violations[0].proof.sentence;
+    assert_eq!(sentence, "the row for record 0 of plain was answered, but is not in db.orders");
+}
+
+#[test]
+fn an_input_that_its_group_has_committed_past_and_nobody_charged_for_is_charge_never() {
+    let events = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(3) + &committed_to(2);
+    let report = finds(&with_sinks(&(events + &charges(&[0]))), &[(Kind::ChargeNever, 1)]);
+    let account = report.sink("bank").expect("it is declared");
+    assert_eq!((account.input, account.visible, account.duplicates, account.lost), (2, 1, 0, 1));
+    assert_eq!(
+        report.violations[0].proof.sentence,
+        "group payer committed offset 2 of in-0, but the charge for record 1 of plain (in-0@1) is not in bank: \
+         nobody asked for it"
+    );
+}
+
+#[test]
+fn what_is_not_committed_yet_may_be_charged_for_later() {
+    let events = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(3) + &committed_to(1);
+    clean(&with_sinks(&(events + &charges(&[0]))));
+}
+
+#[test]
+fn an_unknown_outcome_is_neither_twice_nor_never() {
+    // The client gave up, and its group has not committed past it: done or not, both may be.
+    let events = apply(9, 0, 0, 0) + &applied(9, 0, "unknown") + &inputs(1);
+    for done in [&[][..], &[0]] {
+        clean(&with_sinks(&(events.clone() + &charges(done))));
+    }
+    // Without an answer at all, and without a final read of the sink, nothing is held against anybody.
+    let events = with_sinks(&(apply(9, 0, 0, 0) + &apply(9, 1, 0, 0) + &inputs(1) + &committed_to(1)));
+    let mut checker = Checker::new();
+    read_into(&events, &mut checker);
+    let report = checker.finish();
+    assert_eq!(report.verdict, Verdict::Clean, "{}", report.render_text());
+    assert_eq!(report.notes.len(), 2, "that the sinks were not read is said: {:?}", report.notes);
+}
+
+#[test]
+fn without_a_final_read_two_answers_that_say_done_now_are_two_effects() {
+    let ask = |op: u64, outcome: &str| apply(9, op, 0, 0) + &applied(9, op, outcome);
+    let judge_without_read = |events: String| {
+        let mut checker = Checker::new();
+        read_into(&with_sinks(&(events + &inputs(1))), &mut checker);
+        checker.finish()
+    };
+    let report = judge_without_read(ask(0, "ok") + &ask(1, "ok") + &ask(2, "ok"));
+    assert_eq!(report.count(Kind::ChargeTwice), 2, "{}", report.render_text());
+    assert_eq!(judge_without_read(ask(0, "unknown") + &ask(1, "ok")).verdict, Verdict::Clean);
+    assert_eq!(judge_without_read(ask(0, "ok") + &ask(1, "fail")).verdict, Verdict::Clean);
+}
+
+#[test]
+fn offsets_that_are_kept_in_the_sink_say_how_far_its_consumers_are() {
+    let events = apply(10, 0, 1, 0) + &applied(10, 0, "ok") + &inputs(2) + &effects(0, 9, &[]) + &effects(1, 10, &[0]);
+    let kept = |next: i64| format!("{{\"sink_offset\":{{\"t\":9,\"sink\":1,\"at\":[0,0],\"next\":{next}}}}}\n");
+    clean(&with_sinks(&(events.clone() + &kept(1))));
+    let report = finds(&with_sinks(&(events + &kept(2))), &[(Kind::RowNever, 1)]);
+    let sentence = &report.violations[0].proof.sentence;
+    assert!(sentence.starts_with("db.orders keeps offset 2 of in-0, but the row for record 1"), "{sentence}");
+}
+
+#[test]
+fn an_effect_of_an_aborted_record_is_a_leak() {
+    let events = txn_sends(2, 0, 0..1) + &ack(2, 0, 0) + &ending(2, 0, false) + &ended(2, 0, false, "ok");
+    let charged = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &log(&[(0, 0, false)]) + &charges(&[0]);
+    let report = finds(&with_sinks(&(events.clone() + &charged)), &[(Kind::AbortedVisible, 1)]);
+    assert_eq!(report.sink("bank").expect("it is declared").leaked, 1);
+    // The same record was sent again, and committed.
+    let again = txn_sends(2, 1, 0..1).replace("\"op\":0", "\"op\":1")
+        + &ack(2, 1, 2)
+        + &ending(2, 1, true)
+        + &ended(2, 1, true, "ok")
+        + &apply(9, 0, 0, 0)
+        + &applied(9, 0, "ok")
+        + &log(&[(0, 0, false), (2, 0, true)])
+        + &charges(&[0]);
+    clean(&with_sinks(&(events + &again)));
+}
+
+#[test]
+fn effects_that_failed_or_that_nobody_asked_for_must_not_be_there() {
+    let failed = apply(9, 0, 0, 0) + &applied(9, 0, "fail") + &inputs(1);
+    clean(&with_sinks(&(failed.clone() + &charges(&[]))));
+    finds(&with_sinks(&(failed + &charges(&[0]))), &[(Kind::FalseFailure, 1)]);
+    let asked = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(2);
+    finds(&with_sinks(&(asked + &charges(&[0, 1]))), &[(Kind::Phantom, 1)]);
+}
+
+#[test]
+fn a_promise_of_a_sink_allows_what_it_says() {
+    let events = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(1) + &charges(&[0, 0]);
+    let promise = |sink: u32| format!("{{\"promise\":{{\"sink\":{sink},\"guarantee\":\"at_least_once\"}}}}\n");
+    let report = clean(&with_sinks(&(promise(0) + &events)));
+    assert_eq!(report.allowed[0].kind, Kind::ChargeTwice);
+    finds(&with_sinks(&(promise(1) + &events)), &[(Kind::ChargeTwice, 1)]);
+}
+
+/// `in` announces the rows of `db.orders`, which client 11 writes.
+fn announced(events: &str) -> String {
+    let announces = "\"kind\":\"rows\",\"announced_in\":0}}\n{\"client\":{\"id\":11,\"name\":\"shop\",\"kind\":\"producer\",\
+                     \"sinks\":[1],\"outputs\":[0]}}";
+    with_sinks(events).replacen("\"kind\":\"rows\"}}", announces, 1)
+}
+
+#[test]
+fn a_row_and_the_record_that_announces_it_are_both_there_or_neither_is() {
+    let row = |r: i64| apply(11, r as u64, 1, r) + &applied(11, r as u64, "ok");
+    let rows = row(0) + &row(1) + &effects(0, 9, &[]) + &effects(1, 11, &[0, 1]);
+    clean(&announced(&(rows.clone() + &inputs(2))));
+    let report = finds(&announced(&(rows.clone() + &inputs(1))), &[(Kind::RowWithoutRecord, 1)]);
+    assert_eq!(
+        report.violations[0].proof.sentence,
+        "the row for record 1 of plain is in db.orders, at db.orders@1, but in has no record of it"
+    );
+    let report = finds(&announced(&(rows + &inputs(3))), &[(Kind::RecordWithoutRow, 1)]);
+    let sentence = &report.violations[0].proof.sentence;
+    assert_eq!(sentence, "record 2 of plain is at in-0@2, but db.orders has no row for it");
+    // Announced in a transaction that has not ended: it is on its way.
+    let waits = row(0) + &effects(0, 9, &[]) + &effects(1, 11, &[0]);
+    let open = "{\"end\":{\"t\":9,\"at\":[0,0],\"start\":0,\"lso\":0,\"hw\":1,\"leo\":1}}\n\
+                {\"final\":{\"at\":[0,0],\"offset\":0,\"id\":[2147483648,0,0,0,0],\"visible\":false}}\n";
+    finds(&announced(&(waits + open)), &[(Kind::StalledLso, 1)]);
 }

@@ -180,6 +180,33 @@ pub struct Group<'a> {
     pub name: Text<'a>,
 }
 
+/// What a sink outside the log consists of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkKind {
+    /// Rows of a table.
+    #[default]
+    Rows,
+    /// Charges of a payment API.
+    Charges,
+}
+
+/// Preamble: a sink outside the log, such as a table of a database, and its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalSink<'a> {
+    /// Number; small and dense.
+    pub id: u32,
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// What its effects are.
+    pub kind: SinkKind,
+    /// The topic in which every row must be announced, and nothing else.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub announced_in: Option<u32>,
+}
+
 /// What a client does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -249,6 +276,9 @@ pub struct Client<'a> {
     /// Topics that it writes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub outputs: Vec<u32>,
+    /// Sinks in which each record that it reads (or each record of its workload) has an effect.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sinks: Vec<u32>,
     /// A pipeline's stage: unique among pipelines with a common input, from 1; 0 for other clients.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stage: u16,
@@ -260,13 +290,16 @@ pub struct Client<'a> {
     pub guarantee: Guarantee,
 }
 
-/// Preamble: what is promised of a topic. A topic that no promise names is judged as exactly-once, nothing allowed.
+/// Preamble: what is promised of a topic or sink. What no promise names is judged as exactly-once, nothing allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promise<'a> {
-    /// The topic; every topic that no other promise names where absent.
+    /// The topic; every topic and sink that no other promise names where both are absent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub topic: Option<u32>,
+    /// The sink.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sink: Option<u32>,
     /// How often the effect of an input may be found there.
     #[serde(default, skip_serializing_if = "is_default")]
     pub guarantee: Guarantee,
@@ -570,6 +603,90 @@ pub struct Read {
     pub id: Identity,
 }
 
+/// The application asked a sink for the effect of a record: a row, or a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apply {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Number of the operation, in a sequence of its own (not that of sends).
+    pub op: u64,
+    /// The sink.
+    pub sink: u32,
+    /// The record.
+    pub id: Identity,
+}
+
+/// What was asked of a sink returned; a row's when its transaction's commit did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Applied<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Number of the operation.
+    pub op: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The answer said that it had been there before: a key was known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub already: bool,
+    /// Name of the error; empty if there was none.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub error: Text<'a>,
+}
+
+/// Final read: what follows of this sink is all that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkEnd {
+    /// Time.
+    pub t: u64,
+    /// The sink.
+    pub sink: u32,
+}
+
+/// Final read: a row of a table, or a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkFinal {
+    /// The sink.
+    pub sink: u32,
+    /// Its number there, from 0, in the order in which the effects happened.
+    pub n: u64,
+    /// The record.
+    pub id: Identity,
+    /// When it happened, where that is known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub done: Option<u64>,
+    /// Whose request it was, where that is known.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub c: Option<u32>,
+}
+
+/// Final read: the offset of a partition that consumers keep in the sink, with its effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkOffset {
+    /// Time.
+    pub t: u64,
+    /// The sink.
+    pub sink: u32,
+    /// Input partition.
+    pub at: Partition,
+    /// Offset of the next record to read.
+    pub next: i64,
+}
+
 /// Why a committed offset changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -832,6 +949,8 @@ pub enum Event<'a> {
     Topic(Topic<'a>),
     /// Preamble: a group.
     Group(Group<'a>),
+    /// Preamble: a sink.
+    Sink(ExternalSink<'a>),
     /// Preamble: a client.
     Client(Box<Client<'a>>),
     /// Preamble: a promise.
@@ -869,6 +988,10 @@ pub enum Event<'a> {
     Position(Position),
     /// A reader was given a record.
     Read(Read),
+    /// An effect was asked of a sink.
+    Apply(Apply),
+    /// What was asked of a sink returned.
+    Applied(Applied<'a>),
 
     /// White box: a committed offset took a value.
     OffsetMoved(OffsetMoved),
@@ -885,6 +1008,12 @@ pub enum Event<'a> {
     End(End),
     /// Final read: a record.
     Final(Final),
+    /// Final read: a sink.
+    SinkEnd(SinkEnd),
+    /// Final read: a row or a charge.
+    SinkFinal(SinkFinal),
+    /// Final read: an offset that is kept in a sink.
+    SinkOffset(SinkOffset),
     /// Liveness: a transaction stays open.
     OpenTransaction(OpenTransaction<'a>),
     /// Liveness: a last stable offset stays behind.
@@ -899,7 +1028,12 @@ impl Event<'_> {
     /// When it happened, for timed events.
     pub fn time(&self) -> Option<u64> {
         Some(match self {
-            Event::Topic(_) | Event::Group(_) | Event::Client(_) | Event::Promise(_) | Event::Final(_) => return None,
+            Event::Topic(_) | Event::Group(_) | Event::Sink(_) | Event::Client(_) | Event::Promise(_) => return None,
+            Event::Final(_) | Event::SinkFinal(_) => return None,
+            Event::Apply(e) => e.t,
+            Event::Applied(e) => e.t,
+            Event::SinkEnd(e) => e.t,
+            Event::SinkOffset(e) => e.t,
             Event::Send(e) => e.t,
             Event::Ack(e) => e.t,
             Event::Fail(e) | Event::Unknown(e) => e.t,

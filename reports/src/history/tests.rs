@@ -20,6 +20,8 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
         Event::Topic(Topic { id: 0, name: "orders".into(), partitions: 2, internal: false }),
         Event::Topic(Topic { id: 1, name: "__consumer_offsets".into(), partitions: 1, internal: true }),
         Event::Group(Group { id: 0, name: "a \"quoted\" \\ name\n".into() }),
+        Event::Sink(ExternalSink { id: 0, name: "bank".into(), kind: SinkKind::Charges, announced_in: None }),
+        Event::Sink(ExternalSink { id: 1, name: "db.orders".into(), kind: SinkKind::Rows, announced_in: Some(0) }),
         Event::Client(Box::new(Client { id: 0, name: "p".into(), ..Client::default() })),
         Event::Client(Box::new(Client {
             id: 1,
@@ -32,6 +34,7 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             transaction_version: 1,
             inputs: vec![0],
             outputs: vec![0],
+            sinks: vec![0, 1],
             stage: 1,
             outputs_per_input: 2,
             guarantee: Guarantee::AtLeastOnce,
@@ -39,9 +42,11 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
         Event::Promise(Promise::default()),
         Event::Promise(Promise {
             topic: Some(0),
+            sink: None,
             guarantee: Guarantee::AtMostOnce,
             allow: vec!["epoch-bump-duplicate".into()],
         }),
+        Event::Promise(Promise { sink: Some(1), ..Promise::default() }),
         Event::Send(Send {
             t: 1,
             c: 0,
@@ -72,6 +77,17 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
         }),
         Event::Fenced(Fenced { t: 5, c: 1, i: 0, error: "PRODUCER_FENCED".into() }),
         Event::Epoch(Epoch { t: 5, c: 1, i: 1, pid: 1000, epoch: 3 }),
+        Event::Apply(Apply { t: 5, c: 1, i: 1, op: 0, sink: 0, id }),
+        Event::Applied(Applied { t: 5, c: 1, i: 1, op: 0, outcome: Outcome::Ok, already: true, error: "".into() }),
+        Event::Applied(Applied {
+            t: 5,
+            c: 1,
+            i: 1,
+            op: 1,
+            outcome: Outcome::Unknown,
+            already: false,
+            error: "the time-out has passed".into(),
+        }),
         Event::Commit(Commit { t: 5, c: 1, i: 1, op: 0, group: 0, at, next: 4 }),
         Event::CommitResult(CommitResult {
             t: 5,
@@ -125,6 +141,10 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
         Event::End(End { t: 8, at, start: 0, lso: 5, hw: 6, leo: 7 }),
         Event::Final(Final { at, offset: 0, id, pid: -1, epoch: -1, visible: true }),
         Event::Final(Final { at, offset: 1, id, pid: 1000, epoch: 3, visible: false }),
+        Event::SinkEnd(SinkEnd { t: 8, sink: 0 }),
+        Event::SinkFinal(SinkFinal { sink: 0, n: 0, id, done: Some(6), c: Some(1) }),
+        Event::SinkFinal(SinkFinal { sink: 0, n: 1, id, done: None, c: None }),
+        Event::SinkOffset(SinkOffset { t: 8, sink: 0, at, next: 4 }),
         Event::OpenTransaction(OpenTransaction {
             t: 9,
             c: Some(1),
@@ -197,7 +217,7 @@ fn a_cut_file_is_noticed_wherever_it_is_cut() {
         assert!(read(part.as_bytes(), &mut ()).is_err(), "cut at {cut} went unnoticed");
     }
     let middle = text.find("\"ack\"").expect("there is one") + 9;
-    assert_eq!(error_of(&text[..middle]), "line 11: the last line ends in its middle: the history is truncated");
+    assert_eq!(error_of(&text[..middle]), "line 14: the last line ends in its middle: the history is truncated");
     let boundary = text.find("{\"done\"").expect("there is one");
     assert!(error_of(&text[..boundary]).contains("ends without its last line"));
 }

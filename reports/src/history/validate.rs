@@ -12,6 +12,9 @@ pub struct Validator {
     /// Number of partitions by topic; 0 where not declared.
     topics: Vec<u32>,
     groups: Vec<bool>,
+    sinks: Vec<bool>,
+    /// Sinks whose final read has begun.
+    read_sinks: Vec<bool>,
     clients: Vec<bool>,
     ended: Vec<Vec<bool>>,
     now: u64,
@@ -33,12 +36,23 @@ impl Validator {
         match event {
             Event::Topic(e) => self.declare_topic(e),
             Event::Group(e) => declare(&mut self.groups, e.id, "group"),
+            Event::Sink(e) => {
+                declare(&mut self.sinks, e.id, "sink")?;
+                e.announced_in.map_or(Ok(()), |topic| self.topic(topic))
+            }
             Event::Client(e) => {
                 declare(&mut self.clients, e.id, "client")?;
                 e.inputs.iter().chain(&e.outputs).try_for_each(|topic| self.topic(*topic))?;
+                e.sinks.iter().try_for_each(|sink| self.sink(*sink))?;
                 e.group.map_or(Ok(()), |group| self.group(group))
             }
-            Event::Promise(e) => e.topic.map_or(Ok(()), |topic| self.topic(topic)),
+            Event::Promise(Promise { topic: Some(_), sink: Some(_), .. }) => {
+                Err("a promise is of a topic or of a sink, not of both".to_owned())
+            }
+            Event::Promise(e) => {
+                e.topic.map_or(Ok(()), |topic| self.topic(topic))?;
+                e.sink.map_or(Ok(()), |sink| self.sink(sink))
+            }
             Event::Send(e) => {
                 self.client(e.c, e.i)?;
                 match e.partition {
@@ -63,6 +77,8 @@ impl Validator {
             Event::Assigned(e) | Event::Revoked(e) => self.client(e.c, e.i).and_then(|()| self.partition(e.at)),
             Event::Position(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.position)),
             Event::Read(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.offset)),
+            Event::Apply(e) => self.client(e.c, e.i).and_then(|()| self.sink(e.sink)),
+            Event::Applied(e) => self.client(e.c, e.i),
             Event::OffsetMoved(e) => self.group(e.group).and_then(|()| self.partition(e.at)),
             Event::Decided(e) => self.client(e.c, 0),
             Event::Divergence(_) | Event::Stuck(_) => Ok(()),
@@ -79,6 +95,18 @@ impl Validator {
                 }
                 Err(format!("the final read of partition {:?} has no 'end' line before it", <(u32, u32)>::from(e.at)))
             }
+            Event::SinkEnd(e) => {
+                declare(&mut self.read_sinks, e.sink, "the final read of sink").and_then(|()| self.sink(e.sink))
+            }
+            Event::SinkFinal(e) => {
+                self.sink(e.sink)?;
+                e.c.map_or(Ok(()), |c| self.client(c, 0))?;
+                match self.read_sinks.get(e.sink as usize) {
+                    Some(true) => Ok(()),
+                    _ => Err(format!("the final read of sink {} has no 'sink_end' line before it", e.sink)),
+                }
+            }
+            Event::SinkOffset(e) => self.sink(e.sink).and_then(|()| self.offset(e.at, e.next)),
             Event::OpenTransaction(e) => e.c.map_or(Ok(()), |c| self.client(c, 0)),
             Event::Stalled(e) => self.partition(e.at),
             Event::Undrained(e) => self.client(e.c, 0).and_then(|()| self.partition(e.at)),
@@ -145,6 +173,14 @@ impl Validator {
         match self.groups.get(group as usize) {
             Some(true) => Ok(()),
             _ => Err(format!("group {group} is not declared")),
+        }
+    }
+
+    #[inline]
+    fn sink(&self, sink: u32) -> Result<(), String> {
+        match self.sinks.get(sink as usize) {
+            Some(true) => Ok(()),
+            _ => Err(format!("sink {sink} is not declared")),
         }
     }
 

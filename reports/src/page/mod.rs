@@ -1,11 +1,16 @@
 //! A story as one HTML file that needs nothing else: no network, no server, no build.
 //!
 //! The page's parts are files beside this one (`page.html`, `page.css`, `page.js`); the story travels in it as JSON with
-//! short rows and a table of texts, so that a run of 100,000 messages stays small enough to open.
+//! short rows and a table of texts, so that a run of 100,000 messages stays small enough to open. Two runs side by side
+//! ([`pair`]) are two such pages in the frames of a third.
+
+mod pair;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+
+pub use pair::{Comparison, FirstDifference, RecordFates, pair};
 
 use crate::story::{BatchKind, Fate, Flaw, Story};
 
@@ -15,28 +20,57 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// The file's text.
 pub fn html(story: &Story) -> String {
-    // Inside a script element only `<` could end or nest it.
-    let data = data(story).to_string().replace('<', "\\u003c");
     let title = escape(&format!("{} · {}", story.label, story.judgement.verdict));
-    let mut out = String::with_capacity(data.len() + PAGE.len() + STYLE.len() + SCRIPT.len());
-    let mut rest = PAGE;
+    filled(PAGE, |name| match name {
+        "title" => title.clone(),
+        "data" => embedded(story),
+        name => own_part(name),
+    })
+}
+
+/// The page without a story: what stands for its data is `{{data}}`.
+pub(crate) fn viewer() -> String {
+    filled(PAGE, |name| match name {
+        "title" => "Fencepost".to_string(),
+        "data" => "{{data}}".to_string(),
+        name => own_part(name),
+    })
+}
+
+/// A story as the page takes it: JSON in which nothing can end a script element.
+pub(crate) fn embedded(story: &Story) -> String {
+    in_script(&data(story))
+}
+
+/// JSON for a script element: inside one only `<` could end or nest it.
+pub(crate) fn in_script(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c")
+}
+
+fn own_part(name: &str) -> String {
+    match name {
+        "style" => STYLE.to_string(),
+        "script" => SCRIPT.to_string(),
+        other => panic!("the page has no part '{other}'"),
+    }
+}
+
+/// A template with its parts, which are named in double braces.
+pub(crate) fn filled(template: &str, part: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((name, after)) = after.split_once("}}") else { break };
         out.push_str(before);
-        match name {
-            "title" => out.push_str(&title),
-            "style" => out.push_str(STYLE),
-            "script" => out.push_str(SCRIPT),
-            "data" => out.push_str(&data),
-            other => panic!("the page has no part '{other}'"),
-        }
+        out.push_str(&part(name));
         rest = after;
     }
     out.push_str(rest);
     out
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -63,7 +97,7 @@ fn data(story: &Story) -> Value {
     let mut texts = Texts::default();
     texts.number("");
     let messages = messages(story, &mut texts);
-    let strips: Vec<Value> = story.strips.iter().map(strip).collect();
+    let strips: Vec<Value> = story.strips.iter().map(|s| strip(s, &mut texts)).collect();
     json!({
         "format": story.format,
         "title": story.title,
@@ -131,7 +165,7 @@ fn messages(story: &Story, texts: &mut Texts) -> Vec<Value> {
     rows.collect()
 }
 
-fn strip(strip: &crate::story::Strip) -> Value {
+fn strip(strip: &crate::story::Strip, texts: &mut Texts) -> Value {
     let batches = strip.batches.iter().map(|b| {
         let kind = match b.kind {
             BatchKind::Data => 0,
@@ -140,7 +174,7 @@ fn strip(strip: &crate::story::Strip) -> Value {
             BatchKind::Abort => 3,
         };
         let (decided, commit) = b.decided.map_or((-1, false), |(t, commit)| (t as i64, commit));
-        json!([
+        let mut row = json!([
             b.t,
             b.base,
             b.count,
@@ -155,8 +189,13 @@ fn strip(strip: &crate::story::Strip) -> Value {
             u8::from(commit),
             b.gone.map_or(-1, |t| t as i64),
             b.message.map_or(-1, i64::from),
-        ])
+        ]);
+        if strip.internal {
+            row.as_array_mut().expect("a row is an array").push(texts.number(&b.words).into());
+        }
+        row
     });
+    let batches: Vec<Value> = batches.collect();
     let flaws = strip.flaws.iter().map(|f| {
         let flaw = match f.flaw {
             Flaw::Duplicate => 0,
@@ -168,7 +207,8 @@ fn strip(strip: &crate::story::Strip) -> Value {
     });
     json!({
         "name": strip.name,
-        "batches": batches.collect::<Vec<_>>(),
+        "internal": strip.internal,
+        "batches": batches,
         "levels": strip.levels.iter().map(|l| json!([l.t, l.hw, l.lso])).collect::<Vec<_>>(),
         "flaws": flaws.collect::<Vec<_>>(),
     })

@@ -4,8 +4,8 @@ const D = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const esc = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const num = (n) => n.toLocaleString("en-US");
-const PURPOSES = ["produce", "transactions", "consume", "groups", "replication", "cluster", "idle"];
-const ESSENTIAL = [0, 1, 2, 3];
+const PURPOSES = ["produce", "transactions", "consume", "groups", "sinks", "replication", "cluster", "idle"];
+const ESSENTIAL = [0, 1, 2, 3, 4], QUIET = 5;
 const FATES = ["delivered", "late", "lost", "underway"];
 const GUTTER = 132, RIGHT = 18, TOP = 26, MAX_DRAWN = 1200;
 
@@ -22,12 +22,12 @@ const M = D.messages.map((r, i) => {
 for (const m of M) if (m.req >= 0) M[m.req].answer = m.i;
 const strips = D.strips.map((s, i) => {
   const batches = s.batches.map((b) => ({ t: b[0], base: b[1], n: b[2], end: b[1] + b[2], kind: b[3], lane: b[4], pid: b[5], ep: b[6],
-    seq: b[7], le: b[8], txn: b[9], decided: b[10], commit: !!b[11], gone: b[12], msg: b[13] }));
+    seq: b[7], le: b[8], txn: b[9], decided: b[10], commit: !!b[11], gone: b[12], msg: b[13], words: b.length > 14 ? D.texts[b[14]] : "" }));
   const flaws = s.flaws.map((f) => ({ kind: f[0], first: f[1], last: f[2], os: f[3], of: f[4] }));
-  return { i, name: s.name, batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
+  return { i, name: s.name, internal: !!s.internal, batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
 });
 const batchAt = (strip, offset) => { for (let i = strip.batches.length - 1; i >= 0; i--) { const b = strip.batches[i]; if (b.base <= offset && offset < b.end) return b; } return null; };
-const FLAWS = ["copy", "lost", "leaked"];
+const FLAWS = ["copy", D.judgement.verdict === "stuck" ? "held back" : "lost", "leaked"];
 const troubles = [];
 for (const s of strips) for (const f of s.flaws) {
   const b = batchAt(s, f.first);
@@ -38,13 +38,13 @@ for (const s of strips) for (const f of s.flaws) {
   if (troubles.length < 2000) troubles.push({ t, msg: b.msg, strip: s.i, offset: f.first });
 }
 for (const f of D.fences) troubles.push({ t: f.t, msg: -1 });
-if (!troubles.length) for (const m of M) if (m.fate === 2 && m.pur < 4) troubles.push({ t: m.a, msg: m.i });
+if (!troubles.length) for (const m of M) if (m.fate === 2 && m.pur < QUIET) troubles.push({ t: m.a, msg: m.i });
 if (!troubles.length) for (const b of D.bands) troubles.push({ t: b.from, msg: -1 });
 troubles.sort((a, b) => a.t - b.t);
 const refusals = new Map(); // the first time that something is refused is news, the tenth is not
 for (const m of M) {
   if (m.err) { const k = m.kind + m.err, n = (refusals.get(k) || 0) + 1; refusals.set(k, n); m.score += n < 3 ? 9 : 3; }
-  m.score += (m.fate ? 12 : 0) + [5, 6, 2, 2, 1, 1, 0][m.pur] - (m.ans && !m.err && !m.fate ? 3 : 0);
+  m.score += (m.fate ? 12 : 0) + [5, 6, 2, 2, 6, 1, 1, 0][m.pur] - (m.ans && !m.err && !m.fate ? 3 : 0);
   if (m.req >= 0 && M[m.req].score >= 30) m.score += 8;
 }
 
@@ -52,7 +52,7 @@ for (const m of M) {
 const followers = D.transactions.map((x, i) => D.transactions.findIndex((o, j) => j > i && o.lane === x.lane));
 
 // ---- state --------------------------------------------------------------------------------------------------------
-const S = { t: D.focus, sel: -1, w: null, pur: new Set(ESSENTIAL), node: "", part: "", txn: "", kind: "", q: "", fold: true, theme: "" };
+const S = { t: D.focus, sel: -1, w: null, pur: new Set(ESSENTIAL), node: "", part: "", txn: "", kind: "", q: "", fold: true, theme: "", internal: false };
 let V = [], reach = [], A = null, shown = [], W = 800, hits = [], hitAt = -1, flash = null;
 
 const pick = (m) => S.pur.has(m.pur) && (S.node === "" || m.f === +S.node || m.t === +S.node)
@@ -246,19 +246,19 @@ function message(out, m, v, y) {
     return;
   }
   if (m.fate === 2) { const cut = 0.72; xe = x1 + (x2 - x1) * cut; ye = y1 + (y2 - y1) * cut; }
-  const cls = ["msg"]; if (m.ans) cls.push("answer"); if (m.err) cls.push("err"); if (m.fate === 2) cls.push("lost"); if (m.fate === 1) cls.push("late"); if (m.pur > 3) cls.push("quiet");
+  const cls = ["msg"]; if (m.ans) cls.push("answer"); if (m.err) cls.push("err"); if (m.fate === 2) cls.push("lost"); if (m.fate === 1) cls.push("late"); if (m.pur >= QUIET) cls.push("quiet");
   const line = `M${x1.toFixed(1)} ${y1.toFixed(1)}L${xe.toFixed(1)} ${ye.toFixed(1)}`, color = m.err || m.fate === 2 ? "var(--bad)" : colorOf(m);
   let tip = "";
   if (m.fate === 2) tip = `<path class="cross" d="M${xe - 4.5} ${ye - 4.5}l9 9m0 -9l-9 9"/>`;
   else if (!lost) {
     const len = Math.hypot(x2 - x1, y2 - y1) || 1, ux = (x2 - x1) / len, uy = (y2 - y1) / len, bx = x2 - ux * 8, by = y2 - uy * 8;
-    tip = `<path d="M${x2.toFixed(1)} ${y2.toFixed(1)}L${(bx - uy * 3.4).toFixed(1)} ${(by + ux * 3.4).toFixed(1)}L${(bx + uy * 3.4).toFixed(1)} ${(by - ux * 3.4).toFixed(1)}Z" fill="${color}" ${m.pur > 3 ? `opacity=".4"` : ""}/>`;
+    tip = `<path d="M${x2.toFixed(1)} ${y2.toFixed(1)}L${(bx - uy * 3.4).toFixed(1)} ${(by + ux * 3.4).toFixed(1)}L${(bx + uy * 3.4).toFixed(1)} ${(by - ux * 3.4).toFixed(1)}Z" fill="${color}" ${m.pur >= QUIET ? `opacity=".4"` : ""}/>`;
     if (m.fate === 1) tip += `<circle cx="${(x1 + x2) / 2}" cy="${(y1 + y2) / 2}" r="5" fill="var(--bg)" stroke="${color}" stroke-width="1.5"/><path d="M${(x1 + x2) / 2} ${(y1 + y2) / 2 - 3}v3h2.4" fill="none" stroke="${color}"/>`;
   }
   out.push(`<g class="m${m.i === S.sel ? " sel" : ""}" data-m="${m.i}"><path class="${cls.join(" ")}" stroke="${color}" d="${line}"/>${tip}<path class="hit" d="${line}"/></g>`);
 }
 function labels(out, inside, v, y, boxes) {
-  const list = inside.filter((m) => (m.pur < 4 || m.i === S.sel) && y.has(m.f) && y.has(m.t)).sort((a, b) => (b.i === S.sel) - (a.i === S.sel) || b.score - a.score || a.i - b.i);
+  const list = inside.filter((m) => (m.pur < QUIET || m.i === S.sel) && y.has(m.f) && y.has(m.t)).sort((a, b) => (b.i === S.sel) - (a.i === S.sel) || b.score - a.score || a.i - b.i);
   let left = Math.max(10, Math.round(W / 42));
   for (const m of list) {
     if (!left) break;
@@ -339,7 +339,7 @@ function levelAt(s, t) {
   return lo < 0 ? [0, 0, 0] : s.levels[lo];
 }
 function drawStrips() {
-  const list = strips.filter((s) => S.part === "" ? s.batches.length : s.i === +S.part);
+  const list = strips.filter((s) => (S.part === "" && !s.internal) || (S.internal && s.internal) ? s.batches.length : s.i === +S.part);
   list.sort((a, b) => (b.flaws.length > 0) - (a.flaws.length > 0) || a.i - b.i);
   const few = list.slice(0, 24), wide = Math.max(200, $("strips").clientWidth - 32 - 124 - 16);
   const html = few.map((s) => {
@@ -362,10 +362,12 @@ function drawStrips() {
         out.push(`<rect x="${x + 0.5}" y="${Y}" width="${Math.max(1, w - 1)}" height="${H}" rx="${Math.min(3, w / 3)}" fill="var(--panel)" stroke="${c}" stroke-width="1.2"/>`);
         if (w > 8) out.push(`<text class="off" x="${x + w / 2}" y="${Y + 15}" style="fill:${c};font-weight:700">${b.kind === 2 ? "✓" : "✗"}</text>`);
       } else {
-        const paint = b.kind === 0 || (done && b.commit) ? color : done ? `url(#h-${b.lane})` : `url(#o-${b.lane})`;
+        const paint = b.kind === 0 || (done && b.commit) ? (s.internal ? "var(--panel)" : color) : done ? `url(#h-${b.lane})` : `url(#o-${b.lane})`;
         if (cw >= 5 && b.n < 400) for (let o = b.base; o < b.end; o++) out.push(`<rect x="${(X(o) + 0.6).toFixed(2)}" y="${Y}" width="${(cw - 1.2).toFixed(2)}" height="${H}" rx="2" fill="${paint}" stroke="${color}" stroke-width=".8"/>`);
         else out.push(`<rect x="${x}" y="${Y}" width="${Math.max(1, w - (w > 3 ? 0.8 : 0))}" height="${H}" fill="${paint}" stroke="${color}" stroke-width=".6"/>`);
       }
+      const sign = signOf(b);
+      if (sign && w >= sign.length * 6.6) out.push(`<text class="off" x="${x + w / 2}" y="${Y + 15}" style="fill:var(--ink);font-weight:600">${esc(sign)}</text>`);
       out.push("</g>");
       if (x - lastText > 34 && b.kind < 2 && Math.abs(x - X(hw)) > 2) { out.push(`<text class="off" x="${x + Math.min(w, cw) / 2}" y="${Y + H + 11}" style="fill:var(--dim);text-anchor:${x < 8 ? "start" : "middle"}">${b.base}</text>`); lastText = x; }
     }
@@ -392,7 +394,13 @@ function drawStrips() {
   $("strips").innerHTML = html.join("");
 }
 const look = (b) => `${b.kind}:${b.lane}:${b.kind === 1 ? (b.decided >= 0 && b.decided <= S.t ? b.commit : "open") : ""}`;
+/** What a record of an internal topic says, in a few letters: the state of a transactional id, an offset, a generation. */
+function signOf(b) {
+  const m = /: ([A-Z]\w+),|next (\d+)|generation (\d+)/.exec(b.words);
+  return !m ? "" : m[1] ? m[1].replace(/[a-z]/g, "") : m[2] || `g${m[3]}`;
+}
 function recordTip(s, b, done) {
+  if (s.internal && b.words) return `${s.name}@${range(b.base, b.end - 1)}\n${b.words}\nappended ${time(b.t)}, leader epoch ${b.le}${b.kind === 0 ? "" : done ? (b.commit ? "\ncommitted" : "\naborted") : "\nits transaction is open"}`;
   const f = b.first || b, writer = b.lane >= 0 ? lanes[b.lane].name : "unknown writer", state = b.kind === 0 ? "" : done ? (b.commit ? "\ncommitted" : "\naborted") : "\nits transaction is open";
   const head = b.kind > 1 ? `${s.name}@${b.base}: ${b.kind === 2 ? "commit" : "abort"} marker` : `${s.name}@${range(b.base, b.end - 1)}: ${num(b.n)} record${b.n > 1 ? "s" : ""} of ${writer}`;
   const flaw = s.flaws.filter((x) => x.first < b.end && x.last >= b.base).slice(0, 2).map((x) => x.kind === 0 ? `\n${range(x.first, x.last)}: copies of ${strips[x.os].name}@${range(x.of, x.of + x.last - x.first)}` : `\n${range(x.first, x.last)}: ${FLAWS[x.kind]}`).join("");
@@ -419,7 +427,8 @@ function explain() {
   const proofs = J.findings.map((f) => `<h3>${esc(f.kind)}: ${num(f.count)}${f.allowed ? ", allowed by the promise" : ""}</h3>` + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
     + (f.proofs.length > 1 ? `<details><summary><b>${f.proofs.length - 1} more case${f.proofs.length > 2 ? "s" : ""}</b></summary>${f.proofs.slice(1).map((p) => `<div class="proof">${p.map(linkHtml).join("")}</div>`).join("")}</details>` : "")).join("");
   const cell = (n, bad) => `<td class="${bad && n ? "bad" : ""}">${num(n)}</td>`;
-  const table = J.topics.length ? `<h3>Topics</h3><table><tr><th>topic</th><th>input</th><th>visible</th><th>dupl.</th><th>lost</th><th>leaked</th></tr>${J.topics.map((t) => `<tr><td>${esc(t.name)}</td>${cell(t.input)}${cell(t.visible)}${cell(t.duplicates, 1)}${cell(t.lost, 1)}${cell(t.leaked, 1)}</tr>`).join("")}</table>` : "";
+  const accounts = [...J.topics, ...(J.sinks || []).map((s) => ({ ...s, name: `${s.name} (${s.kind})` }))];
+  const table = accounts.length ? `<h3>${J.sinks ? "Topics and sinks" : "Topics"}</h3><table><tr><th>topic</th><th>input</th><th>visible</th><th>dupl.</th><th>lost</th><th>leaked</th></tr>${accounts.map((t) => `<tr><td>${esc(t.name)}</td>${cell(t.input)}${cell(t.visible)}${cell(t.duplicates, 1)}${cell(t.lost, 1)}${cell(t.leaked, 1)}</tr>`).join("")}</table>` : "";
   $("why").innerHTML = `<p class="sentence">${esc(w)}</p>${proofs}${table}${J.notes.map((n) => `<p>Note: ${esc(n)}</p>`).join("")}<div class="command"><code id="command">${esc(D.command)}</code><button id="copy" title="Copy the command that runs this again">copy</button></div>`;
   $("copy").onclick = async () => {
     try { await navigator.clipboard.writeText(D.command); } catch { const r = document.createRange(); r.selectNodeContents($("command")); getSelection().removeAllRanges(); getSelection().addRange(r); document.execCommand("copy"); }
@@ -521,12 +530,14 @@ function filters() {
   const chip = PURPOSES.map((p, i) => count[i] ? `<button class="chip" data-pur="${i}" aria-pressed="${S.pur.has(i)}">${p}<i>${num(count[i])}</i></button>` : "").join("");
   const select = (id, all, list) => list.length < 2 && !S[id] ? "" : `<select id="f-${id}" data-filter="${id}" aria-label="${all}"><option value="">${all}</option>${list.map(([v, t]) => `<option value="${esc(v)}" ${String(S[id]) === String(v) ? "selected" : ""}>${esc(t)}</option>`).join("")}</select>`;
   $("filters").innerHTML = chip + select("node", "all nodes", lanes.map((l) => [l.i, l.name]))
-    + select("part", "all partitions", strips.filter((s) => s.batches.length).map((s) => [s.i, s.name]))
+    + select("part", "all partitions", strips.filter((s) => s.batches.length && !s.internal).map((s) => [s.i, s.name]))
     + select("txn", "all transactions", D.transactions.slice(0, 500).map((x, i) => [i, `txn ${x.ordinal} of ${lanes[x.lane].name}${x.incarnation ? ` (run ${x.incarnation + 1})` : ""}`]))
     + select("kind", "all kinds", [...kinds.keys()].sort().map((k) => [k, k]))
+    + (strips.some((s) => s.internal) ? `<button class="chip" data-internal aria-pressed="${S.internal}" title="The logs of Kafka's own topics: states of transactions, offsets of groups">internal topics</button>` : "")
     + `<input id="q" type="search" placeholder="search  /" aria-label="Search messages" value="${esc(S.q)}">`;
 }
 $("filters").addEventListener("click", (e) => {
+  if (e.target.closest("[data-internal]")) { S.internal = !S.internal; filters(); render(); $("filters").querySelector("[data-internal]").focus(); return; }
   const b = e.target.closest("[data-pur]");
   if (!b) return;
   const p = +b.dataset.pur;
@@ -560,23 +571,39 @@ function hash() {
     p.set("t", Math.round(S.t)); if (S.w) p.set("w", S.w.map(Math.round).join("-")); if (S.sel >= 0) p.set("e", S.sel);
     const pur = [...S.pur].sort().join(""); if (pur !== ESSENTIAL.join("")) p.set("p", pur || "-");
     for (const k of ["node", "part", "txn", "kind", "q"]) if (S[k] !== "") p.set(k, S[k]);
+    if (S.internal) p.set("internal", "1");
     if (!S.fold) p.set("axis", "true"); if (S.theme) p.set("theme", S.theme);
-    written = "#" + p; history.replaceState(null, "", written);
+    written = "#" + p;
+    if (embedded) parent.postMessage({ fencepost: "moved", t: S.t, told: S.t === told, fragment: String(p) }, "*");
+    else history.replaceState(null, "", written);
   }, 60);
 }
 let written = "";
+/** Two runs side by side are two of these pages in the frames of a third: then the address is that one's, and it moves both. */
+const embedded = parent !== window;
+let told = -1, place = "";
+const fragment = () => (embedded && place) || location.hash.slice(1);
+if (embedded) {
+  document.documentElement.classList.add("embedded");
+  addEventListener("message", (e) => {
+    if (e.source !== parent || !e.data) return;
+    if (e.data.fencepost === "place") { place = e.data.fragment; readHash(); told = S.t; }
+    if (e.data.fencepost === "go") { moveTo(e.data.t); told = S.t; }
+    if (e.data.fencepost === "theme") { S.theme = e.data.theme; theme(); render(); }
+  });
+}
 function readHash() {
-  const p = new URLSearchParams(location.hash.slice(1));
+  const p = new URLSearchParams(fragment());
   const n = (k) => p.has(k) && Number.isFinite(+p.get(k)) ? +p.get(k) : null;
   S.t = Math.max(0, Math.min(D.end, n("t") ?? D.focus));
   S.sel = M[n("e")] ? n("e") : -1;
   if (p.has("e") && !p.has("t") && S.sel >= 0) S.t = M[S.sel].a;
-  S.pur = new Set(p.has("p") ? [...p.get("p")].map(Number).filter((x) => x >= 0 && x < 7) : ESSENTIAL);
+  S.pur = new Set(p.has("p") ? [...p.get("p")].map(Number).filter((x) => x >= 0 && x < PURPOSES.length) : ESSENTIAL);
   for (const k of ["node", "part", "txn", "kind", "q"]) S[k] = p.get(k) || "";
   if (S.txn !== "" && !D.transactions[+S.txn]) S.txn = "";
   if (S.node !== "" && !lanes[+S.node]) S.node = "";
   if (S.part !== "" && !strips[+S.part]) S.part = "";
-  S.fold = p.get("axis") !== "true"; S.theme = ["dark", "light"].includes(p.get("theme")) ? p.get("theme") : "";
+  S.internal = p.get("internal") === "1"; S.fold = p.get("axis") !== "true"; S.theme = ["dark", "light"].includes(p.get("theme")) ? p.get("theme") : "";
   if (S.sel >= 0) S.pur.add(M[S.sel].pur);
   theme();
   filters(); A = null; refilter();
@@ -695,7 +722,7 @@ new ResizeObserver(() => render()).observe(stage);
 addEventListener("beforeprint", paint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); render(); });
 readHash();
-if (S.sel < 0 && !location.hash) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
+if (S.sel < 0 && !new URLSearchParams(fragment()).has("t")) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
 // for tests, and for those who look at a run with the console
 window.story = { D, M, S, strips, troubles };
 })();

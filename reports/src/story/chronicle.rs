@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Batch, BatchKind, Fence, Flaw, Flawed, Fortune, Lane, Story, Strip, Transaction};
+use super::{Batch, BatchKind, Fence, Flaw, Flawed, Fortune, Lane, Level, Story, Strip, Transaction};
 use crate::history::Identity;
 use crate::history::event as h;
 
@@ -37,6 +37,8 @@ struct Sent {
 pub struct Chronicle {
     lanes: Vec<Lane>,
     topics: BTreeMap<u32, u32>,
+    /// Strips of internal topics, by topic and partition.
+    internal: BTreeMap<(u32, u32), u32>,
     clients: BTreeMap<u32, Client>,
     strips: Vec<Strip>,
     ends: Vec<i64>,
@@ -51,6 +53,9 @@ pub struct Chronicle {
     acked: BTreeMap<(u32, Identity), (u32, i64, Option<u32>)>,
     reads: Vec<Vec<(i64, i64)>>,
     finals: BTreeMap<(u32, Identity), (u32, i64)>,
+    /// Strips of the sinks, and what stands in them first for each record.
+    sinks: BTreeMap<u32, u32>,
+    effects: BTreeMap<(u32, Identity), i64>,
     judged: bool,
 }
 
@@ -63,14 +68,37 @@ impl Chronicle {
         Chronicle { lanes, ..Chronicle::default() }
     }
 
-    /// Index of a node.
+    /// Index of a node, or of the process whose client it is: `billing/producer-1` is one of `billing`'s.
     pub fn lane(&self, name: &str) -> Option<u32> {
-        self.lanes.iter().position(|lane| lane.name == name).map(|n| n as u32)
+        let find = |name: &str| self.lanes.iter().position(|lane| lane.name == name).map(|n| n as u32);
+        find(name).or_else(|| name.split_once('/').and_then(|(process, _)| find(process)))
     }
 
     /// Index of a partition's strip; internal topics have none.
     pub fn strip(&self, topic: u32, partition: u32) -> Option<u32> {
         self.topics.get(&topic).map(|first| first + partition)
+    }
+
+    /// Indices of the strips of sinks.
+    pub fn strips_of_sinks(&self) -> impl Iterator<Item = u32> + '_ {
+        self.sinks.values().copied()
+    }
+
+    /// Index of the strip of an internal topic's partition, if something was appended to it.
+    pub fn internal_strip(&self, topic: u32, partition: u32) -> Option<u32> {
+        self.internal.get(&(topic, partition)).copied()
+    }
+
+    /// A batch was appended to a partition of an internal topic.
+    pub fn stored(&mut self, topic: u32, partition: u32, name: impl FnOnce() -> String, batch: Batch) {
+        let next = self.strips.len() as u32;
+        let at = *self.internal.entry((topic, partition)).or_insert(next);
+        if at == next {
+            self.strips.push(Strip { name: name(), internal: true, ..Strip::default() });
+            self.ends.push(0);
+            self.reads.push(Vec::new());
+        }
+        self.append(at, batch);
     }
 
     /// The strip of an index.
@@ -139,15 +167,6 @@ impl Chronicle {
 
     fn appended(&mut self, e: &h::Appended) {
         let Some(at) = self.at(e.at) else { return };
-        let strip = &mut self.strips[at as usize];
-        let end = &mut self.ends[at as usize];
-        if e.base < *end {
-            // The new leader did not have it: the log was truncated to here.
-            for batch in strip.batches.iter_mut().rev().take_while(|b| b.base + i64::from(b.count) > e.base) {
-                batch.gone.get_or_insert(e.t);
-            }
-        }
-        *end = e.base + i64::from(e.count);
         let mut batch = Batch {
             t: e.t,
             base: e.base,
@@ -173,19 +192,34 @@ impl Chronicle {
                     batch.transaction = self.transaction_of(e.pid, e.epoch);
                 }
             }
-            h::BatchKind::CommitMarker | h::BatchKind::AbortMarker => {
-                let commit = e.kind == h::BatchKind::CommitMarker;
-                batch.kind = if commit { BatchKind::Commit } else { BatchKind::Abort };
-                let open = |b: &&mut Batch| b.kind == BatchKind::Transactional && b.pid == e.pid && b.gone.is_none();
-                for data in strip.batches.iter_mut().rev().filter(open).take_while(|b| b.decided.is_none()) {
-                    data.decided = Some((e.t, commit));
-                    batch.transaction = batch.transaction.or(data.transaction);
-                    batch.lane = batch.lane.or(data.lane);
-                }
-                if let Some(index) = batch.transaction {
-                    let known = self.transactions[index as usize].fortune != Fortune::Open;
-                    self.over(index, e.t, (!known).then_some(commit), true);
-                }
+            h::BatchKind::CommitMarker => batch.kind = BatchKind::Commit,
+            h::BatchKind::AbortMarker => batch.kind = BatchKind::Abort,
+        }
+        self.append(at, batch);
+    }
+
+    /// Puts a batch at the end of a strip; a marker decides what its producer wrote before.
+    fn append(&mut self, at: u32, mut batch: Batch) {
+        let strip = &mut self.strips[at as usize];
+        let end = &mut self.ends[at as usize];
+        if batch.base < *end {
+            // The new leader did not have it: the log was truncated to here.
+            for old in strip.batches.iter_mut().rev().take_while(|b| b.base + i64::from(b.count) > batch.base) {
+                old.gone.get_or_insert(batch.t);
+            }
+        }
+        *end = batch.base + i64::from(batch.count);
+        if matches!(batch.kind, BatchKind::Commit | BatchKind::Abort) {
+            let commit = batch.kind == BatchKind::Commit;
+            let open = |b: &&mut Batch| b.kind == BatchKind::Transactional && b.pid == batch.pid && b.gone.is_none();
+            for data in strip.batches.iter_mut().rev().filter(open).take_while(|b| b.decided.is_none()) {
+                data.decided = Some((batch.t, commit));
+                batch.transaction = batch.transaction.or(data.transaction);
+                batch.lane = batch.lane.or(data.lane);
+            }
+            if let Some(index) = batch.transaction {
+                let known = self.transactions[index as usize].fortune != Fortune::Open;
+                self.over(index, batch.t, (!known).then_some(commit), true);
             }
         }
         self.strips[at as usize].batches.push(batch);
@@ -214,6 +248,25 @@ impl Chronicle {
                 self.finals.insert((e.at.topic, e.id), (at, e.offset));
             }
             Some(original) => self.flaw(at, Flaw::Duplicate, e.offset, Some(original)),
+        }
+    }
+
+    fn effect(&mut self, e: &h::SinkFinal) {
+        let Some(at) = self.sinks.get(&e.sink).copied() else { return };
+        let (n, t) = (e.n as i64, e.done.unwrap_or(0));
+        let lane = e.c.and_then(|c| self.clients.get(&c)).and_then(|client| client.lane);
+        let strip = &mut self.strips[at as usize];
+        match strip.batches.last_mut() {
+            Some(last) if last.t == t && last.lane == lane && last.base + i64::from(last.count) == n => last.count += 1,
+            _ => {
+                let (pid, epoch, sequence, count) = (-1, -1, -1, 1);
+                strip.batches.push(Batch { t, base: n, count, lane, pid, epoch, sequence, ..Batch::default() });
+            }
+        }
+        strip.levels.push(Level { t, hw: n + 1, lso: n + 1 });
+        let first = *self.effects.entry((e.sink, e.id)).or_insert(n);
+        if first != n {
+            self.flaw(at, Flaw::Duplicate, n, Some((at, first)));
         }
     }
 
@@ -260,6 +313,13 @@ impl h::Sink for Chronicle {
                     self.reads.push(Vec::new());
                 }
             }
+            h::Event::Sink(e) => {
+                self.sinks.insert(e.id, self.strips.len() as u32);
+                self.strips.push(Strip { name: e.name.to_string(), ..Strip::default() });
+                self.ends.push(0);
+                self.reads.push(Vec::new());
+            }
+            h::Event::SinkFinal(e) => self.effect(e),
             h::Event::Client(e) => {
                 let lane = self.lane(&e.name);
                 self.clients.insert(e.id, Client { lane, producer: (-1, -1) });

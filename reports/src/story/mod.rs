@@ -5,14 +5,17 @@
 //! indices into [`Story::lanes`], partitions are indices into [`Story::strips`].
 
 mod chronicle;
+mod held;
 mod select;
 mod verdict;
+mod window;
 
 use serde::{Deserialize, Serialize};
 
 pub use chronicle::Chronicle;
 pub use select::{Moment, moments};
 pub use verdict::{Finding, Judgement, Link, Part};
+pub use window::Window;
 
 use crate::figures::Figures;
 
@@ -52,7 +55,8 @@ pub struct Story {
     pub transactions: Vec<Transaction>,
     /// Producers that learned that they are fenced.
     pub fences: Vec<Fence>,
-    /// Logs of applications' partitions.
+    /// Logs of applications' partitions and what is in sinks, and after them the logs of internal topics, as far as something
+    /// was appended to them.
     pub strips: Vec<Strip>,
     /// Deviations from the nominal execution, in words.
     pub script: Vec<String>,
@@ -77,6 +81,8 @@ pub enum LaneKind {
     Broker,
     /// The controller.
     Controller,
+    /// A database or payment API outside the log.
+    Sink,
 }
 
 impl LaneKind {
@@ -133,6 +139,8 @@ pub enum Purpose {
     Consume,
     /// Membership of groups.
     Group,
+    /// Calls of what is outside the log: databases, payment APIs.
+    Sink,
     /// Brings records to a follower.
     Replication,
     /// Metadata, elections, in-sync sets.
@@ -145,7 +153,7 @@ pub enum Purpose {
 impl Purpose {
     /// Whether it is part of what an application is about.
     pub fn is_essential(self) -> bool {
-        self <= Purpose::Group
+        self <= Purpose::Sink
     }
 }
 
@@ -320,6 +328,9 @@ pub struct Batch {
     /// The request that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<u32>,
+    /// What it says, for batches of internal topics.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
 }
 
 /// What is wrong with records.
@@ -360,11 +371,15 @@ pub struct Level {
     pub lso: i64,
 }
 
-/// The log of a partition over time, as its leaders had it.
+/// The log of a partition over time, as its leaders had it; or the rows of a table, or the charges of a payment API, one
+/// offset each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strip {
-    /// As `orders-0`.
+    /// As `orders-0`; of a sink its name.
     pub name: String,
+    /// It belongs to one of Kafka's own topics.
+    #[serde(default)]
+    pub internal: bool,
     /// What was appended, in the order of time.
     pub batches: Vec<Batch>,
     /// Watermarks, in the order of time.

@@ -32,7 +32,7 @@ impl Story {
         let band = || self.bands.first().map(|b| b.from);
         let first = || self.messages.iter().find(|m| m.purpose.is_essential()).map(|m| m.sent);
         let lag = || {
-            let levels = self.strips.iter().flat_map(|strip| &strip.levels);
+            let levels = self.strips.iter().filter(|strip| !strip.internal).flat_map(|strip| &strip.levels);
             let worst = levels.max_by_key(|level| (level.hw - level.lso, core::cmp::Reverse(level.t)))?;
             (worst.hw - worst.lso > 0 && self.transactions.iter().any(|x| x.end.is_none_or(|end| end > worst.t)))
                 .then_some(worst.t)
@@ -53,6 +53,7 @@ impl Story {
                     Purpose::Produce => 4,
                     Purpose::Consume => 2,
                     Purpose::Group => 1,
+                    Purpose::Sink => 5,
                     Purpose::Replication | Purpose::Cluster | Purpose::Idle => return 0,
                 };
                 let fate = match m.fate {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Story;
-use crate::report::{Proof, Report, TopicAccount, Violation};
+use crate::report::{Proof, Report, SinkAccount, TopicAccount, Violation};
 
 /// Where a name leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Each output topic.
     pub topics: Vec<TopicAccount>,
+    /// Each sink.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkAccount>,
     /// What could not be judged.
     pub notes: Vec<String>,
 }
@@ -74,6 +77,7 @@ impl Story {
             sentence: report.sentence().trim_start_matches("verdict: ").to_string(),
             findings,
             topics: report.topics.clone(),
+            sinks: report.sinks.clone(),
             notes: report.notes.clone(),
         };
     }

@@ -1,25 +1,35 @@
-//! Client nodes: an application with its producer, consumer or pipeline.
+//! Client nodes: an application with its producer, consumer or pipeline, and what it calls outside Kafka.
 
+mod announcer;
+mod caller;
 mod echo;
 pub(crate) mod external;
 mod pipeline;
 pub(crate) mod producer;
 mod reader;
 pub(crate) mod reading;
+mod relay;
+mod service;
+mod words;
+mod work;
 
 use fencepost_protocol::ids::TopicPartition;
-use fencepost_protocol::io::{NetInput, Outputs};
+use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
 use crate::history::History;
-use crate::plan::{Plan, ProducerPlan};
+use crate::plan::{Plan, Source};
+use crate::scenario::Names;
+use crate::sink::Response;
 
 pub use echo::{EchoClient, EchoPlan};
 pub use external::ExternalClient;
 pub use pipeline::PipelineClient;
 pub use producer::ProducerClient;
 pub use reader::ReaderClient;
+pub use relay::RelayClient;
+pub use service::ServiceClient;
 
 /// The application of a client node.
 #[expect(clippy::large_enum_variant, reason = "a client is allocated once")]
@@ -30,6 +40,10 @@ pub enum Client {
     Pipeline(PipelineClient),
     /// Reads.
     Reader(ReaderClient),
+    /// Writes to a database and announces it.
+    Service(ServiceClient),
+    /// Sends what stands in an outbox.
+    Relay(RelayClient),
     /// Only asks.
     Echo(EchoClient),
     /// A program outside the world.
@@ -42,6 +56,8 @@ macro_rules! each {
             Client::Producer($client) => $call,
             Client::Pipeline($client) => $call,
             Client::Reader($client) => $call,
+            Client::Service($client) => $call,
+            Client::Relay($client) => $call,
             Client::Echo($client) => $call,
             Client::External($client) => $call,
         }
@@ -72,7 +88,7 @@ impl Client {
     /// Its consumer group.
     pub fn group(&self) -> Option<&str> {
         match self {
-            Client::Producer(_) | Client::Echo(_) | Client::External(_) => None,
+            Client::Producer(_) | Client::Service(_) | Client::Relay(_) | Client::Echo(_) | Client::External(_) => None,
             Client::Pipeline(c) => Some(c.group()),
             Client::Reader(c) => c.group(),
         }
@@ -81,7 +97,9 @@ impl Client {
     /// All partitions of what it reads.
     pub fn input_partitions(&self) -> Vec<TopicPartition> {
         match self {
-            Client::Producer(_) | Client::Echo(_) | Client::External(_) => Vec::new(),
+            Client::Producer(_) | Client::Service(_) | Client::Relay(_) | Client::Echo(_) | Client::External(_) => {
+                Vec::new()
+            }
             Client::Pipeline(c) => c.input_partitions(),
             Client::Reader(c) => c.input_partitions(),
         }
@@ -90,7 +108,7 @@ impl Client {
     /// Next offset to be processed of each partition that it owns.
     pub fn positions(&self) -> Vec<(TopicPartition, i64)> {
         match self {
-            Client::Producer(_) | Client::Echo(_) => Vec::new(),
+            Client::Producer(_) | Client::Service(_) | Client::Relay(_) | Client::Echo(_) => Vec::new(),
             Client::External(c) => c.positions(),
             Client::Pipeline(c) => c.positions(),
             Client::Reader(c) => c.positions(),
@@ -102,14 +120,28 @@ impl Client {
         match self {
             Client::Producer(c) => c.producer_state(),
             Client::Pipeline(c) => c.producer_state(),
+            Client::Service(c) => c.producer_state(),
+            Client::Relay(c) => c.producer_state(),
             Client::Reader(_) | Client::Echo(_) | Client::External(_) => None,
+        }
+    }
+
+    /// Where it stands, in words, one line for each thing to say; nothing if its process does not run.
+    pub fn in_words(&self, names: &Names) -> Vec<String> {
+        match self {
+            Client::Producer(c) => c.in_words(names),
+            Client::Pipeline(c) => c.in_words(names),
+            Client::Reader(c) => c.in_words(names),
+            Client::Service(c) => c.in_words(names),
+            Client::Relay(c) => c.in_words(names),
+            Client::Echo(_) | Client::External(_) => Vec::new(),
         }
     }
 
     /// Whether its consumer is at read_committed.
     pub fn reads_committed(&self) -> bool {
         match self {
-            Client::Producer(_) | Client::Echo(_) => false,
+            Client::Producer(_) | Client::Service(_) | Client::Relay(_) | Client::Echo(_) => false,
             Client::External(c) => c.reads_committed(),
             Client::Pipeline(c) => c.reads_committed(),
             Client::Reader(c) => c.reads_committed(),
@@ -120,6 +152,7 @@ impl Client {
     pub fn has_finished_its_input(&self) -> bool {
         match self {
             Client::Producer(c) => c.is_finished(),
+            Client::Service(c) => c.is_finished(),
             Client::Echo(c) => c.is_finished(),
             _ => true,
         }
@@ -129,6 +162,8 @@ impl Client {
     pub fn is_idle(&self) -> bool {
         match self {
             Client::Producer(c) => c.is_finished(),
+            Client::Service(c) => c.is_finished(),
+            Client::Relay(c) => c.is_idle(),
             Client::Echo(c) => c.is_finished(),
             Client::External(c) => c.is_idle(),
             Client::Pipeline(c) => c.is_idle(),
@@ -144,6 +179,33 @@ impl Client {
     /// Something happened on one of its connections.
     pub fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
         each!(self, c => c.net(now, input, out, history));
+    }
+
+    /// A sink has answered.
+    pub fn answered(
+        &mut self,
+        now: Now,
+        correlation: CorrelationId,
+        response: Response,
+        out: &mut Outputs,
+        history: &mut History<'_>,
+    ) {
+        match self {
+            Client::Pipeline(c) => c.answered(now, correlation, response, out, history),
+            Client::Service(c) => c.answered(now, correlation, response, out, history),
+            Client::Relay(c) => c.answered(now, correlation, response, out, history),
+            _ => panic!("only clients that call a sink are answered by one"),
+        }
+    }
+
+    /// What it asks of a sink and has not handed over yet.
+    pub(crate) fn take_calls(&mut self) -> Vec<caller::OutgoingCall> {
+        match self {
+            Client::Pipeline(c) => c.take_calls(),
+            Client::Service(c) => c.take_calls(),
+            Client::Relay(c) => c.take_calls(),
+            _ => Vec::new(),
+        }
     }
 
     /// A deadline has come.
@@ -173,9 +235,9 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
     for (workload, producer) in plan.producers.iter().enumerate() {
         clients.push(Client::Producer(ProducerClient::new(plan, producer, workload as u32, root_seed)));
     }
-    for pipeline in &plan.pipelines {
+    for (place, pipeline) in plan.pipelines.iter().enumerate() {
         for member in 1..=pipeline.members {
-            clients.push(Client::Pipeline(PipelineClient::new(plan, pipeline, member)));
+            clients.push(Client::Pipeline(PipelineClient::new(plan, pipeline, place as u16, member)));
         }
     }
     for reader in &plan.readers {
@@ -183,6 +245,11 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
             clients.push(Client::Reader(ReaderClient::new(plan, reader, member)));
         }
     }
+    for (place, service) in plan.services.iter().enumerate() {
+        let workload = (plan.producers.len() + place) as u32;
+        clients.push(Client::Service(ServiceClient::new(plan, service, workload, root_seed)));
+    }
+    clients.extend(plan.relays.iter().map(|relay| Client::Relay(RelayClient::new(plan, relay))));
     clients.extend(plan.echoes.iter().map(|echo| Client::Echo(EchoClient::new(plan, echo))));
     clients.extend(plan.externals.iter().map(|name| Client::External(ExternalClient::new(name))));
     clients
@@ -196,6 +263,8 @@ pub fn names(plan: &Plan) -> Vec<String> {
     {
         names.extend((1..=members).map(|m| member_name(name, m, members)));
     }
+    names.extend(plan.services.iter().map(|s| s.name.clone()));
+    names.extend(plan.relays.iter().map(|r| r.name.clone()));
     names.extend(plan.echoes.iter().map(|e| e.name.clone()));
     names.extend(plan.externals.iter().cloned());
     names
@@ -231,7 +300,10 @@ pub(crate) fn partitions_of(plan: &Plan, topics: &[String]) -> Vec<TopicPartitio
 impl Plan {
     /// When the last record of a workload is due at the earliest.
     pub fn latest_input(&self) -> Span {
-        let end = |p: &ProducerPlan| Span(p.start.0 + p.interval.0.saturating_mul(p.source.len()));
-        self.producers.iter().map(end).max().unwrap_or(Span::ZERO)
+        let end =
+            |start: Span, interval: Span, source: &Source| Span(start.0 + interval.0.saturating_mul(source.len()));
+        let producers = self.producers.iter().map(|p| end(p.start, p.interval, &p.source));
+        let services = self.services.iter().map(|s| end(s.start, s.interval, &s.source));
+        producers.chain(services).max().unwrap_or(Span::ZERO)
     }
 }

@@ -6,7 +6,7 @@ use fencepost_protocol::config::ProtocolGeneration;
 use fencepost_protocol::consumer::ConsumerEvent;
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{Name, NodeId, TopicPartition};
-use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
+use fencepost_protocol::io::{Client as _, CorrelationId, Machine as _, NetInput, Outputs};
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::pipeline::{
     self as p, Guarantee, Outcome, Phase, Pipeline, PipelineConfig, PipelineEvent, SendOffsetsWith,
@@ -15,10 +15,14 @@ use fencepost_protocol::producer::Certainty;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::caller::OutgoingCall;
 use super::producer::delivery_error_name;
 use super::reading::Reading;
+use super::work::{self, Work};
 use crate::history::{History, identity, isolation, partition};
-use crate::plan::{OnUnknown, PipelinePlan, Plan};
+use crate::plan::{Doing, OnUnknown, PipelinePlan, Plan};
+use crate::scenario::Names;
+use crate::sink::Response;
 
 /// The application.
 pub struct PipelineClient {
@@ -38,6 +42,12 @@ pub struct PipelineClient {
     pending: BTreeSet<u64>,
     /// The commit or abort that has not returned.
     ending: Option<(u64, bool)>,
+    /// It writes a topic; a connector does not.
+    writes: bool,
+    /// What it does outside Kafka.
+    work: Option<Work>,
+    /// The history's number of the sink that it does it in.
+    sink: Option<u32>,
 }
 
 impl PipelineClient {
@@ -46,14 +56,32 @@ impl PipelineClient {
         self.pipeline.as_ref().map(|p| p.producer().state())
     }
 
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        let Some(pipeline) = &self.pipeline else { return Vec::new() };
+        let halted = if pipeline.is_halted() { " (its thread is held)" } else { "" };
+        let mut lines = vec![format!("application {}{halted}", super::words::phase(pipeline.phase()))];
+        if let Some(n) = pipeline.open_transaction() {
+            lines.push(format!("transaction {n} is open"));
+        }
+        super::words::consumer(pipeline.consumer(), names, &mut lines);
+        super::words::producer(pipeline.producer(), names, &mut lines);
+        lines
+    }
+
     /// Member `member` of a pipeline.
-    pub fn new(all: &Plan, plan: &PipelinePlan, member: u32) -> PipelineClient {
+    /// `place` is its number among the pipelines of the plan.
+    pub fn new(all: &Plan, plan: &PipelinePlan, place: u16, member: u32) -> PipelineClient {
         let name = super::member_name(&plan.name, member, plan.members);
         let inputs: Vec<_> = plan.inputs.iter().map(|t| super::topic_id(all, t)).collect();
-        let output = super::topic_id(all, &plan.output);
+        // Nothing is ever sent by a pipeline without outputs.
+        let output = plan.output.as_ref().map_or(inputs[0], |topic| super::topic_id(all, topic));
         let mut config = PipelineConfig::new(name.as_str().into(), inputs, output, plan.guarantee);
         config.stage = plan.stage;
         config.outputs_per_input = plan.outputs_per_input;
+        config.own_work = plan.call.is_some();
+        config.own_offsets =
+            plan.call.as_ref().is_some_and(|call| matches!(call.doing, Doing::Insert { offsets: true, .. }));
         config.on_unknown = match plan.on_unknown {
             OnUnknown::Keep => p::OnUnknown::Keep,
             OnUnknown::Resend => p::OnUnknown::Resend,
@@ -87,6 +115,9 @@ impl PipelineClient {
             incarnation: 0,
             pending: BTreeSet::new(),
             ending: None,
+            writes: plan.output.is_some(),
+            work: plan.call.as_ref().map(|call| Work::new(all, call, place)),
+            sink: plan.call.as_ref().map(|call| all.account_number(&call.to, call.table())),
             config,
         }
     }
@@ -123,6 +154,7 @@ impl PipelineClient {
 
     pub(super) fn is_idle(&self) -> bool {
         self.pipeline.as_ref().is_some_and(|p| p.is_idle() || p.phase() == Phase::Dead)
+            && self.work.as_ref().is_none_or(Work::is_idle)
     }
 
     pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
@@ -130,13 +162,14 @@ impl PipelineClient {
         let newer = producer.protocol == ProtocolGeneration::Java4 && self.transaction_version >= 2;
         h::Client {
             name: self.name.clone().into(),
-            kind: h::ClientKind::Pipeline,
+            kind: if self.writes { h::ClientKind::Pipeline } else { h::ClientKind::Reader },
             isolation: isolation(self.config.consumer.isolation_level),
             transactional_id: producer.transactional_id.as_ref().map(|t| t.to_string().into()),
             idempotent: producer.enable_idempotence,
             transaction_version: if newer { 2 } else { 0 },
             inputs: self.config.inputs.iter().map(|t| t.0).collect(),
-            outputs: vec![self.config.output.0],
+            outputs: if self.writes { vec![self.config.output.0] } else { Vec::new() },
+            sinks: self.sink.into_iter().collect(),
             stage: self.config.stage,
             outputs_per_input: self.config.outputs_per_input,
             guarantee: match self.config.guarantee {
@@ -155,40 +188,81 @@ impl PipelineClient {
         if self.reading.is_none() {
             self.client = history.client_number(&self.name);
             self.reading = Some(Reading::new(self.client, Some(history.group_number(&self.group))));
+            if let (Some(work), Some(sink)) = (&mut self.work, self.sink) {
+                work.introduce(self.client, sink);
+            }
+        }
+        if let Some(work) = &mut self.work {
+            work.set_incarnation(self.incarnation);
         }
         let mut config = self.config.clone();
         config.incarnation = self.incarnation;
         let mut pipeline = Pipeline::new(config, self.bootstrap.clone());
         pipeline.start(now, out);
         self.pipeline = Some(pipeline);
-        self.take_events(now, history);
+        self.take_events(now, out, history);
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.pipeline.as_ref().map_or(Instant::NEVER, |p| p.next_deadline())
+        let work = self.work.as_ref().map_or(Instant::NEVER, Work::next_deadline);
+        self.pipeline.as_ref().map_or(Instant::NEVER, |p| p.next_deadline()).min(work)
+    }
+
+    pub(super) fn take_calls(&mut self) -> Vec<OutgoingCall> {
+        self.work.as_mut().map_or_else(Vec::new, Work::take_calls)
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        now: Now,
+        correlation: CorrelationId,
+        response: Response,
+        out: &mut Outputs,
+        history: &mut History<'_>,
+    ) {
+        let work = self.work.as_mut().expect("only who calls a sink is answered by one");
+        work.answered(now, correlation, response, out, history);
+        self.take_events(now, out, history);
     }
 
     pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
-        if let Some(pipeline) = &mut self.pipeline {
-            pipeline.net(now, input, out);
-            self.take_events(now, history);
+        match (&mut self.work, &mut self.pipeline) {
+            (Some(work), Some(_)) if work.is_for(&input) => work.net(now, &input, out, history),
+            (_, Some(pipeline)) => pipeline.net(now, input, out),
+            (_, None) => return,
         }
+        self.take_events(now, out, history);
     }
 
     pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
         if let Some(pipeline) = &mut self.pipeline {
             pipeline.wake(now, out);
-            self.take_events(now, history);
+            if let Some(work) = &mut self.work {
+                work.wake(now, out, history);
+            }
+            self.take_events(now, out, history);
         }
     }
 
-    fn take_events(&mut self, now: Now, history: &mut History<'_>) {
-        while let Some(event) = self.pipeline.as_mut().and_then(Pipeline::poll_event) {
-            self.event(now, event, history);
+    fn take_events(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        loop {
+            while let Some(event) = self.pipeline.as_mut().and_then(Pipeline::poll_event) {
+                self.event(now, event, out, history);
+            }
+            let Some(result) = self.work.as_mut().and_then(Work::poll) else { return };
+            let pipeline = self.pipeline.as_mut().expect("work is done for a running pipeline");
+            match result {
+                work::Result::Worked { number, again } => pipeline.worked(now, number, again, out),
+                work::Result::Located(offsets) => pipeline.located(now, &offsets, out),
+            }
         }
     }
 
-    fn event(&mut self, now: Now, event: PipelineEvent, history: &mut History<'_>) {
+    fn work(&mut self) -> &mut Work {
+        self.work.as_mut().expect("a pipeline without work of its own asks for none")
+    }
+
+    fn event(&mut self, now: Now, event: PipelineEvent, out: &mut Outputs, history: &mut History<'_>) {
         let (t, c, i) = (now.mono.0, self.client, self.incarnation);
         let reading = self.reading.as_mut().expect("a running pipeline was started");
         match event {
@@ -201,6 +275,8 @@ impl PipelineClient {
                 history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
             }
             PipelineEvent::Read(records) => reading.records(now, i, &records, history),
+            PipelineEvent::Work { number, records } => self.work().begin(now, number, &records, out, history),
+            PipelineEvent::Locate { partitions } => self.work().locate(now, partitions, out),
             PipelineEvent::Sent { op, topic, origin, n } => {
                 self.pending.insert(op);
                 let id = identity(&origin);
@@ -249,7 +325,12 @@ impl PipelineClient {
                     history.write(&h::Event::Fenced(h::Fenced { t, c, i, error: error.name().into() }));
                 }
             }
-            PipelineEvent::Incarnation(incarnation) => self.incarnation = incarnation,
+            PipelineEvent::Incarnation(incarnation) => {
+                self.incarnation = incarnation;
+                if let Some(work) = &mut self.work {
+                    work.set_incarnation(incarnation);
+                }
+            }
             PipelineEvent::Epoch(pair) => {
                 let (pid, epoch) = (pair.id, pair.epoch);
                 history.write(&h::Event::Epoch(h::Epoch { t, c, i, pid, epoch }));
@@ -265,6 +346,9 @@ impl PipelineClient {
     pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
         let Some(reading) = &mut self.reading else { return };
         self.pipeline = None;
+        if let Some(work) = &mut self.work {
+            work.crash(now, history);
+        }
         let (t, c, i) = (now.mono.0, self.client, self.incarnation);
         for op in std::mem::take(&mut self.pending) {
             let error = "the process ended".into();

@@ -13,6 +13,7 @@ use fencepost_reports::history::event as h;
 
 use crate::history::{History, identity, partition};
 use crate::plan::{OnUnknown, Plan, ProducerPlan};
+use crate::scenario::Names;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
@@ -77,6 +78,33 @@ impl ProducerClient {
     /// State of its producer, if its process runs.
     pub fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
         self.producer.as_ref().map(Producer::state)
+    }
+
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        let Some(producer) = &self.producer else { return Vec::new() };
+        let sent = self.plan.source.len().min(self.next);
+        let doing = match self.phase {
+            Phase::Initializing => "waits for initTransactions".to_string(),
+            Phase::Sending => "sends".to_string(),
+            Phase::BeforeEnd { until } => format!("pauses until {until} before it ends the transaction"),
+            Phase::Committing => "waits for commitTransaction".to_string(),
+            Phase::Aborting { .. } => "waits for abortTransaction".to_string(),
+            Phase::Broken { until } => format!("its producer is unusable; makes a new one at {until}"),
+            Phase::Abandoned => "stopped in the middle of a transaction, on purpose".to_string(),
+            Phase::Finished => "is finished".to_string(),
+        };
+        let mut lines = vec![format!("application {doing}; {sent} of {} records handed over", self.plan.source.len())];
+        if self.is_transactional() {
+            lines.push(format!(
+                "transaction {}: {} record{}",
+                self.transaction,
+                self.in_transaction.len(),
+                if self.in_transaction.len() == 1 { "" } else { "s" }
+            ));
+        }
+        super::words::producer(producer, names, &mut lines);
+        lines
     }
 
     /// The client of `plan`, which is number `workload` among the plan's producers.

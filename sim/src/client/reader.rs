@@ -10,6 +10,7 @@ use fencepost_reports::history::event as h;
 use super::reading::Reading;
 use crate::history::{History, isolation};
 use crate::plan::{Plan, ReaderPlan};
+use crate::scenario::Names;
 
 /// The application.
 pub struct ReaderClient {
@@ -38,6 +39,15 @@ impl ReaderClient {
             batches: Vec::new(),
             plan: plan.clone(),
         }
+    }
+
+    /// Where it stands, in words.
+    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(consumer) = &self.consumer {
+            super::words::consumer(consumer, names, &mut lines);
+        }
+        lines
     }
 
     pub(super) fn name(&self) -> &str {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fencepost_reports::history::{Header, Writer};
+use fencepost_reports::story::Story;
 use fencepost_reports::{diagram, markdown, page};
 use serde_json::json;
 
@@ -89,12 +90,7 @@ impl Written {
             dump.write(&folder, &scenario.plan, seed)?;
         }
         let Some(teller) = self.story else { return Ok(None) };
-        let mut story = teller.tell(run);
-        story.title.clone_from(&scenario.plan.title);
-        story.label = scenario.label();
-        story.seed = seed;
-        story.command = again.to_string();
-        story.program = PROGRAM.to_string();
+        let story = titled(teller.tell(run), scenario, seed, again);
         if let Some(file) = self.html {
             file.finish_with(&page::html(&story))?;
         }
@@ -103,6 +99,28 @@ impl Written {
         }
         Ok(Some(diagram::text(&story)))
     }
+}
+
+/// A story with what only its caller knows: what ran, and how to run it again.
+fn titled(mut story: Story, scenario: &Scenario, seed: u64, again: &str) -> Story {
+    story.title.clone_from(&scenario.plan.title);
+    story.label = scenario.label();
+    story.seed = seed;
+    story.command = again.to_string();
+    story.program = PROGRAM.to_string();
+    story
+}
+
+/// Runs and tells it as a story; `again` is the command that runs it again.
+///
+/// # Errors
+/// The panic of a machine.
+pub fn told(scenario: &Scenario, seed: u64, course: Course<'_>, again: &str) -> Result<Story, String> {
+    let teller = Teller::new(&scenario.plan);
+    let keep = Keep { trace: true, schedule: true, ..Keep::default() };
+    let mut tracer = |traced: &Traced<'_>| teller.trace(traced);
+    let run = guarded(|| run(&scenario.plan, course, keep, Some(&mut teller.sink()), Some(&mut tracer)))?;
+    Ok(titled(teller.tell(&run), scenario, seed, again))
 }
 
 /// Runs, and writes what was asked for.
@@ -165,8 +183,8 @@ pub fn with_files(
 /// One line of a trace.
 pub fn line(traced: &Traced<'_>) -> Option<serde_json::Value> {
     let (what, kind, detail) = match &traced.what {
-        TracedEvent::Request(r) => ("request", Some(r.api_key().name()), Some(format!("{r:?}"))),
-        TracedEvent::Response(r) => ("response", Some(r.api_key().name()), Some(format!("{r:?}"))),
+        TracedEvent::Request(r) => ("request", Some(r.kind().name()), Some(format!("{r:?}"))),
+        TracedEvent::Response(r) => ("response", Some(r.kind().name()), Some(format!("{r:?}"))),
         TracedEvent::Connected => ("connected", None, None),
         TracedEvent::Disconnected => ("disconnected", None, None),
         TracedEvent::Timer => ("timer", None, None),

@@ -10,7 +10,7 @@ use super::case::{Case, exit_code, verdict_words};
 use super::execute::quietly;
 use super::output::{document, print};
 use super::{Outcome, Refusal, interrupt, parallel};
-use crate::explain::{Point, candidates, points, wilson};
+use crate::explain::{Point, candidates, is_a_guarantee, points, wilson};
 use crate::run::Course;
 use crate::scenario::deviation;
 use crate::schedule::Schedule;
@@ -138,7 +138,7 @@ fn as_text(
     if deviations.is_empty() {
         text += "  there is none: the settings alone do it\n";
     } else {
-        text += &format!("  {needed} of {} are needed\n", deviations.len());
+        text += &format!("  {needed} of {} {} needed\n", deviations.len(), if needed == 1 { "is" } else { "are" });
     }
     let flips: Vec<&Trial> = settings.iter().filter(|t| t.flips).collect();
     text += &format!(
@@ -147,11 +147,19 @@ fn as_text(
         flips.len(),
         settings.len()
     );
-    for clean in flips.iter().filter(|t| t.verdict == "clean") {
-        text += &format!("  {}: clean\n", clean.what);
+    let (remedies, others): (Vec<&Trial>, Vec<&Trial>) =
+        flips.iter().copied().partition(|t| is_a_guarantee(&t.what) && t.verdict == "clean");
+    for remedy in &remedies {
+        let why = if remedy.what.starts_with("variant=") { "the bug is off" } else { "a stronger promise" };
+        text += &format!("  {}: clean ({why})\n", remedy.what);
     }
-    for other in flips.iter().filter(|t| t.verdict != "clean") {
-        text += &format!("  {}: {}\n", other.what, other.verdict);
+    if !others.is_empty() {
+        text += "  by another course of events, without a promise:\n";
+    }
+    for (indeed, word) in [(true, "clean"), (false, "")] {
+        for other in others.iter().filter(|t| (t.verdict == "clean") == indeed) {
+            text += &format!("    {}: {}\n", other.what, if indeed { word } else { &other.verdict });
+        }
     }
     if !curve.is_empty() {
         text += &format!(
@@ -184,6 +192,10 @@ fn as_json(
     let trials = |list: &[Trial]| -> Vec<Value> {
         list.iter().map(|t| json!({ "what": t.what, "verdict": t.verdict, "flips": t.flips })).collect()
     };
+    let mut of_settings = trials(settings);
+    for trial in &mut of_settings {
+        trial["guarantee"] = is_a_guarantee(trial["what"].as_str().unwrap_or_default()).into();
+    }
     let curve: Vec<Value> = curve
         .iter()
         .map(|(point, wrong, of)| {
@@ -199,7 +211,7 @@ fn as_json(
         "verdict": verdict_words(&case.ran),
         "goal": goal.words(),
         "deviations": trials(deviations),
-        "settings": trials(settings),
+        "settings": of_settings,
         "futures": futures,
         "chance": curve,
     })

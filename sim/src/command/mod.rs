@@ -5,11 +5,13 @@
 mod case;
 mod check;
 mod corpus;
+mod cost;
 mod dump;
 mod execute;
 mod explain;
 mod fuzz;
 mod interrupt;
+mod lesson;
 mod list;
 mod output;
 mod parallel;
@@ -17,6 +19,7 @@ mod replay;
 mod run;
 mod shrink;
 mod source;
+mod step;
 mod verify;
 mod whatif;
 
@@ -111,6 +114,8 @@ enum Command {
         /// Seconds after which the best so far is taken
         #[arg(long, default_value_t = 20)]
         seconds: u64,
+        #[command(flatten)]
+        files: Files,
     },
     /// Run a capsule again but for one thing, and compare
     Whatif {
@@ -122,6 +127,9 @@ enum Command {
         /// Change a setting
         #[arg(long = "set", value_name = "KEY=VALUE")]
         sets: Vec<String>,
+        /// Write both runs side by side as one HTML page, which needs nothing else
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Find out which deviations and settings it took, and when the outcome became inevitable
     Explain {
@@ -133,6 +141,26 @@ enum Command {
         /// Runs at a time; without it one for each processor
         #[arg(long)]
         jobs: Option<usize>,
+    },
+    /// Run one workload under every guarantee, and tell what each costs in requests, throughput and latency
+    Cost {
+        /// Change a setting of both workloads, such as client.latency=5ms
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
+        /// Write the figures as a picture
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        /// Write the table as Markdown
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
+    },
+    /// Go through a run in the terminal, one message after the other, forward and backward
+    Step {
+        #[command(flatten)]
+        what: What,
+        /// The seed; without it the scenario's own, else 1
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Judge a history (JSON Lines), whatever wrote it
     Check {
@@ -150,6 +178,8 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Give a lesson of the course on exactly-once; without a name list them all
+    Lesson(lesson::Options),
     /// Look for failures: draw faults and settings from many seeds, group and shrink what goes wrong
     Fuzz(fuzz::Options),
     /// Join the results of shards into one report
@@ -215,13 +245,18 @@ pub fn main() -> ExitCode {
         Command::Show { what, resolved } => list::show(&what, resolved, json),
         Command::Run { what, seed, save, files } => run::run(&what, seed, save.as_deref(), &files, json),
         Command::Replay { capsule, files } => replay::replay(&capsule, &files, json),
-        Command::Shrink { capsule, save, kind, seconds } => {
-            shrink::shrink(&capsule, save.as_deref(), kind.as_deref(), seconds, json)
+        Command::Shrink { capsule, save, kind, seconds, files } => {
+            shrink::shrink(&capsule, save.as_deref(), kind.as_deref(), seconds, &files, json)
         }
-        Command::Whatif { capsule, without, sets } => whatif::whatif(&capsule, &without, &sets, json),
+        Command::Whatif { capsule, without, sets, html } => {
+            whatif::whatif(&capsule, &without, &sets, html.as_deref(), json)
+        }
         Command::Explain { capsule, futures, jobs } => explain::explain(&capsule, futures, jobs, json),
+        Command::Cost { sets, svg, markdown } => cost::cost(&sets, svg.as_deref(), markdown.as_deref(), json),
+        Command::Step { what, seed } => step::step(&what, seed, json),
         Command::Check { history } => check::check(&history, json),
         Command::Verify { what, seeds, jobs } => verify::verify(what.as_deref(), seeds.as_deref(), jobs, json),
+        Command::Lesson(options) => lesson::lesson(&options, json),
         Command::Fuzz(options) => fuzz::fuzz(&options, json),
         Command::Merge(options) => fuzz::merge(&options, json),
     };

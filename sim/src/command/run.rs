@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use fencepost_reports::report::Report;
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
+pub use crate::shell::run as command_line;
 use crate::world::Keep;
 
 /// The wall clock, for what is printed and nothing else.
@@ -99,30 +100,25 @@ pub fn capsule(scenario: &Scenario, seed: u64, ran: &Ran) -> Capsule {
     Capsule { program, scenario, seed, verdict, kinds, digest, remedy, schedule }
 }
 
-/// The command that does the same again.
-pub fn command_line(scenario: &Scenario, seed: u64) -> String {
-    let mut words = vec!["fencepost".to_string(), "run".to_string(), scenario.name.clone()];
-    if let Some(case) = &scenario.choice.case {
-        words.extend(["--case".to_string(), case.clone()]);
-    }
-    words.extend(["--seed".to_string(), seed.to_string()]);
-    for set in &scenario.choice.sets {
-        words.extend(["--set".to_string(), set.clone()]);
-    }
-    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
-}
-
 /// What ran.
 pub fn head(scenario: &Scenario, seed: u64) -> String {
     let plan = &scenario.plan;
     let mut text = format!("{}: {}\n", scenario.label(), plan.title);
     let brokers = plan.cluster.brokers;
-    let clients =
-        [(plan.producers.len(), "producer"), (plan.pipelines.len(), "pipeline"), (plan.readers.len(), "reader")];
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
-    text += &format!("seed {seed}; {brokers} broker{}", plural(brokers as usize));
+    let connectors = plan.pipelines.iter().filter(|p| p.output.is_none()).count();
+    let clients = [
+        (plan.producers.len(), "producer"),
+        (plan.services.len(), "service"),
+        (plan.relays.len(), "relay"),
+        (plan.pipelines.len() - connectors, "pipeline"),
+        (connectors, "connector"),
+        (plan.readers.len(), "reader"),
+        (plan.databases.len(), "database"),
+        (plan.payments.len(), "payment API"),
+    ];
+    text += &format!("seed {seed}; {}", counted(brokers.into(), "broker"));
     for (n, what) in clients.into_iter().filter(|(n, _)| *n > 0) {
-        text += &format!(", {n} {what}{}", plural(n));
+        text += &format!(", {}", counted(n as u64, what));
     }
     for set in &scenario.choice.sets {
         text += &format!("; {set}");
@@ -135,9 +131,13 @@ pub fn body(run: &Run, wall_ms: u64) -> String {
     let outcome = &run.outcome;
     let mut text = run.report.render_text();
     text += &format!(
-        "\n{} deliveries, {} faults, {} of virtual time in {} ms\n",
-        thousands(outcome.deliveries),
-        outcome.faults,
+        "\n{}, {}, {} of virtual time in {} ms\n",
+        if outcome.deliveries == 1 {
+            "1 delivery".to_string()
+        } else {
+            format!("{} deliveries", thousands(outcome.deliveries))
+        },
+        counted(outcome.faults.into(), "fault"),
         fencepost_protocol::time::Span::from_millis((outcome.finished_at.0 / 1_000_000) as i64),
         thousands(wall_ms),
     );
@@ -176,6 +176,7 @@ pub fn judged(report: &Report) -> Value {
         "violations": violations(&report.violations),
         "allowed": violations(&report.allowed),
         "topics": report.topics,
+        "sinks": report.sinks,
         "notes": report.notes,
     })
 }

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use fencepost_reports::report::Kind;
 use serde_json::json;
 
 use super::case::{Case, verdict_words};
-use super::execute::guarded;
+use super::execute::{guarded, with_files};
 use super::output::{WholeFile, document, print, shell_word};
 use super::run::{Stopwatch, capsule};
-use super::{Outcome, Refusal, interrupt};
+use super::{Files, Outcome, Refusal, interrupt};
 use crate::capsule::Capsule;
 use crate::plan::Plan;
 use crate::run::{Course, Run, run};
@@ -38,7 +38,14 @@ pub fn shrunk_capsule(shrunk: &Shrunk, remedy: &[String]) -> Capsule {
 }
 
 /// `fencepost shrink`.
-pub fn shrink(path: &Path, save: Option<&Path>, kind: Option<&str>, seconds: u64, json: bool) -> Outcome {
+pub fn shrink(
+    path: &Path,
+    save: Option<&Path>,
+    kind: Option<&str>,
+    seconds: u64,
+    files: &Files,
+    json: bool,
+) -> Outcome {
     let name = path.display().to_string();
     let case = Case::read(path)?;
     let goal = match kind {
@@ -62,6 +69,13 @@ pub fn shrink(path: &Path, save: Option<&Path>, kind: Option<&str>, seconds: u64
     let target = save.map_or_else(|| beside(path), Path::to_path_buf);
     WholeFile::create(&target)?.finish_with(&shrunk_capsule(&shrunk, &case.capsule.remedy).to_json())?;
     let again = format!("fencepost replay {}", shell_word(&target.display().to_string()));
+    // What is written beside it, the page for instance, is of the shrunk run.
+    let (told, written) =
+        with_files(&shrunk.scenario, Course::Schedule(seed, &shrunk.schedule), Keep::default(), files)?;
+    let diagram = match &told {
+        Ok(run) => written.finish(&shrunk.scenario, seed, run, &again)?.filter(|_| files.diagram),
+        Err(_) => None,
+    };
     let deliveries = |ran: &Result<Run, String>| ran.as_ref().map_or(0, |run| run.outcome.deliveries);
     let (before, after) = (case.schedule.deviations.len(), shrunk.schedule.deviations.len());
     if json {
@@ -82,11 +96,15 @@ pub fn shrink(path: &Path, save: Option<&Path>, kind: Option<&str>, seconds: u64
     } else {
         let mut text = format!("{}, seed {seed}: {}\n\n", shrunk.scenario.label(), verdict_words(&shrunk.ran));
         text += &text_of(&shrunk);
+        if let Some(diagram) = diagram {
+            text += &format!("\n{diagram}");
+        }
         text += &format!(
-            "\n{before} deviations before, {after} now; {} deliveries before, {} now; {} runs in {} ms{}\n",
+            "\n{} before, {after} now; {} deliveries before, {} now; {} in {} ms{}\n",
+            counted(before as u64, "deviation"),
             thousands(deliveries(&case.ran)),
             thousands(deliveries(&shrunk.ran)),
-            thousands(shrunk.runs.into()),
+            counted(shrunk.runs.into(), "run"),
             thousands(wall_ms),
             if shrunk.finished { "" } else { ": the time was up before it was done" }
         );

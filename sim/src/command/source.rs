@@ -83,13 +83,14 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All scenarios below a folder, in order.
+/// All scenarios below a folder, in order; lessons (`.lesson.toml`) are none.
 ///
 /// # Errors
 /// A folder cannot be read.
 pub fn in_folder(folder: &Path) -> Result<Vec<Place>, Refusal> {
     let mut files = Vec::new();
     below(folder, &mut files)?;
-    files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    let lesson = |path: &Path| path.to_string_lossy().ends_with(".lesson.toml");
+    files.retain(|path| path.extension().is_some_and(|e| e == "toml") && !lesson(path));
     Ok(files.into_iter().map(Place::File).collect())
 }

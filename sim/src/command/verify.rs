@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fencepost_reports::render::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -231,10 +232,10 @@ fn report(
             (true, false) => "part",
         };
         text += &format!(
-            "{word}  {:width$}  {} of {} runs as expected\n",
+            "{word}  {:width$}  {} of {} as expected\n",
             scenario.label(),
             own.len() - wrong.len(),
-            last - first + 1
+            counted(last - first + 1, "run")
         );
         let failures: Vec<_> = wrong
             .iter()

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use fencepost_reports::page::{self, Comparison, FirstDifference, RecordFates};
 use fencepost_reports::render::thousands;
 use serde_json::{Value, json};
 
 use super::case::{Case, exit_code, verdict_words};
-use super::execute::{Ran, guarded};
-use super::output::{document, print};
+use super::execute::{Ran, guarded, told};
+use super::output::{WholeFile, document, print, shell_word};
 use super::{Outcome, Refusal, interrupt};
 use crate::run::{Course, run};
 use crate::scenario::{Scenario, deviation};
@@ -39,10 +40,11 @@ impl Side {
 }
 
 /// `fencepost whatif`.
-pub fn whatif(path: &Path, without: &[usize], sets: &[String], json: bool) -> Outcome {
+pub fn whatif(path: &Path, without: &[usize], sets: &[String], html: Option<&Path>, json: bool) -> Outcome {
     let name = path.display();
     let case = Case::read(path)?;
     interrupt::end_cleanly();
+    let page = html.map(WholeFile::create).transpose()?;
     let Case { capsule, schedule, .. } = case;
     let names = capsule.scenario.names();
     if without.is_empty() && sets.is_empty() {
@@ -90,12 +92,54 @@ pub fn whatif(path: &Path, without: &[usize], sets: &[String], json: bool) -> Ou
         Ok(run) => run.outcome.unused.iter().map(|d| deviation::words(d, &right.scenario.names())).collect(),
         Err(_) => Vec::new(),
     };
+    if let Some(file) = page {
+        let comparison = comparison(path, (without, sets), &changes, &no_longer, parted.as_ref(), &fates);
+        let told = |side: &Side, command: &str| {
+            told(&side.scenario, seed, Course::Schedule(seed, &side.schedule), command)
+                .map_err(|panic| Refusal(format!("there is no page of a run in which a machine panicked: {panic}")))
+        };
+        let replay = format!("fencepost replay {}", shell_word(&path.display().to_string()));
+        let (left, right) = (told(&left, &replay)?, told(&right, &comparison.command)?);
+        file.finish_with(&page::pair(&left, &right, &comparison))?;
+    }
     if json {
         document(&as_json(&left, &right, &changes, &no_longer, parted.as_ref(), &fates));
     } else {
         print(&as_text(&left, &right, &changes, &no_longer, parted.as_ref(), &fates));
     }
     Ok(exit_code(&right.ran))
+}
+
+fn comparison(
+    capsule: &Path,
+    (without, sets): (&[usize], &[String]),
+    changes: &[String],
+    no_longer: &[String],
+    parted: Option<&Parting>,
+    fates: &[RecordFate],
+) -> Comparison {
+    let mut words = vec!["fencepost".to_string(), "whatif".to_string(), capsule.display().to_string()];
+    words.extend(without.iter().flat_map(|n| ["--without".to_string(), n.to_string()]));
+    words.extend(sets.iter().flat_map(|set| ["--set".to_string(), set.clone()]));
+    let different = fates.iter().filter(|f| f.left != f.right);
+    let fate = |RecordFate { topic, producer, index, left, right }: &RecordFate| RecordFates {
+        record: format!("{topic}: record {index} of {producer}"),
+        left: left.words(),
+        right: right.words(),
+    };
+    Comparison {
+        changes: changes.to_vec(),
+        no_longer: no_longer.to_vec(),
+        first_difference: parted.map(|p| FirstDifference {
+            same: p.same as u64,
+            at: p.at,
+            left: p.left.clone(),
+            right: p.right.clone(),
+        }),
+        same_records: fates.iter().filter(|f| f.left == f.right).count() as u64,
+        fates: different.map(fate).collect(),
+        command: words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "),
+    }
 }
 
 fn numbers(ran: &Ran) -> (u64, u64) {
@@ -128,7 +172,7 @@ fn as_text(
     text += "\n";
     match parted {
         None => text += "not one event differs\n",
-        Some(Parting { same, left, right }) => {
+        Some(Parting { same, left, right, .. }) => {
             text += &format!("the first {} events are the same; then\n", thousands(*same as u64));
             for (head, event) in [("as it was", left), ("what if", right)] {
                 text += &format!("  {head:10} {}\n", event.as_deref().map_or("the run is over".to_string(), shortened));

@@ -4,4 +4,4 @@ mod futures;
 mod settings;
 
 pub use futures::{Interval, Point, points, wilson};
-pub use settings::candidates;
+pub use settings::{candidates, is_a_guarantee};

@@ -2,6 +2,7 @@
 
 use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, Entry, ProducerConfig};
 
+use crate::plan::{Doing, Plan};
 use crate::scenario::Scenario;
 
 /// Words that a key can have, where it is no number and no truth value.
@@ -12,6 +13,51 @@ const WORDS: &[(&str, &[&str])] = &[
     ("client.protocol", &["java-4", "librdkafka"]),
     ("partition.assignment.strategy", &["range", "cooperative-sticky"]),
 ];
+
+/// Settings that promise more than the other values of their keys.
+const STRONGER: &[&str] = &[
+    "acks=all",
+    "client.protocol=java-4",
+    "enable.auto.commit=false",
+    "enable.idempotence=true",
+    "isolation.level=read_committed",
+    "on_unknown=keep",
+    "processing.guarantee=exactly_once_v2",
+    "send.offsets.with=group_metadata",
+    "transaction.partition.verification.enable=true",
+    "transaction.version=2",
+    "unclean.leader.election.enable=false",
+];
+
+/// Whether a setting helps by what it promises. Others only change what happens when, so that this does not.
+pub fn is_a_guarantee(setting: &str) -> bool {
+    setting.starts_with("variant=") || STRONGER.contains(&setting)
+}
+
+/// Settings of those who call sinks: keys, modes, and how services announce.
+fn of_sinks(plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut all = |key: String, values: &[&str]| found.extend(values.iter().map(|value| format!("{key}={value}")));
+    for pipeline in &plan.pipelines {
+        match pipeline.call.as_ref().map(|call| call.doing) {
+            Some(Doing::Charge { .. }) => {
+                all(format!("{}.call.idempotency.key", pipeline.name), &["none", "offset", "record"]);
+            }
+            Some(Doing::Insert { .. }) => {
+                all(format!("{}.mode", pipeline.name), &["insert", "on_conflict_do_nothing", "offsets_in_transaction"]);
+                all(format!("{}.unique.key", pipeline.name), &["offset", "record"]);
+            }
+            None => {}
+        }
+    }
+    for api in &plan.payments {
+        all(format!("{}.keys.expire", api.name), &["never"]);
+    }
+    for service in &plan.services {
+        all(format!("{}.call.on_unknown", service.name), &["keep", "resend"]);
+    }
+    found
+}
 
 /// Settings worth a try, each `KEY=VALUE`: every truth value turned, every word exchanged, every number a quarter and four
 /// times of what it is; without each setting that was made; without each variant.
@@ -45,15 +91,13 @@ pub fn candidates(scenario: &Scenario) -> Vec<String> {
     if plan.producers.len() + plan.pipelines.len() > 0 {
         found.extend(["keep", "resend"].iter().map(|w| format!("on_unknown={w}")));
     }
+    found.extend(of_sinks(plan));
     let clients = |key: &str| BrokerConfig::KEYS.contains(&key);
-    let producer = plan.producers.iter().map(|p| &p.config).chain(plan.pipelines.iter().map(|p| &p.producer)).next();
-    let consumer = plan.pipelines.iter().map(|p| &p.consumer).chain(plan.readers.iter().map(|r| &r.config)).next();
-    let mut of_clients: Vec<Entry> = producer.map(ProducerConfig::entries).unwrap_or_default();
-    for entry in consumer.map(ConsumerConfig::entries).unwrap_or_default() {
-        if of_clients.iter().all(|known| known.key != entry.key) {
-            of_clients.push(entry);
-        }
-    }
+    // Clients may differ: what one of them has may be what another one lacks.
+    let producers = plan.producers.iter().map(|p| &p.config).chain(plan.pipelines.iter().map(|p| &p.producer));
+    let consumers = plan.pipelines.iter().map(|p| &p.consumer).chain(plan.readers.iter().map(|r| &r.config));
+    let of_clients: Vec<Entry> =
+        producers.flat_map(ProducerConfig::entries).chain(consumers.flat_map(ConsumerConfig::entries)).collect();
     for entry in &of_clients {
         others(entry, if clients(entry.key) { "client." } else { "" }, &mut found);
     }

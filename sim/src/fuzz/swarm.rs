@@ -4,7 +4,7 @@
 //! never gets. Every draw has a named stream of its own, so that a new line in `[explore]` changes nothing else.
 
 use super::{Drawn, Explorer, Profile};
-use crate::plan::Family;
+use crate::plan::{Family, FamilyKind};
 use crate::scenario::assemble::FAMILIES;
 use crate::scenario::explore::{Part, Range};
 use crate::scenario::{Place, Problem, Scenario};
@@ -105,7 +105,10 @@ impl Swarm<'_> {
     fn families(&self) -> Vec<Family> {
         let chaos = &self.scenario.plan.chaos;
         let named = |name: &str| self.scenario.explore.get(&format!("chaos.{name}.count")).is_some();
-        let of = |(name, kind)| {
+        let of = |(name, kind): (&str, FamilyKind)| {
+            if kind.is_of_sinks() && self.scenario.plan.sinks().next().is_none() {
+                return None;
+            }
             let known = chaos.families.iter().find(|f| f.kind == kind).cloned();
             let usual = Family { kind, min: 1, max: 2, shortest: span(500_000_000), longest: span(8_000_000_000) };
             known.or((self.is_bare() || named(name)).then_some(usual))

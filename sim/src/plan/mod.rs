@@ -1,5 +1,7 @@
 //! A resolved scenario: everything that a run is a function of, besides the seed or the schedule.
 
+mod sinks;
+
 use std::sync::Arc;
 
 use fencepost_protocol::batch::Blob;
@@ -11,6 +13,10 @@ use fencepost_protocol::time::Span;
 use crate::client::EchoPlan;
 use crate::schedule::Fault;
 use crate::stream::mix;
+
+pub use sinks::{
+    Account, Announcing, CallPlan, DatabasePlan, Doing, KeyOf, Patience, PaymentsPlan, RelayPlan, ServicePlan,
+};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -33,6 +39,14 @@ pub struct Plan {
     pub pipelines: Vec<PipelinePlan>,
     /// Readers.
     pub readers: Vec<ReaderPlan>,
+    /// Databases outside Kafka.
+    pub databases: Vec<DatabasePlan>,
+    /// Payment APIs.
+    pub payments: Vec<PaymentsPlan>,
+    /// Services that write to a database and announce it in a topic.
+    pub services: Vec<ServicePlan>,
+    /// Relays of their outboxes.
+    pub relays: Vec<RelayPlan>,
     /// Clients that only ask.
     pub echoes: Vec<EchoPlan>,
     /// Nodes whose clients are programs outside the world: see [`crate::embed`].
@@ -205,7 +219,7 @@ pub struct ProducerPlan {
     pub config: ProducerConfig,
 }
 
-/// A pipeline of several members.
+/// A pipeline of several members, or a connector: one that brings records to a sink and writes no topic.
 #[derive(Clone, Debug)]
 pub struct PipelinePlan {
     /// Name; members are `name-1` to `name-n`.
@@ -214,8 +228,10 @@ pub struct PipelinePlan {
     pub members: u32,
     /// Input topics.
     pub inputs: Vec<String>,
-    /// Output topic.
-    pub output: String,
+    /// Output topic; none: it writes no topic (a connector).
+    pub output: Option<String>,
+    /// What it does outside Kafka with each record, before it writes its outputs.
+    pub call: Option<CallPlan>,
     /// Number of the stage, from 1; part of the identity of what it writes.
     pub stage: u16,
     /// Outputs for each input record.
@@ -322,6 +338,17 @@ pub enum FamilyKind {
     SlowNode,
     /// A background job is late.
     JobDelay,
+    /// A database or payment API dies and comes back.
+    SinkCrash,
+    /// A database or payment API stops for a while.
+    SinkPause,
+}
+
+impl FamilyKind {
+    /// Whether it hits sinks only, so that it is of no use where there are none.
+    pub fn is_of_sinks(self) -> bool {
+        matches!(self, FamilyKind::SinkCrash | FamilyKind::SinkPause)
+    }
 }
 
 /// How a run ends.

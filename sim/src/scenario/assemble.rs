@@ -17,6 +17,7 @@ use super::lines;
 use super::names::Names;
 use super::nearest::hint;
 use super::problem::{Complaint, Place};
+use super::sinks::{self, Sinks};
 use super::streams;
 use crate::plan::{
     ChaosPlan, ClusterPlan, EndPlan, Family, FamilyKind, NetworkPlan, OnUnknown, PipelinePlan, Plan, ProducerPlan,
@@ -28,7 +29,7 @@ type Result<T> = core::result::Result<T, Complaint>;
 pub type ReadFile<'r> = &'r mut dyn FnMut(&str) -> core::result::Result<String, String>;
 
 /// Families of drawn faults, by name.
-pub const FAMILIES: [(&str, FamilyKind); 12] = [
+pub const FAMILIES: [(&str, FamilyKind); 14] = [
     ("broker_crash", FamilyKind::BrokerCrash),
     ("power_loss", FamilyKind::PowerLoss),
     ("broker_pause", FamilyKind::BrokerPause),
@@ -41,6 +42,8 @@ pub const FAMILIES: [(&str, FamilyKind); 12] = [
     ("metadata_lag", FamilyKind::MetadataLag),
     ("slow_node", FamilyKind::SlowNode),
     ("job_delay", FamilyKind::JobDelay),
+    ("sink_crash", FamilyKind::SinkCrash),
+    ("sink_pause", FamilyKind::SinkPause),
 ];
 
 /// Promises, by name.
@@ -84,12 +87,16 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     for fields in enabled(&document.producers)? {
         producers.push(producer(fields, &topics, &cluster, read, &mut files)?);
     }
+    let mut outside = Sinks::read(document)?;
     let mut pipelines = Vec::new();
     for (index, fields) in document.pipelines.iter().enumerate() {
         if fields.boolean("enabled")? != Some(false) {
-            pipelines.push(pipeline(fields, index, &known, &cluster)?);
+            pipelines.push(pipeline(fields, index, &known, &cluster, &outside)?);
         }
     }
+    pipelines.extend(sinks::connectors(document, &known, &cluster, &mut outside)?);
+    let services = sinks::services(document, &known, &cluster, &mut outside, read, &mut files)?;
+    let relays = sinks::relays(document, &cluster, &services)?;
     let mut readers = Vec::new();
     for fields in enabled(&document.readers)? {
         readers.push(reader(fields, &known, &cluster)?);
@@ -108,30 +115,51 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
                 .integer("delivery.budget", 1, i64::MAX)?
                 .map_or(DELIVERY_BUDGET, |n| n as u64),
         },
-        promises: promises(&document.promise, &known)?,
+        promises: Vec::new(),
         cluster,
         topics,
         producers,
         pipelines,
         readers,
+        databases: outside.databases,
+        payments: outside.payments,
+        services,
+        relays,
         echoes: Vec::new(),
         externals: Vec::new(),
         faults: Vec::new(),
     };
+    plan.promises = promises(&document.promise, &plan)?;
     plan.end.bound = document.end.span("bound")?.unwrap_or_else(|| usual_bound(&plan));
     check_names(document, &plan)?;
     let names = Names::of(&plan);
     for fields in &document.faults {
-        let faults = read_faults(fields, &names)?;
         let cases = fields.texts("cases")?;
         if let Some(cases) = &cases {
             check_cases(document, fields, cases)?;
         }
         if cases.is_none_or(|cases| cases.iter().any(|c| c == case.unwrap_or(super::BASE))) {
-            plan.faults.extend(faults);
+            plan.faults.extend(read_faults(fields, &names)?);
+        } else {
+            // A fault of another case is checked all the same; whom it hits may not be there in this one.
+            read_faults(fields, &with_the_disabled(&names, document)?)?;
         }
     }
     Ok(Assembled { plan, files })
+}
+
+/// The names, and those of clients that are left out.
+fn with_the_disabled(names: &Names, document: &Document) -> Result<Names> {
+    let mut names = names.clone();
+    let Document { producers, pipelines, readers, connectors, services, relays, .. } = document;
+    for fields in [producers, pipelines, readers, connectors, services, relays].into_iter().flatten() {
+        if fields.boolean("enabled")? == Some(false) {
+            let name = fields.needed_text("name")?;
+            let members = fields.integer("members", 1u32, 1_000)?.unwrap_or(1);
+            names.nodes.extend((1..=members).map(|m| crate::client::member_name(&name, m, members)));
+        }
+    }
+    Ok(names)
 }
 
 fn check_cases(document: &Document, fields: &Fields, cases: &[String]) -> Result<()> {
@@ -167,13 +195,15 @@ fn usual_bound(plan: &Plan) -> Span {
     let producers = plan.producers.iter().map(|p| of_producer(&p.config));
     let pipelines = plan.pipelines.iter().map(|p| of_producer(&p.producer).max(of_consumer(&p.consumer)));
     let readers = plan.readers.iter().map(|r| of_consumer(&r.config));
-    let largest = producers.chain(pipelines).chain(readers).max().unwrap_or(0);
+    let services = plan.services.iter().map(|s| of_producer(&s.producer));
+    let relays = plan.relays.iter().map(|r| of_producer(&r.producer));
+    let largest = producers.chain(pipelines).chain(readers).chain(services).chain(relays).max().unwrap_or(0);
     Span::from_millis(largest) + Span::from_secs(60)
 }
 
 // ---- cluster and topics --------------------------------------------------------------------------------------------
 
-fn configure(
+pub(super) fn configure(
     fields: &Fields,
     prefix: &str,
     keys: &[&'static str],
@@ -338,7 +368,7 @@ fn assignment(fields: &Fields, brokers: u32) -> Result<Option<Vec<Vec<NodeId>>>>
 // ---- clients -------------------------------------------------------------------------------------------------------
 
 /// Clients with `enabled = false` are left out.
-fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
+pub(super) fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
     let mut found = Vec::with_capacity(list.len());
     for fields in list {
         if fields.boolean("enabled")? != Some(false) {
@@ -348,7 +378,7 @@ fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
     Ok(found)
 }
 
-fn client_name(fields: &Fields) -> Result<String> {
+pub(super) fn client_name(fields: &Fields) -> Result<String> {
     let name = fields.needed_text("name")?;
     if name.is_empty() || !name.chars().all(is_name_character) {
         return Err(fields.complain("name", format!("'{name}' is no name: letters, digits, '.', '_' and '-'")));
@@ -361,7 +391,7 @@ fn client_name(fields: &Fields) -> Result<String> {
     Ok(name)
 }
 
-fn known_topic(fields: &Fields, path: &str, name: &str, known: &[&str]) -> Result<()> {
+pub(super) fn known_topic(fields: &Fields, path: &str, name: &str, known: &[&str]) -> Result<()> {
     if known.contains(&name) {
         return Ok(());
     }
@@ -374,7 +404,7 @@ fn on_unknown(fields: &Fields) -> Result<OnUnknown> {
 }
 
 /// `never`, or a duration.
-fn restart_after(fields: &Fields) -> Result<Option<Span>> {
+pub(super) fn restart_after(fields: &Fields) -> Result<Option<Span>> {
     match fields.text("restart.after") {
         Ok(Some(text)) if text == "never" => Ok(None),
         _ => Ok(Some(fields.span("restart.after")?.unwrap_or(RESTART_AFTER))),
@@ -382,7 +412,7 @@ fn restart_after(fields: &Fields) -> Result<Option<Span>> {
 }
 
 /// A complaint about a configuration as a whole, placed at the key that it names first, if that was given.
-fn conflict(fields: &Fields, prefix: &str, error: &ConfigError) -> Complaint {
+pub(super) fn conflict(fields: &Fields, prefix: &str, error: &ConfigError) -> Complaint {
     let message = error.to_string();
     let given = fields.paths().filter_map(|path| path.strip_prefix(prefix).map(|key| (path, key)));
     let place = given
@@ -392,7 +422,7 @@ fn conflict(fields: &Fields, prefix: &str, error: &ConfigError) -> Complaint {
     Complaint::new(place, format!("{}: {message} (Kafka refuses this with a ConfigException)", fields.what))
 }
 
-fn check_transaction_timeout(
+pub(super) fn check_transaction_timeout(
     fields: &Fields,
     path: &str,
     config: &ProducerConfig,
@@ -456,7 +486,7 @@ fn producer(
     })
 }
 
-fn source(fields: &Fields, read: ReadFile<'_>, files: &mut BTreeMap<String, String>) -> Result<Source> {
+pub(super) fn source(fields: &Fields, read: ReadFile<'_>, files: &mut BTreeMap<String, String>) -> Result<Source> {
     let records = fields.integer("records", 0i64, i64::MAX)?.map(|n| n as u64);
     let Some(path) = fields.text("source")? else {
         let Some(records) = records else {
@@ -490,7 +520,13 @@ fn source(fields: &Fields, read: ReadFile<'_>, files: &mut BTreeMap<String, Stri
     Ok(Source::Lines { path, records: lines.records.into() })
 }
 
-fn pipeline(fields: &Fields, index: usize, known: &[&str], cluster: &ClusterPlan) -> Result<PipelinePlan> {
+fn pipeline(
+    fields: &Fields,
+    index: usize,
+    known: &[&str],
+    cluster: &ClusterPlan,
+    sinks: &Sinks,
+) -> Result<PipelinePlan> {
     let name = client_name(fields)?;
     let inputs = fields.texts("input")?.filter(|list| !list.is_empty());
     let inputs = inputs.ok_or_else(|| Complaint::new(&fields.place, format!("{} needs 'input'", fields.what)))?;
@@ -537,7 +573,8 @@ fn pipeline(fields: &Fields, index: usize, known: &[&str], cluster: &ClusterPlan
         restart_after: restart_after(fields)?,
         name,
         inputs,
-        output,
+        output: Some(output),
+        call: sinks.call_of_pipeline(fields)?,
         guarantee,
         consumer,
         producer,
@@ -569,7 +606,12 @@ fn reader(fields: &Fields, known: &[&str], cluster: &ClusterPlan) -> Result<Read
     Ok(ReaderPlan { name, members, topics, start: fields.span("start")?.unwrap_or(Span::ZERO), config })
 }
 
-fn check_consumer(fields: &Fields, prefix: &str, config: &ConsumerConfig, cluster: &ClusterPlan) -> Result<()> {
+pub(super) fn check_consumer(
+    fields: &Fields,
+    prefix: &str,
+    config: &ConsumerConfig,
+    cluster: &ClusterPlan,
+) -> Result<()> {
     let complain = |key: &str, message: String| Err(fields.complain(&format!("{prefix}{key}"), message));
     if config.group_id.is_none() {
         if config.group_instance_id.is_some() {
@@ -605,7 +647,9 @@ fn check_names(document: &Document, plan: &Plan) -> Result<()> {
     names.sort();
     let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) else { return Ok(()) };
     let name = &twice[0];
-    let sections = document.producers.iter().chain(&document.pipelines).chain(&document.readers);
+    let clients = document.producers.iter().chain(&document.pipelines).chain(&document.readers);
+    let others = document.connectors.iter().chain(&document.services).chain(&document.relays);
+    let sections = clients.chain(others).chain(&document.databases).chain(&document.payments);
     let mut place = Place::Whole;
     for fields in sections {
         if fields.text("name")?.is_some_and(|own| name.starts_with(&own)) {
@@ -704,12 +748,17 @@ fn lasts(fields: &Fields, path: &str) -> Result<Option<(Span, Span)>> {
         .ok_or_else(|| fields.complain(path, format!("'{text}': expected a duration or a range such as \"1s..10s\"")))
 }
 
-fn promises(fields: &Fields, known: &[&str]) -> Result<Vec<(String, Promise)>> {
+fn promises(fields: &Fields, plan: &Plan) -> Result<Vec<(String, Promise)>> {
+    let accounts: Vec<String> = plan.accounts().into_iter().map(|a| a.name).collect();
+    let known: Vec<&str> = plan.topics.iter().map(|t| &t.name).chain(&accounts).map(String::as_str).collect();
     let mut promises = Vec::new();
-    for topic in fields.paths() {
-        known_topic(fields, topic, topic, known)?;
-        if let Some(promise) = fields.word(topic, &PROMISES)? {
-            promises.push((topic.to_string(), promise));
+    for name in fields.paths() {
+        if !known.contains(&name) {
+            let near = hint(name, known.iter().copied());
+            return Err(fields.complain(name, format!("there is no topic and no sink '{name}'{near}")));
+        }
+        if let Some(promise) = fields.word(name, &PROMISES)? {
+            promises.push((name.to_string(), promise));
         }
     }
     Ok(promises)

@@ -14,18 +14,26 @@ scenarios! {
     "lessons/lost-ack",
     "lessons/rolling-restart",
     "lessons/payment-outage",
+    "lessons/silent-switch",
     "lessons/crash-before-commit",
     "lessons/aborted-leak",
     "lessons/zombie",
     "lessons/open-transaction",
     "lessons/coordinator-failover",
+    "lessons/zombie-consumer",
+    "lessons/edge-of-the-world",
+    "lessons/next-transaction",
     "examples/order-file",
+    "examples/outbox",
     "chaos/rolling-restart",
     "chaos/crashes",
     "chaos/partitions",
     "chaos/zombies",
+    "chaos/sinks",
     "chaos/everything",
     "bench/million",
+    "bench/cost",
+    "bench/cost-pipeline",
 }
 
 macro_rules! capsules {
@@ -47,6 +55,7 @@ capsules! {
     "zoo/marker-retry-livelock",
     "zoo/metadata-flap-seq-reset",
     "zoo/no-epoch-check",
+    "zoo/take-back-loses-record",
     "zoo/txn-timeout-no-fence",
     "zoo/verify-append-gap",
     "zoo/zombie-eos-group-id-only",
@@ -117,6 +126,9 @@ mod tests {
             for file in std::fs::read_dir(&folder).unwrap() {
                 let file = file.unwrap().path();
                 if file.extension().is_some_and(|e| e == extension) {
+                    if file.to_str().unwrap().ends_with(".lesson.toml") {
+                        continue;
+                    }
                     let part = |p: &std::path::Path| p.file_stem().unwrap().to_str().unwrap().to_string();
                     found.push(format!("{}/{}", part(&folder), part(&file)));
                 }

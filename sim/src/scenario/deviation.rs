@@ -2,7 +2,6 @@
 
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicPartition};
-use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 use super::duration::print_signed_ms;
@@ -11,6 +10,7 @@ use super::keys;
 use super::names::{JOBS, Names};
 use super::nearest::hint;
 use super::problem::{Complaint, Place};
+use crate::message::Kind;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
 
 type Result<T> = core::result::Result<T, Complaint>;
@@ -63,6 +63,7 @@ const MESSAGE: &[&str] = &[
     "transaction.id",
     "transaction.epoch",
     "generation",
+    "row",
     "attempt",
     "effect",
     "by",
@@ -168,6 +169,13 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
                 return Err(fields.complain("action", message));
             };
             match &when {
+                When::After(Trigger { kind: Kind::Sink(kind), .. }, _)
+                    if matches!(effect, Effect::ErrorBefore(_) | Effect::ErrorAfter(_)) =>
+                {
+                    let message =
+                        format!("'{word}': Kafka's error codes mean nothing to a sink, which answers {}", kind.name());
+                    Err(fields.complain("action", message))
+                }
                 When::After(trigger, pause) if trigger.phase == Phase::Sending && *pause == Span::ZERO => {
                     one(Action::Message(effect))
                 }
@@ -245,10 +253,10 @@ fn read_when(fields: &Fields, names: &Names) -> Result<When> {
     }
 }
 
-fn kind(fields: &Fields, path: &str) -> Result<ApiKey> {
+fn kind(fields: &Fields, path: &str) -> Result<Kind> {
     let text = fields.needed_text(path)?;
-    ApiKey::from_name(&text).ok_or_else(|| {
-        let near = hint(&text, ApiKey::ALL.iter().map(|k| k.name()));
+    Kind::from_name(&text).ok_or_else(|| {
+        let near = hint(&text, Kind::all().map(Kind::name));
         fields.complain(path, format!("there is no request '{text}'{near}"))
     })
 }
@@ -361,6 +369,8 @@ fn read_message(fields: &Fields, names: &Names) -> Result<Deviation> {
         Subject::Transaction(number("transaction.id")?, epoch)
     } else if fields.has("generation") {
         Subject::Generation(fields.integer("generation", i32::MIN, i32::MAX)?.expect("it is there"))
+    } else if fields.has("row") {
+        Subject::Row(number("row")?)
     } else {
         Subject::Any
     };
@@ -505,6 +515,7 @@ fn write_message(name: &MessageName, effect: &Effect, names: &Names) -> Table {
             table.extend([("transaction.id", number(id)), ("transaction.epoch", number(epoch.into()))]);
         }
         Subject::Generation(generation) => table.push(("generation", number(generation.into()))),
+        Subject::Row(n) => table.push(("row", number(n))),
     }
     table.push(("attempt", number(i64::from(name.attempt) + 1)));
     write_effect("effect", effect, &mut table);
@@ -576,6 +587,7 @@ fn message_words(name: &MessageName, names: &Names) -> String {
             notes.push(format!("epoch {epoch}"));
         }
         Subject::Generation(generation) => words += &format!(" in generation {generation}"),
+        Subject::Row(n) => words += &format!(" of number {n}"),
     }
     if let Some(id) = name.to {
         words += &format!(" to {}", broker_name(id, names));

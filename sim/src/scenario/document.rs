@@ -23,6 +23,11 @@ pub struct Document {
     pub producers: Vec<Fields>,
     pub pipelines: Vec<Fields>,
     pub readers: Vec<Fields>,
+    pub databases: Vec<Fields>,
+    pub payments: Vec<Fields>,
+    pub connectors: Vec<Fields>,
+    pub services: Vec<Fields>,
+    pub relays: Vec<Fields>,
     pub faults: Vec<Fields>,
     pub cases: Vec<Fields>,
 }
@@ -50,6 +55,11 @@ impl Document {
             producers: top.take_tables("producer")?,
             pipelines: top.take_tables("pipeline")?,
             readers: top.take_tables("reader")?,
+            databases: top.take_tables("database")?,
+            payments: top.take_tables("payment_api")?,
+            connectors: top.take_tables("connector")?,
+            services: top.take_tables("service")?,
+            relays: top.take_tables("relay")?,
             faults: top.take_tables("fault")?,
             cases: top.take_tables("case")?,
             top,
@@ -91,6 +101,16 @@ impl Document {
         }
         for reader in &self.readers {
             reader.only(&[keys::READER, ConsumerConfig::KEYS])?;
+        }
+        let lists: [(&[Fields], &[&[&str]]); 5] = [
+            (&self.databases, &[keys::DATABASE]),
+            (&self.payments, &[keys::PAYMENT_API]),
+            (&self.connectors, &[keys::CONNECTOR, ConsumerConfig::KEYS]),
+            (&self.services, &[keys::SERVICE, ProducerConfig::KEYS]),
+            (&self.relays, &[keys::RELAY, ProducerConfig::KEYS]),
+        ];
+        for (list, known) in lists {
+            list.iter().try_for_each(|fields| fields.only(known))?;
         }
         for fault in &self.faults {
             fault.only(&[keys::FAULT])?;

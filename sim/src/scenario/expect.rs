@@ -63,7 +63,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A column of a topic's account.
+/// A column of the account of a topic or sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// Records that should be there.
@@ -97,6 +97,8 @@ pub struct Expectation {
     pub allowed: Vec<(Kind, Bound)>,
     /// Columns of topics.
     pub topics: Vec<(String, Column, Bound)>,
+    /// Columns of sinks.
+    pub sinks: Vec<(String, Column, Bound)>,
     /// Virtual time at the end, in milliseconds.
     pub virtual_ms: Option<Bound>,
     /// Deliveries.
@@ -117,8 +119,8 @@ pub struct Numbers {
 }
 
 impl Expectation {
-    /// Reads `[expect]`. `topics` are the scenario's.
-    pub(super) fn read(fields: &Fields, topics: &[String]) -> Result<Expectation, Complaint> {
+    /// Reads `[expect]`. `topics` and `sinks` are the scenario's.
+    pub(crate) fn read(fields: &Fields, topics: &[String], sinks: &[String]) -> Result<Expectation, Complaint> {
         let mut expectation = Expectation::default();
         let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
         expectation.verdict = fields.word("verdict", &verdicts)?;
@@ -131,26 +133,27 @@ impl Expectation {
             } else if let Some(kind) = path.strip_prefix("allowed.") {
                 expectation.allowed.push((read_kind(kind, item)?, bound(path, item)?));
             } else if let Some(rest) = path.strip_prefix("topics.") {
-                let Some((topic, column)) = rest.rsplit_once('.') else {
-                    return complain(format!("'{path}': expected topics.NAME.COLUMN"));
-                };
-                if !topics.iter().any(|t| t == topic) {
-                    let near = hint(topic, topics.iter().map(String::as_str));
-                    return complain(format!("'{path}': there is no topic '{topic}'{near}"));
-                }
-                let Some((_, which)) = COLUMNS.iter().find(|(name, _)| *name == column) else {
-                    let near = hint(column, COLUMNS.iter().map(|(name, _)| *name));
-                    return complain(format!("'{path}': unknown column '{column}'{near}"));
-                };
-                expectation.topics.push((topic.to_string(), *which, bound(path, item)?));
+                let (topic, column) = column(path, rest, "topic", topics, item)?;
+                expectation.topics.push((topic, column, bound(path, item)?));
+            } else if let Some(rest) = path.strip_prefix("sinks.") {
+                let (sink, column) = column(path, rest, "sink", sinks, item)?;
+                expectation.sinks.push((sink, column, bound(path, item)?));
             } else {
                 let place = match path {
                     "virtual_ms" => &mut expectation.virtual_ms,
                     "deliveries" => &mut expectation.deliveries,
                     "faults" => &mut expectation.faults,
                     _ => {
-                        let known =
-                            ["verdict", "violations", "allowed", "topics", "virtual_ms", "deliveries", "faults"];
+                        let known = [
+                            "verdict",
+                            "violations",
+                            "allowed",
+                            "topics",
+                            "sinks",
+                            "virtual_ms",
+                            "deliveries",
+                            "faults",
+                        ];
                         let first = path.split('.').next().unwrap_or(path);
                         return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
                     }
@@ -187,17 +190,16 @@ impl Expectation {
             let count = report.allowed.iter().find(|v| v.kind == *kind).map_or(0, |v| v.count);
             compare(&format!("allowed.{kind}"), *bound, count);
         }
+        let label = |column: &Column| COLUMNS.iter().find(|(_, c)| c == column).expect("every column has a name").0;
         for (name, column, bound) in &self.topics {
-            let account = report.topic(name).cloned().unwrap_or_default();
-            let n = match column {
-                Column::Input => account.input,
-                Column::Visible => account.visible,
-                Column::Duplicates => account.duplicates,
-                Column::Lost => account.lost,
-                Column::Leaked => account.leaked,
-            };
-            let label = COLUMNS.iter().find(|(_, c)| c == column).expect("every column has a name").0;
-            compare(&format!("topics.{name}.{label}"), *bound, n);
+            let a = report.topic(name).cloned().unwrap_or_default();
+            let n = column.of([a.input, a.visible, a.duplicates, a.lost, a.leaked]);
+            compare(&format!("topics.{name}.{}", label(column)), *bound, n);
+        }
+        for (name, column, bound) in &self.sinks {
+            let a = report.sink(name).cloned().unwrap_or_default();
+            let n = column.of([a.input, a.visible, a.duplicates, a.lost, a.leaked]);
+            compare(&format!("sinks.{name}.{}", label(column)), *bound, n);
         }
         let rest = [
             ("virtual_ms", self.virtual_ms, numbers.virtual_ms),
@@ -211,6 +213,30 @@ impl Expectation {
         }
         found
     }
+}
+
+impl Column {
+    /// The number in this column of a row.
+    const fn of(self, row: [u64; 5]) -> u64 {
+        row[self as usize]
+    }
+}
+
+/// `NAME.COLUMN` after `topics.` or `sinks.`.
+fn column(path: &str, rest: &str, what: &str, names: &[String], item: &Item) -> Result<(String, Column), Complaint> {
+    let complain = |message: String| Err(Complaint::new(&item.place, message));
+    let Some((name, column)) = rest.rsplit_once('.') else {
+        return complain(format!("'{path}': expected {what}s.NAME.COLUMN"));
+    };
+    if !names.iter().any(|n| n == name) {
+        let near = hint(name, names.iter().map(String::as_str));
+        return complain(format!("'{path}': there is no {what} '{name}'{near}"));
+    }
+    let Some((_, which)) = COLUMNS.iter().find(|(known, _)| *known == column) else {
+        let near = hint(column, COLUMNS.iter().map(|(known, _)| *known));
+        return complain(format!("'{path}': unknown column '{column}'{near}"));
+    };
+    Ok((name.to_string(), *which))
 }
 
 fn read_kind(name: &str, item: &Item) -> Result<Kind, Complaint> {
@@ -264,13 +290,14 @@ mod tests {
             violations: if duplicates > 0 { vec![violation] } else { Vec::new() },
             allowed: Vec::new(),
             topics: vec![TopicAccount { name: "out".into(), duplicates, ..TopicAccount::default() }],
+            sinks: Vec::new(),
             notes: Vec::new(),
             events: 0,
         }
     }
 
     fn expect(text: &str) -> Expectation {
-        Expectation::read(&Fields::from_toml(text).unwrap(), &["out".to_string()]).unwrap()
+        Expectation::read(&Fields::from_toml(text).unwrap(), &["out".to_string()], &["bank".to_string()]).unwrap()
     }
 
     #[test]
@@ -297,7 +324,8 @@ mod tests {
 
     #[test]
     fn unknown_kinds_and_columns_are_refused() {
-        let read = |text| Expectation::read(&Fields::from_toml(text).unwrap(), &["out".to_string()]).unwrap_err();
+        let names = ["out".to_string()];
+        let read = |text| Expectation::read(&Fields::from_toml(text).unwrap(), &names, &[]).unwrap_err();
         assert!(read("violations.duplicates = 1").message.contains("'duplicate'"));
         assert!(read("topics.out.lots = 1").message.contains("lost"));
         assert!(read("topics.oat.lost = 1").message.contains("'out'"));

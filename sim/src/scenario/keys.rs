@@ -5,7 +5,19 @@ pub const TOP: &[&str] = &["title", "about", "seed", "seeds", "sometimes"];
 /// Sections: `[name]`.
 pub const SECTIONS: &[&str] = &["cluster", "network", "chaos", "end", "promise", "expect", "explore"];
 /// Lists of tables: `[[name]]`.
-pub const LISTS: &[&str] = &["topic", "producer", "pipeline", "reader", "fault", "case"];
+pub const LISTS: &[&str] = &[
+    "topic",
+    "producer",
+    "pipeline",
+    "reader",
+    "database",
+    "payment_api",
+    "connector",
+    "service",
+    "relay",
+    "fault",
+    "case",
+];
 
 /// `[cluster]`; with Kafka's broker configuration.
 pub const CLUSTER: &[&str] = &[
@@ -67,9 +79,59 @@ pub const PIPELINE: &[&str] = &[
     "on_unknown",
     "start",
     "restart.after",
+    "call.to",
+    "call.idempotency.key",
+    "call.timeout",
+    "call.backoff",
+    "call.on_unknown",
 ];
 /// `[[reader]]`; with Kafka's consumer configuration.
 pub const READER: &[&str] = &["name", "enabled", "members", "topics", "start"];
+/// `[[database]]`.
+pub const DATABASE: &[&str] = &["name", "service.time", "restart.after", "idle.in.transaction.timeout"];
+/// `[[payment_api]]`.
+pub const PAYMENT_API: &[&str] = &["name", "service.time", "restart.after", "keys.expire"];
+/// `[[connector]]`; with Kafka's consumer configuration.
+pub const CONNECTOR: &[&str] = &[
+    "name",
+    "enabled",
+    "members",
+    "input",
+    "to",
+    "table",
+    "mode",
+    "unique.key",
+    "call.idempotency.key",
+    "call.timeout",
+    "call.backoff",
+    "call.on_unknown",
+    "processing.guarantee",
+    "commit.interval.ms",
+    "start",
+    "restart.after",
+];
+/// `[[service]]`; with Kafka's producer configuration.
+pub const SERVICE: &[&str] = &[
+    "name",
+    "enabled",
+    "database",
+    "table",
+    "topic",
+    "announce",
+    "records",
+    "source",
+    "keys",
+    "value.bytes",
+    "start",
+    "interval",
+    "call.timeout",
+    "call.backoff",
+    "call.on_unknown",
+    "restart.after",
+];
+/// `[[relay]]`; with Kafka's producer configuration.
+pub const RELAY: &[&str] =
+    &["name", "enabled", "of", "poll.interval", "poll.rows", "start", "call.timeout", "call.backoff", "restart.after"];
 /// `[[fault]]` and the faults of a capsule.
 pub const FAULT: &[&str] = &[
     "at",

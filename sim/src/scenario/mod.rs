@@ -13,8 +13,9 @@ pub mod lines;
 pub mod names;
 pub mod nearest;
 mod overrides;
-mod problem;
+pub(crate) mod problem;
 mod resolved;
+mod sinks;
 mod streams;
 
 #[cfg(test)]
@@ -78,6 +79,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Accounts that the checker keeps of sinks, by name, as `[expect]` names them.
+    pub(crate) fn sinks(&self) -> Vec<String> {
+        sinks::accounts(&self.template).expect("the document was read before")
+    }
+
     /// Reads a scenario.
     ///
     /// # Errors
@@ -169,13 +175,14 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
         sometimes.push(Goal::parse(&text).map_err(|m| document.top.complain("sometimes", format!("'{text}': {m}")))?);
     }
     let topics: Vec<String> = assembled.plan.topics.iter().map(|t| t.name.clone()).collect();
-    let mut expect = Expectation::read(&document.expect, &topics)?;
+    let sinks = sinks::accounts(&document)?;
+    let mut expect = Expectation::read(&document.expect, &topics, &sinks)?;
     let seed = document.top.integer("seed", 0i64, i64::MAX)?.unwrap_or(1) as u64;
     let mut seeds = seed_range(&document.top)?;
     // Every case is checked, whichever is chosen: a slip in another one should not wait to be found.
     for case in &document.cases {
         let mut rest = case.clone();
-        let expected = Expectation::read(&rest.split_off("expect"), &topics)?;
+        let expected = Expectation::read(&rest.split_off("expect"), &topics, &sinks)?;
         if choice.case.is_some() && case.text("name")? == choice.case {
             expect = expected;
             seeds = seed_range(case)?.or(seeds);

@@ -52,23 +52,52 @@ enum Kind {
     Producer,
     Pipeline,
     Reader,
+    Connector,
+    Service,
+    Relay,
+    Database,
+    PaymentApi,
 }
 
 impl Kind {
+    const ALL: [Kind; 8] = [
+        Kind::Producer,
+        Kind::Pipeline,
+        Kind::Reader,
+        Kind::Connector,
+        Kind::Service,
+        Kind::Relay,
+        Kind::Database,
+        Kind::PaymentApi,
+    ];
+
+    /// Its own keys, and Kafka's.
+    fn known(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Kind::Producer => (keys::PRODUCER, ProducerConfig::KEYS),
+            Kind::Pipeline => (keys::PIPELINE, &[]),
+            Kind::Reader => (keys::READER, ConsumerConfig::KEYS),
+            Kind::Connector => (keys::CONNECTOR, ConsumerConfig::KEYS),
+            Kind::Service => (keys::SERVICE, ProducerConfig::KEYS),
+            Kind::Relay => (keys::RELAY, ProducerConfig::KEYS),
+            Kind::Database => (keys::DATABASE, &[]),
+            Kind::PaymentApi => (keys::PAYMENT_API, &[]),
+        }
+    }
+
     /// The paths within the client's section that `key` stands for.
     fn paths(self, key: &str) -> Vec<String> {
-        let own = |known: &[&str], config: &[&str]| {
-            let knows = known.contains(&key) || config.contains(&key);
-            if knows { vec![key.to_string()] } else { Vec::new() }
-        };
         match self {
-            Kind::Producer => own(keys::PRODUCER, ProducerConfig::KEYS),
-            Kind::Reader => own(keys::READER, ConsumerConfig::KEYS),
             Kind::Pipeline if pipeline_keys().iter().any(|k| k == key) => vec![key.to_string()],
             Kind::Pipeline => {
                 let consumer = ConsumerConfig::KEYS.contains(&key).then(|| format!("consumer.{key}"));
                 let producer = ProducerConfig::KEYS.contains(&key).then(|| format!("producer.{key}"));
                 consumer.into_iter().chain(producer).collect()
+            }
+            kind => {
+                let (own, config) = kind.known();
+                let knows = own.contains(&key) || config.contains(&key);
+                if knows { vec![key.to_string()] } else { Vec::new() }
             }
         }
     }
@@ -76,18 +105,20 @@ impl Kind {
     fn keys(self) -> Vec<String> {
         let owned = |list: &[&str]| list.iter().map(|k| k.to_string()).collect::<Vec<String>>();
         match self {
-            Kind::Producer => [owned(keys::PRODUCER), owned(ProducerConfig::KEYS)].concat(),
-            Kind::Reader => [owned(keys::READER), owned(ConsumerConfig::KEYS)].concat(),
             Kind::Pipeline => [pipeline_keys(), owned(ConsumerConfig::KEYS), owned(ProducerConfig::KEYS)].concat(),
+            kind => [owned(kind.known().0), owned(kind.known().1)].concat(),
         }
     }
 }
 
 fn clients(document: &mut Document) -> Vec<(Kind, &mut Fields)> {
-    let producers = document.producers.iter_mut().map(|f| (Kind::Producer, f));
-    let pipelines = document.pipelines.iter_mut().map(|f| (Kind::Pipeline, f));
-    let readers = document.readers.iter_mut().map(|f| (Kind::Reader, f));
-    producers.chain(pipelines).chain(readers).collect()
+    let Document { producers, pipelines, readers, connectors, services, relays, databases, payments, .. } = document;
+    let lists = [producers, pipelines, readers, connectors, services, relays, databases, payments];
+    Kind::ALL
+        .into_iter()
+        .zip(lists)
+        .flat_map(|(kind, list)| list.iter_mut().map(move |fields| (kind, fields)))
+        .collect()
 }
 
 fn name_of(fields: &Fields) -> Option<String> {
@@ -98,7 +129,7 @@ fn name_of(fields: &Fields) -> Option<String> {
 }
 
 fn known_to_clients(key: &str) -> bool {
-    [Kind::Producer, Kind::Pipeline, Kind::Reader].into_iter().any(|kind| !kind.paths(key).is_empty())
+    Kind::ALL.into_iter().any(|kind| !kind.paths(key).is_empty())
 }
 
 fn known_to_brokers(key: &str) -> bool {
@@ -163,7 +194,7 @@ fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(
     if known_to_clients(key) {
         return setting.complain(format!("no client of this scenario knows '{key}'"));
     }
-    let all: Vec<String> = [Kind::Producer, Kind::Pipeline, Kind::Reader].iter().flat_map(|k| k.keys()).collect();
+    let all: Vec<String> = Kind::ALL.iter().flat_map(|k| k.keys()).collect();
     setting.complain(format!("no client knows '{key}'{}", hint(key, all.iter().map(String::as_str))))
 }
 
@@ -180,9 +211,24 @@ fn to_brokers(document: &mut Document, key: &str, setting: &Setting) -> Result<(
 fn to_named(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
     let after = |name: &str| setting.key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::to_string);
     let mut named: Vec<(String, Option<Kind>, &mut Fields)> = Vec::new();
-    let Document { cluster, network, chaos, end, topics, producers, pipelines, readers, .. } = &mut *document;
-    let lists = [(Some(Kind::Producer), producers), (Some(Kind::Pipeline), pipelines), (Some(Kind::Reader), readers)];
-    for (kind, list) in lists.into_iter().chain([(None, topics)]) {
+    let Document {
+        cluster,
+        network,
+        chaos,
+        end,
+        topics,
+        producers,
+        pipelines,
+        readers,
+        connectors,
+        services,
+        relays,
+        databases,
+        payments,
+        ..
+    } = &mut *document;
+    let lists = [producers, pipelines, readers, connectors, services, relays, databases, payments];
+    for (kind, list) in Kind::ALL.into_iter().map(Some).zip(lists).chain([(None, topics)]) {
         named.extend(list.iter_mut().filter_map(|f| name_of(f).map(|name| (name, kind, f))));
     }
     for (name, fields) in [("cluster", cluster), ("network", network), ("chaos", chaos), ("end", end)] {

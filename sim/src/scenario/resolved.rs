@@ -9,7 +9,8 @@ use super::assemble::{FAMILIES, GUARANTEES, ON_UNKNOWN, PROMISES};
 use super::deviation::write_fault;
 use super::fields::Value;
 use super::names::Names;
-use crate::plan::{OnUnknown, Plan, Source};
+use super::sinks::{ANNOUNCING, KEYS, MODES, Mode};
+use crate::plan::{Announcing, CallPlan, Doing, OnUnknown, Patience, PipelinePlan, Plan, Source};
 
 /// Prints a plan.
 pub fn print(plan: &Plan, seed: u64, seeds: (u64, u64)) -> String {
@@ -34,6 +35,7 @@ pub fn print(plan: &Plan, seed: u64, seeds: (u64, u64)) -> String {
         }
     }
     clients(plan, &mut out);
+    outside(plan, &mut out);
     let names = Names::of(plan);
     for fault in &plan.faults {
         out.head("[[fault]]");
@@ -129,17 +131,7 @@ fn clients(plan: &Plan, out: &mut Printer) {
         if let Some(partition) = p.partition {
             out.number("partition", partition);
         }
-        match &p.source {
-            Source::Generated { records, keys, value_bytes } => {
-                out.number("records", records);
-                out.number("keys", keys);
-                out.number("value.bytes", value_bytes);
-            }
-            Source::Lines { path, records } => {
-                out.text("source", path);
-                out.number("records", records.len());
-            }
-        }
+        source(&p.source, out);
         out.span("start", p.start);
         out.span("interval", p.interval);
         out.number("window", p.window);
@@ -153,12 +145,12 @@ fn clients(plan: &Plan, out: &mut Printer) {
         out.text("restart.after", &restart(p.restart_after));
         out.config("", &p.config.entries());
     }
-    for p in &plan.pipelines {
+    for p in plan.pipelines.iter().filter(|p| p.output.is_some()) {
         out.head("[[pipeline]]");
         out.text("name", &p.name);
         out.number("members", p.members);
         out.line("input", format!("[{}]", p.inputs.iter().map(|t| quoted(t)).collect::<Vec<_>>().join(", ")));
-        out.text("output", &p.output);
+        out.text("output", p.output.as_deref().unwrap_or_default());
         out.number("stage", p.stage);
         out.number("outputs.per.input", p.outputs_per_input);
         out.text("processing.guarantee", word(&GUARANTEES, &p.guarantee));
@@ -168,6 +160,11 @@ fn clients(plan: &Plan, out: &mut Printer) {
         out.text("on_unknown", on_unknown(p.on_unknown));
         out.span("start", p.start);
         out.text("restart.after", &restart(p.restart_after));
+        if let Some(CallPlan { to, doing: Doing::Charge { key }, patience }) = &p.call {
+            out.text("call.to", to);
+            out.text("call.idempotency.key", word(&KEYS, key));
+            write_patience(patience, true, out);
+        }
         out.config("consumer.", &p.consumer.entries());
         out.config("producer.", &p.producer.entries());
     }
@@ -179,6 +176,107 @@ fn clients(plan: &Plan, out: &mut Printer) {
         out.span("start", r.start);
         out.config("", &r.config.entries());
     }
+}
+
+fn source(source: &Source, out: &mut Printer) {
+    match source {
+        Source::Generated { records, keys, value_bytes } => {
+            out.number("records", records);
+            out.number("keys", keys);
+            out.number("value.bytes", value_bytes);
+        }
+        Source::Lines { path, records } => {
+            out.text("source", path);
+            out.number("records", records.len());
+        }
+    }
+}
+
+fn write_patience(patience: &Patience, on_unknown: bool, out: &mut Printer) {
+    out.span("call.timeout", patience.timeout);
+    out.span("call.backoff", patience.backoff);
+    if on_unknown {
+        out.text("call.on_unknown", word(&ON_UNKNOWN, &patience.on_unknown));
+    }
+}
+
+/// Sinks outside Kafka, and the clients that only they have.
+fn outside(plan: &Plan, out: &mut Printer) {
+    let restart = |after: Option<Span>| after.map_or("never".to_string(), |span| span.to_string());
+    for d in &plan.databases {
+        out.head("[[database]]");
+        out.text("name", &d.name);
+        out.span("service.time", d.service_time);
+        out.span("restart.after", d.restart_after);
+        out.span("idle.in.transaction.timeout", d.idle_timeout);
+    }
+    for p in &plan.payments {
+        out.head("[[payment_api]]");
+        out.text("name", &p.name);
+        out.span("service.time", p.service_time);
+        out.span("restart.after", p.restart_after);
+        out.text("keys.expire", &restart(p.keys_expire));
+    }
+    for p in plan.pipelines.iter().filter(|p| p.output.is_none()) {
+        connector(plan, p, out);
+    }
+    for s in &plan.services {
+        out.head("[[service]]");
+        out.text("name", &s.name);
+        out.text("database", &s.database);
+        out.text("table", plan.table_name(&s.database, s.table));
+        out.text("topic", &s.topic);
+        out.text("announce", word(&ANNOUNCING, &s.announcing));
+        source(&s.source, out);
+        out.span("start", s.start);
+        out.span("interval", s.interval);
+        write_patience(&s.patience, true, out);
+        out.text("restart.after", &restart(s.restart_after));
+        if s.announcing != Announcing::Outbox {
+            out.config("", &s.producer.entries());
+        }
+    }
+    for r in &plan.relays {
+        out.head("[[relay]]");
+        out.text("name", &r.name);
+        out.text("of", &r.of);
+        out.span("start", r.start);
+        out.span("poll.interval", r.poll_interval);
+        out.number("poll.rows", r.batch);
+        write_patience(&r.patience, false, out);
+        out.text("restart.after", &restart(r.restart_after));
+        out.config("", &r.producer.entries());
+    }
+}
+
+fn connector(plan: &Plan, p: &PipelinePlan, out: &mut Printer) {
+    let call = p.call.as_ref().expect("a connector calls a sink");
+    out.head("[[connector]]");
+    out.text("name", &p.name);
+    out.number("members", p.members);
+    out.line("input", format!("[{}]", p.inputs.iter().map(|t| quoted(t)).collect::<Vec<_>>().join(", ")));
+    out.text("to", &call.to);
+    match call.doing {
+        Doing::Insert { table, key, offsets } => {
+            out.text("table", plan.table_name(&call.to, table));
+            let mode = match (offsets, key) {
+                (true, _) => Mode::OffsetsInTransaction,
+                (false, Some(_)) => Mode::OnConflictDoNothing,
+                (false, None) => Mode::Insert,
+            };
+            out.text("mode", word(&MODES, &mode));
+            if key.is_some() {
+                out.text("unique.key", word(&KEYS, &key));
+            }
+        }
+        Doing::Charge { key } => out.text("call.idempotency.key", word(&KEYS, &key)),
+    }
+    out.text("processing.guarantee", word(&GUARANTEES, &p.guarantee));
+    out.number("commit.interval.ms", p.commit_interval.as_millis());
+    write_patience(&call.patience, true, out);
+    out.span("start", p.start);
+    out.text("restart.after", &p.restart_after.map_or("never".to_string(), |span| span.to_string()));
+    out.config("", &p.consumer.entries());
 }
 
 fn ending(plan: &Plan, out: &mut Printer) {

@@ -9,8 +9,9 @@ mod translate;
 use fencepost_protocol::broker::Job;
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicPartition};
-use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
+
+use crate::message::Kind;
 
 pub use name::{Attempts, MessageName, Subject};
 pub use translate::Cast;
@@ -66,7 +67,7 @@ pub enum When {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
     /// Kind of message.
-    pub kind: ApiKey,
+    pub kind: Kind,
     /// Moment in the life of the message.
     pub phase: Phase,
     /// Only messages of this sender.
@@ -152,7 +153,7 @@ pub enum Action {
         /// Whose answers.
         node: Actor,
         /// To which requests.
-        kind: ApiKey,
+        kind: Kind,
         /// For.
         span: Span,
     },

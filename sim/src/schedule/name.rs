@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::{NodeId, TopicPartition};
 use fencepost_protocol::io::{Channel, Purpose};
-use fencepost_protocol::message::{ApiKey, Request};
+use fencepost_protocol::message::{ApiKey, Request as KafkaRequest};
 
 use super::Actor;
+use crate::message::{Kind, Request};
 
 /// What a request is about. The receiver's role (leader of the partition, coordinator of the sender's transactional id or
 /// group) follows from kind and subject.
@@ -24,11 +25,21 @@ pub enum Subject {
     Transaction(i64, i16),
     /// A generation of the group.
     Generation(i32),
+    /// Something that a service wrote: the number of the order, or of the row of an outbox.
+    Row(i64),
 }
 
 impl Subject {
     /// What `request` is about.
     pub fn of(request: &Request) -> Subject {
+        match request {
+            Request::Kafka(request) => Subject::of_kafka(request),
+            Request::Sink(request) => request.about,
+        }
+    }
+
+    fn of_kafka(request: &KafkaRequest) -> Subject {
+        use KafkaRequest as Request;
         match request {
             Request::Produce(r) => match r.partitions.first() {
                 Some(p) => {
@@ -79,6 +90,7 @@ impl Subject {
             Subject::Partition(p) => (3 << 60 | tp(p), 0),
             Subject::Transaction(id, epoch) => (4 << 60 | epoch as u16 as u64, id as u64),
             Subject::Generation(g) => (5 << 60, g as u32 as u64),
+            Subject::Row(n) => (6 << 60, n as u64),
         }
     }
 
@@ -101,7 +113,7 @@ pub struct MessageName {
     /// The peer, where the role does not follow from the subject (brokers among themselves, look-ups).
     pub to: Option<NodeId>,
     /// Kind of request.
-    pub kind: ApiKey,
+    pub kind: Kind,
     /// What it is about.
     pub subject: Subject,
     /// How many requests of the same sender, kind and subject came before.
@@ -111,19 +123,19 @@ pub struct MessageName {
 /// Counts attempts, so that repeated requests have names of their own.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
-    seen: BTreeMap<(Actor, u32, Option<NodeId>, ApiKey, Subject), u32>,
+    seen: BTreeMap<(Actor, u32, Option<NodeId>, Kind, Subject), u32>,
     last_position: BTreeMap<(Actor, Channel), Subject>,
 }
 
 impl Attempts {
     /// Names a request that is about to be sent.
     pub fn name(&mut self, from: Actor, incarnation: u32, channel: Channel, request: &Request) -> MessageName {
-        let kind = request.api_key();
+        let kind = request.kind();
         let mut subject = Subject::of(request);
         if matches!(channel.purpose, Purpose::Client | Purpose::PipelineProducer | Purpose::GroupCoordinator) {
             subject = subject.of_client();
         }
-        if kind == ApiKey::Fetch {
+        if kind == Kind::Kafka(ApiKey::Fetch) {
             // A fetch without news is named by its ordinal since its position last changed.
             match subject {
                 Subject::Any => subject = *self.last_position.get(&(from, channel)).unwrap_or(&Subject::Any),
@@ -132,20 +144,23 @@ impl Attempts {
                 }
             }
         }
-        let by_role = matches!(
-            kind,
-            ApiKey::Produce
-                | ApiKey::InitProducerId
-                | ApiKey::AddOffsetsToTxn
-                | ApiKey::EndTxn
-                | ApiKey::TxnOffsetCommit
-                | ApiKey::JoinGroup
-                | ApiKey::SyncGroup
-                | ApiKey::Heartbeat
-                | ApiKey::LeaveGroup
-                | ApiKey::OffsetCommit
-                | ApiKey::OffsetFetch
-        );
+        let by_role = match kind {
+            Kind::Kafka(kind) => matches!(
+                kind,
+                ApiKey::Produce
+                    | ApiKey::InitProducerId
+                    | ApiKey::AddOffsetsToTxn
+                    | ApiKey::EndTxn
+                    | ApiKey::TxnOffsetCommit
+                    | ApiKey::JoinGroup
+                    | ApiKey::SyncGroup
+                    | ApiKey::Heartbeat
+                    | ApiKey::LeaveGroup
+                    | ApiKey::OffsetCommit
+                    | ApiKey::OffsetFetch
+            ),
+            Kind::Sink(_) => true, // a client has one
+        };
         let to = if by_role { None } else { Some(channel.to) };
         let count = self.seen.entry((from, incarnation, to, kind, subject)).or_default();
         let attempt = *count;

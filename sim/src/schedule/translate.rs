@@ -207,7 +207,8 @@ mod tests {
     fn a_message_about_a_missing_partition_is_left_out() {
         let message = |from, partition| {
             let subject = Subject::Partition(TopicPartition::new(TopicId(2), partition));
-            let name = MessageName { from, incarnation: 0, to: None, kind: ApiKey::Produce, subject, attempt: 0 };
+            let name =
+                MessageName { from, incarnation: 0, to: None, kind: ApiKey::Produce.into(), subject, attempt: 0 };
             Deviation::Message(name, Effect::LoseRequest)
         };
         assert_eq!(translate(&message(2, 0)), Some(message(1, 0)));

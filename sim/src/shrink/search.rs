@@ -6,7 +6,7 @@ use crate::scenario::Scenario;
 use crate::schedule::{Actor, Cast, Deviation, Schedule};
 use crate::world::{Keep, broker_name};
 
-const KEEP: Keep = Keep { schedule: true, trace: false, coverage: false };
+const KEEP: Keep = Keep { schedule: true, trace: false, coverage: false, standings: false };
 
 /// The best so far, and what finding it has cost.
 pub(super) struct Search<'s> {

@@ -22,8 +22,10 @@ fn fewer_clients(search: &mut Search<'_>) {
     let readers = plan.readers.iter().map(|r| r.name.as_str());
     let pipelines = plan.pipelines.iter().map(|p| p.name.as_str());
     let producers = plan.producers.iter().map(|p| p.name.as_str());
+    let relays = plan.relays.iter().map(|r| r.name.as_str());
+    let services = plan.services.iter().map(|s| s.name.as_str());
     // The last in the flow first: what reads needs what writes.
-    for name in readers.chain(pipelines.rev()).chain(producers) {
+    for name in readers.chain(pipelines.rev()).chain(producers).chain(relays).chain(services) {
         search.try_settings(&[set(&format!("{name}.enabled"), false)]);
     }
     let plan = search.scenario.plan.clone();
@@ -69,9 +71,10 @@ fn fewer_brokers(search: &mut Search<'_>) {
 /// The fewest records that halving, and then halving of what was too much, finds.
 fn fewer_records(search: &mut Search<'_>) {
     let plan = search.scenario.plan.clone();
-    for producer in &plan.producers {
-        let key = format!("{}.records", producer.name);
-        let mut holds = producer.source.len();
+    let producers = plan.producers.iter().map(|p| (&p.name, &p.source));
+    for (name, source) in producers.chain(plan.services.iter().map(|s| (&s.name, &s.source))) {
+        let key = format!("{name}.records");
+        let mut holds = source.len();
         let mut fails = 0;
         while holds - fails > 1 && !search.stopped {
             // First far down: most findings need few records.

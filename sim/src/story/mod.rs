@@ -1,23 +1,29 @@
 //! Makes a story of a run while it happens: the history tells of transactions and logs, the trace of everything between.
 
-mod words;
+mod sinks;
+mod tape;
+pub(crate) mod words;
+
+pub use tape::{Happening, Recorder, Step, Tape};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::{TopicId, coordinator_partition};
-use fencepost_protocol::message::{Request, Response};
-use fencepost_protocol::time::Span;
+use fencepost_protocol::message::Request as KafkaRequest;
+use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::figures::{Figures, Tally};
 use fencepost_reports::history::{Event, Sink};
 use fencepost_reports::story::{
     Band, BandKind, Chronicle, FORMAT, Fate, Lane, LaneKind, Level, Message, Office, Purpose, Story,
 };
 
+use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::scenario::{Names, deviation};
 use crate::schedule::{Action, Actor};
+use crate::sink::Call;
 use crate::world::{MessageKey, NodeCounts, Traced, TracedEvent};
 
 /// Messages that are kept at most; then those that only keep the cluster going are left out, and at twice as many all.
@@ -47,7 +53,20 @@ struct State {
     restarting: Vec<u32>,
     offices: Vec<Office>,
     coordinated: Vec<(TopicId, u32, String)>,
+    /// Requests that had an effect on a sink, by when they were taken and whose they were.
+    effects: BTreeMap<(u64, u32), u32>,
     end: u64,
+}
+
+/// What a program's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessState {
+    /// It runs.
+    Running,
+    /// It stands still.
+    Paused,
+    /// There is none.
+    Down,
 }
 
 /// The history's end of a teller.
@@ -63,6 +82,11 @@ impl Sink for HistoryEnd<'_> {
 impl Teller {
     /// A teller for runs of a plan.
     pub fn new(plan: &Plan) -> Teller {
+        Teller::with_programs(plan, &[])
+    }
+
+    /// A teller for runs in which programs from outside take part. Each has one lane, whatever clients it makes.
+    pub fn with_programs(plan: &Plan, programs: &[String]) -> Teller {
         let names = Names::of(plan);
         let kind = |name: &str| {
             let member_of =
@@ -71,6 +95,8 @@ impl Teller {
                 "controller" => LaneKind::Controller,
                 _ if names_a_broker(name) => LaneKind::Broker,
                 _ if plan.producers.iter().any(|p| p.name == name) => LaneKind::Producer,
+                _ if plan.sinks().any(|sink| sink == name) => LaneKind::Sink,
+                _ if plan.pipelines.iter().any(|p| p.output.is_none() && member_of(&p.name)) => LaneKind::Reader,
                 _ if plan.pipelines.iter().any(|p| member_of(&p.name)) => LaneKind::Pipeline,
                 _ if plan.readers.iter().any(|r| member_of(&r.name)) => LaneKind::Reader,
                 _ => LaneKind::Producer,
@@ -81,16 +107,24 @@ impl Teller {
         let rank = |kind: LaneKind| match kind {
             LaneKind::Producer => 0,
             LaneKind::Pipeline => 1,
-            LaneKind::Reader => 4,
             LaneKind::Broker => 2,
             LaneKind::Controller => 3,
+            LaneKind::Reader => 4,
+            LaneKind::Sink => 5,
         };
         order.sort_by_key(|(kind, n)| (rank(*kind), *n));
+        // The places of programs' clients have no lanes: the programs have.
+        order.retain(|(_, n)| !plan.externals.contains(&names.nodes[*n]));
+        let before = order.iter().take_while(|(kind, _)| rank(*kind) < rank(LaneKind::Broker)).count();
         let mut lanes = vec![0; names.nodes.len()];
         for (lane, (_, actor)) in order.iter().enumerate() {
-            lanes[*actor] = lane as u32;
+            let shift = if lane < before { 0 } else { programs.len() };
+            lanes[*actor] = (lane + shift) as u32;
         }
-        let drawn = order.iter().map(|(kind, n)| Lane { name: names.nodes[*n].clone(), kind: *kind }).collect();
+        let mut drawn: Vec<Lane> =
+            order.iter().map(|(kind, n)| Lane { name: names.nodes[*n].clone(), kind: *kind }).collect();
+        let lane = |name: &String| Lane { name: name.clone(), kind: LaneKind::Pipeline };
+        drawn.splice(before..before, programs.iter().map(lane));
         let config = &plan.cluster.config;
         let mut coordinated = Vec::new();
         let mut ids: Vec<String> =
@@ -101,6 +135,7 @@ impl Teller {
                 ids.extend((1..=members).map(|m| crate::client::member_name(id, m, members)));
             }
         }
+        ids.extend(plan.relays.iter().filter_map(|r| r.producer.transactional_id.as_ref().map(ToString::to_string)));
         for id in ids {
             let partition = coordinator_partition(&id, config.transaction_partitions);
             coordinated.push((TopicId::TRANSACTION_STATE, partition, format!("coordinator of txn {id}")));
@@ -125,6 +160,7 @@ impl Teller {
             restarting: Vec::new(),
             offices: Vec::new(),
             coordinated,
+            effects: BTreeMap::new(),
             end: 0,
             names,
         };
@@ -138,32 +174,96 @@ impl Teller {
 
     /// Takes a piece of the trace.
     pub fn trace(&self, traced: &Traced<'_>) {
-        self.state.borrow_mut().trace(traced);
+        self.follow(traced);
+    }
+
+    /// Takes a piece of the trace; says which message was taken or lost by it, as an index of the story's messages.
+    pub fn follow(&self, traced: &Traced<'_>) -> Option<u32> {
+        let mut state = self.state.borrow_mut();
+        let key = traced
+            .message
+            .filter(|_| matches!(traced.what, TracedEvent::Request(_) | TracedEvent::Response(_) | TracedEvent::Lost));
+        let index = key.and_then(|k| state.underway.get(&(k.connection, k.correlation, k.answer)).copied());
+        state.trace(traced);
+        index
+    }
+
+    /// A program's process stands still, or is down, from an instant on; or it runs (again).
+    pub fn process(&self, name: &str, at: Instant, state: ProcessState) {
+        let mut told = self.state.borrow_mut();
+        let Some(lane) = told.chronicle.lane(name) else { return };
+        let (kind, what) = match state {
+            ProcessState::Running => {
+                if let Some(band) = told.open.remove(&lane) {
+                    told.bands[band].to = at.0;
+                }
+                return;
+            }
+            ProcessState::Paused => (BandKind::Paused, "stands still"),
+            ProcessState::Down => (BandKind::Crashed, "is down"),
+        };
+        if let Some(band) = told.open.remove(&lane) {
+            told.bands[band].to = at.0;
+        }
+        told.begin(lane, kind, at.0, format!("{name} {what}"));
     }
 
     /// The story; scenario, seed and command are left to the caller.
     pub fn tell(self, run: &Run) -> Story {
-        let state = self.state.into_inner();
-        let end = run.outcome.finished_at.0;
+        let names = self.state.borrow().names.clone();
+        let mut story = self.tell_until(run.outcome.finished_at.0);
+        story.digest = run.outcome.digest.to_string();
+        story.script = run.outcome.recorded.iter().map(|d| deviation::words(d, &names)).collect();
+        story.figures = run.figures.clone();
+        story.judge(&run.report);
+        story
+    }
+
+    /// The story of a run that a panic ended: without a verdict.
+    pub fn tell_of_panic(self) -> Story {
+        let end = self.state.borrow().end;
+        self.tell_until(end)
+    }
+
+    fn tell_until(self, end: u64) -> Story {
+        let mut state = self.state.into_inner();
+        state.find_what_brought_effects();
         let mut story = Story {
             format: FORMAT,
-            digest: run.outcome.digest.to_string(),
             end,
             offices: state.offices,
             messages: state.messages,
             messages_omitted: state.omitted,
             bands: state.bands,
-            script: run.outcome.recorded.iter().map(|d| deviation::words(d, &state.names)).collect(),
-            figures: run.figures.clone(),
             ..Story::default()
         };
         for band in &mut story.bands {
             band.to = band.to.min(end);
         }
         state.chronicle.tell(&mut story);
-        story.judge(&run.report);
         story
     }
+}
+
+/// A request on one line: its kind, what it is about, and what it holds.
+pub(crate) fn request_line(request: &Request, names: &Names) -> String {
+    one_line(&words::request(request, names, &Chronicle::new(Vec::new())))
+}
+
+/// An answer on one line.
+pub(crate) fn response_line(response: &Response, names: &Names) -> String {
+    one_line(&words::response(response, None, names, &Chronicle::new(Vec::new())))
+}
+
+fn one_line(message: &Message) -> String {
+    let mut line = message.kind.clone();
+    for (before, text) in [(" ", message.label.as_str()), (": ", &message.detail.replace('\n', "; "))] {
+        if !text.is_empty() {
+            line.push_str(before);
+            line.push_str(text);
+        }
+    }
+    line
 }
 
 fn names_a_broker(name: &str) -> bool {
@@ -206,14 +306,18 @@ impl State {
             }
             (TracedEvent::Request(request), Some(key)) => {
                 let index = self.taken(t, key, key.late);
-                if let Request::Produce(produce) = request {
-                    self.brought(produce, index);
+                match request {
+                    Request::Kafka(KafkaRequest::Produce(produce)) => self.brought(produce, index),
+                    Request::Sink(request) if matches!(request.call, Call::Commit | Call::Charge { .. }) => {
+                        let lane = index.map(|index| self.messages[index as usize].from);
+                        self.effects.extend(lane.zip(index).map(|(lane, index)| ((t, lane), index)));
+                    }
+                    _ => {}
                 }
             }
-            (TracedEvent::Response(response), Some(key)) => {
+            (TracedEvent::Response(_), Some(key)) => {
                 self.taken(t, key, false);
                 self.requests.remove(&(key.connection, key.correlation));
-                let _: &Response = response;
             }
             (TracedEvent::Lost, Some(key)) => {
                 if let Some(index) = self.underway.remove(&(key.connection, key.correlation, key.answer)) {
@@ -243,8 +347,15 @@ impl State {
                 self.begin(lane, BandKind::Paused, t, format!("{} stands still", traced.from));
             }
             (TracedEvent::Began(action), _) => self.fault(t, action),
+            (TracedEvent::Stored(tp, batch), _) => {
+                let name = || self.names.partition_name(*tp);
+                let told = words::stored(t, batch, &self.names);
+                self.chronicle.stored(tp.topic.0, tp.partition, name, told);
+            }
             (TracedEvent::Level { tp, hw, lso }, _) => {
-                if let Some(strip) = self.chronicle.strip(tp.topic.0, tp.partition) {
+                let (topic, partition) = (tp.topic.0, tp.partition);
+                let strip = self.chronicle.strip(topic, partition);
+                if let Some(strip) = strip.or_else(|| self.chronicle.internal_strip(topic, partition)) {
                     let levels = &mut self.chronicle.strip_mut(strip).levels;
                     levels.push(Level { t, hw: *hw, lso: *lso });
                 }
@@ -307,6 +418,16 @@ impl State {
                 let producer = (batch.producer_id, batch.producer_epoch);
                 let count = batch.last_offset_delta as u32 + 1;
                 self.chronicle.brings(strip, producer, batch.base_sequence, count, lane, index);
+            }
+        }
+    }
+
+    /// Each row and charge was brought by the request of its client that was taken at that time.
+    fn find_what_brought_effects(&mut self) {
+        let strips: Vec<u32> = self.chronicle.strips_of_sinks().collect();
+        for strip in strips {
+            for batch in &mut self.chronicle.strip_mut(strip).batches {
+                batch.message = batch.lane.and_then(|lane| self.effects.get(&(batch.t, lane)).copied());
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use core::fmt::Write;
 
-use fencepost_protocol::batch::{RecordBatch, TransactionResult};
+use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NO_PRODUCER_ID, TopicPartition};
 use fencepost_protocol::message::*;
-use fencepost_reports::story::{Chronicle, Message, Purpose};
+use fencepost_reports::story::{Batch, BatchKind, Chronicle, Message, Purpose};
 
-use super::NOTHING_NEW;
+use super::{NOTHING_NEW, sinks};
+use crate::message;
 use crate::scenario::Names;
 
 /// What is being written.
@@ -123,8 +124,86 @@ fn outcome(error: &Option<ErrorCode>) -> String {
     error.map_or_else(|| "ok".to_string(), |e| e.to_string())
 }
 
+/// Name of a state of a transactional id.
+pub(crate) fn state_name(state: TransactionState) -> &'static str {
+    match state {
+        TransactionState::Empty => "Empty",
+        TransactionState::Ongoing => "Ongoing",
+        TransactionState::PrepareCommit => "PrepareCommit",
+        TransactionState::PrepareAbort => "PrepareAbort",
+        TransactionState::CompleteCommit => "CompleteCommit",
+        TransactionState::CompleteAbort => "CompleteAbort",
+        TransactionState::Dead => "Dead",
+        TransactionState::PrepareEpochFence => "PrepareEpochFence",
+    }
+}
+
+/// A batch of an internal topic, with what it says.
+pub(super) fn stored(t: u64, batch: &RecordBatch, names: &Names) -> Batch {
+    let lines: Vec<String> = match &batch.payload {
+        Payload::TransactionLog(records) => records.iter().map(|r| transaction_record(r, names)).collect(),
+        Payload::GroupLog(records) => records.iter().map(|r| group_record(r, names)).collect(),
+        Payload::Records(_) | Payload::Marker { .. } | Payload::Empty => Vec::new(),
+    };
+    let kind = match &batch.payload {
+        Payload::Marker { result: TransactionResult::Commit, .. } => BatchKind::Commit,
+        Payload::Marker { result: TransactionResult::Abort, .. } => BatchKind::Abort,
+        _ if batch.transactional => BatchKind::Transactional,
+        _ => BatchKind::Data,
+    };
+    Batch {
+        t,
+        base: batch.base_offset,
+        count: batch.last_offset_delta as u32 + 1,
+        kind,
+        pid: batch.producer_id,
+        epoch: batch.producer_epoch,
+        sequence: batch.base_sequence,
+        leader_epoch: batch.leader_epoch,
+        words: lines.join("\n"),
+        ..Batch::default()
+    }
+}
+
+fn transaction_record(record: &TransactionLogRecord, names: &Names) -> String {
+    let id = &record.transactional_id;
+    let Some(value) = &record.value else { return format!("{id}: forgotten") };
+    let producer = value.producer;
+    let mut text = format!("{id}: {}, pid {} e{}", state_name(value.state), producer.id, producer.epoch);
+    for tp in value.partitions.iter() {
+        let _ = write!(text, ", {}", names.partition_name(*tp));
+    }
+    text
+}
+
+fn group_record(record: &GroupLogRecord, names: &Names) -> String {
+    match record {
+        GroupLogRecord::Offset { group_id, tp, value: Some(value) } => {
+            format!("{group_id}: {} next {}", names.partition_name(*tp), value.offset)
+        }
+        GroupLogRecord::Offset { group_id, tp, value: None } => {
+            format!("{group_id}: {} forgotten", names.partition_name(*tp))
+        }
+        GroupLogRecord::Group { group_id, value: Some(value) } => {
+            let members = match value.members.len() {
+                1 => "1 member".to_string(),
+                n => format!("{n} members"),
+            };
+            format!("{group_id}: generation {}, {members}", value.generation)
+        }
+        GroupLogRecord::Group { group_id, value: None } => format!("{group_id}: forgotten"),
+    }
+}
+
 /// A request.
-pub(super) fn request(request: &Request, names: &Names, chronicle: &Chronicle) -> Message {
+pub(super) fn request(request: &message::Request, names: &Names, chronicle: &Chronicle) -> Message {
+    match request {
+        message::Request::Kafka(request) => kafka_request(request, names, chronicle),
+        message::Request::Sink(request) => sinks::request(request, names, chronicle),
+    }
+}
+
+fn kafka_request(request: &Request, names: &Names, chronicle: &Chronicle) -> Message {
     let mut d = Draft::new(request.api_key(), names, chronicle);
     match request {
         Request::Produce(r) => {
@@ -308,7 +387,19 @@ pub(super) fn request(request: &Request, names: &Names, chronicle: &Chronicle) -
 }
 
 /// An answer to `asked`.
-pub(super) fn response(response: &Response, asked: Option<&Message>, names: &Names, chronicle: &Chronicle) -> Message {
+pub(super) fn response(
+    response: &message::Response,
+    asked: Option<&Message>,
+    names: &Names,
+    chronicle: &Chronicle,
+) -> Message {
+    match response {
+        message::Response::Kafka(response) => kafka_response(response, asked, names, chronicle),
+        message::Response::Sink(response) => sinks::response(response, asked),
+    }
+}
+
+fn kafka_response(response: &Response, asked: Option<&Message>, names: &Names, chronicle: &Chronicle) -> Message {
     let mut d = Draft::new(response.api_key(), names, chronicle);
     if let Some(asked) = asked {
         d.message.purpose = asked.purpose;

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_reports::history::event::{Ack, Final, Send, SendError};
+use fencepost_reports::history::event::{Ack, Applied, Apply, Final, Outcome, Send, SendError, SinkFinal};
 use fencepost_reports::history::{Event, Identity, Partition, Sink};
 
 use crate::plan::Plan;
 
-/// What became of a record in one topic.
+/// Set in the number of a sink, to tell it from that of a topic.
+const SINK: u32 = 1 << 31;
+
+/// What became of a record in one topic, or of its effect in one sink.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
     /// Its send was invoked.
@@ -49,7 +52,7 @@ impl Fate {
 /// A record of one topic in two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordFate {
-    /// Name of the topic.
+    /// Name of the topic or sink.
     pub topic: String,
     /// The producer whose record it was made of.
     pub producer: String,
@@ -67,6 +70,8 @@ pub struct Fates {
     topics: BTreeMap<u32, String>,
     /// By client, incarnation and operation.
     sends: BTreeMap<(u32, u32, u64), (u32, Identity)>,
+    /// The same for effects on sinks.
+    applies: BTreeMap<(u32, u32, u64), (u32, Identity)>,
     /// By topic and identity.
     fates: BTreeMap<(u32, Identity), Fate>,
     /// What stands where in the end, to find what a record was made of.
@@ -103,6 +108,26 @@ impl Sink for Fates {
                 let fate = self.fates.entry((at.topic, *id)).or_default();
                 if *visible { fate.visible += 1 } else { fate.hidden += 1 }
             }
+            Event::Sink(sink) => {
+                self.topics.insert(sink.id | SINK, sink.name.to_string());
+            }
+            Event::Apply(Apply { c, i, op, sink, id, .. }) => {
+                self.applies.insert((*c, *i, *op), (*sink | SINK, *id));
+                self.fates.entry((*sink | SINK, *id)).or_default().sent = true;
+            }
+            Event::Applied(Applied { c, i, op, outcome, .. }) => {
+                let Some(fate) = self.applies.get(&(*c, *i, *op)).and_then(|key| self.fates.get_mut(key)) else {
+                    return;
+                };
+                match outcome {
+                    Outcome::Ok => fate.acknowledged = true,
+                    Outcome::Fail => fate.failed = true,
+                    Outcome::Unknown => fate.unknown = true,
+                }
+            }
+            Event::SinkFinal(SinkFinal { sink, id, .. }) => {
+                self.fates.entry((*sink | SINK, *id)).or_default().visible += 1;
+            }
             _ => {}
         }
     }
@@ -133,8 +158,8 @@ impl Fates {
         for ((topic, id), fate) in &self.fates {
             let (Some(root), Some(topic)) = (self.root(*id), self.topics.get(topic)) else { continue };
             let workload = (root.source & !Identity::WORKLOAD) as usize;
-            let Some(producer) = plan.producers.get(workload) else { continue };
-            let sum = found.entry((topic.clone(), producer.name.clone(), root.offset)).or_default();
+            let Some(producer) = plan.workload_name(workload) else { continue };
+            let sum = found.entry((topic.clone(), producer.to_string(), root.offset)).or_default();
             sum.sent |= fate.sent;
             sum.acknowledged |= fate.acknowledged;
             sum.failed |= fate.failed;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::plan::Plan;
 use crate::run::{Course, run};
+use crate::scenario::Names;
+use crate::story;
 use crate::stream::mix;
 use crate::world::{Keep, Traced, TracedEvent, Tracer};
 
@@ -13,6 +15,8 @@ use crate::world::{Keep, Traced, TracedEvent, Tracer};
 pub struct Parting {
     /// How many deliveries were the same.
     pub same: usize,
+    /// When: the earlier of the two events, in nanoseconds of virtual time.
+    pub at: u64,
     /// The first run's next delivery.
     pub left: Option<String>,
     /// The second run's.
@@ -42,6 +46,20 @@ fn write(out: &mut dyn Write, traced: &Traced<'_>) {
         _ => Ok(()), // the rest is no delivery
     };
     result.expect("writing to memory succeeds");
+}
+
+/// What was delivered, for a person.
+fn in_words(traced: &Traced<'_>, names: &Names) -> String {
+    let Traced { at, from, to, what, .. } = traced;
+    match what {
+        TracedEvent::Request(r) => format!("{at}: {from} asks {to}: {}", story::request_line(r, names)),
+        TracedEvent::Response(r) => format!("{at}: {from} answers {to}: {}", story::response_line(r, names)),
+        _ => {
+            let mut text = String::new();
+            write(&mut text, traced);
+            text
+        }
+    }
 }
 
 /// Hands every delivery of a run to `each`, with its number.
@@ -83,14 +101,15 @@ pub fn parting(left: (&Arc<Plan>, Course<'_>), right: (&Arc<Plan>, Course<'_>)) 
     };
     let text = |side: (&Arc<Plan>, Course<'_>)| {
         let mut found = None;
+        let names = Names::of(side.0);
         follow(side.0, side.1, |number, traced| {
             if number == same {
-                let mut text = String::new();
-                write(&mut text, traced);
-                found = Some(text);
+                found = Some((traced.at.0, in_words(traced, &names)));
             }
         });
-        found
+        found.unzip()
     };
-    Some(Parting { same, left: text(left), right: text(right) })
+    let ((left_at, left), (right_at, right)) = (text(left), text(right));
+    let at = left_at.into_iter().chain(right_at).min().expect("one of them goes on");
+    Some(Parting { same, at, left, right })
 }

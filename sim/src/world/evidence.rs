@@ -59,6 +59,7 @@ impl World<'_> {
         self.write_divergences(t);
         self.observer.write_undecided(t, &mut self.history);
         self.write_final_reads(t);
+        self.write_sinks(t);
         match ending {
             Ending::OverBudget { busiest } => {
                 let culprit = format!("{busiest} (over the budget of deliveries)").into();
@@ -98,6 +99,10 @@ impl World<'_> {
                         (Some(leader), None) => format!("{leader}: not all in-sync replicas have what is there"),
                     };
                     h::Event::Stalled(h::Stalled { t, at: partition(tp), lso, hw, culprit: culprit.into() })
+                }
+                Unfinished::Unsent { database, rows } => {
+                    let culprit = format!("{rows} rows stand in the outbox of {database} and nobody sends them").into();
+                    h::Event::Stuck(h::Stuck { t, culprit })
                 }
                 Unfinished::Undrained { client, tp, position, end } => {
                     let culprit = if position < 0 {

@@ -2,13 +2,13 @@
 
 use fencepost_protocol::image::Features;
 use fencepost_protocol::io::ConnId;
-use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::{Instant, Span};
 
 use super::event::{Event, Step};
 use super::link::LinkId;
 use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
+use crate::message::Kind;
 use crate::queue::{Class, Rank};
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, When};
 
@@ -19,7 +19,7 @@ const LOOK: Span = Span::from_millis(50);
 #[derive(Clone, Debug)]
 pub(super) struct LostAnswers {
     pub node: Actor,
-    pub kind: ApiKey,
+    pub kind: Kind,
     number: u32,
 }
 
@@ -289,6 +289,7 @@ impl World<'_> {
     fn come_back(&mut self, node: Actor, down: Option<Span>) -> Span {
         let restart = match &self.nodes[node as usize].body {
             Body::Client(client) => down.or(client.restarts_after()),
+            Body::Service(service) => down.or(Some(service.restarts_after())),
             _ => down,
         };
         if let Some(down) = restart {

@@ -3,8 +3,15 @@
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::message::*;
 
-/// An answer to `request` that says `error` everywhere.
-pub(crate) fn error_response(request: &Request, error: ErrorCode) -> Option<Response> {
+use crate::message;
+
+/// An answer to `request` that says `error` everywhere; none where no answer can (a sink knows no codes of Kafka's).
+pub(crate) fn error_response(request: &message::Request, error: ErrorCode) -> Option<message::Response> {
+    let message::Request::Kafka(request) = request else { return None };
+    kafka_error(request, error).map(message::Response::Kafka)
+}
+
+fn kafka_error(request: &Request, error: ErrorCode) -> Option<Response> {
     Some(match request {
         Request::Produce(r) => Response::Produce(ProduceResponse {
             partitions: r
@@ -73,7 +80,8 @@ pub(crate) fn error_response(request: &Request, error: ErrorCode) -> Option<Resp
 }
 
 /// Replaces the outcome of a handled request by `error`.
-pub(crate) fn overwrite(response: &mut Response, error: ErrorCode) {
+pub(crate) fn overwrite(response: &mut message::Response, error: ErrorCode) {
+    let message::Response::Kafka(response) = response else { return };
     match response {
         Response::Produce(r) => {
             for p in &mut r.partitions {

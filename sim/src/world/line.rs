@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::io::{Channel, ConnId, CorrelationId};
-use fencepost_protocol::message::{ApiKey, Request, Response};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::link::{LinkId, Links};
 use super::parcel::{Content, Parcel};
 use crate::coverage::Seen;
+use crate::message::{Kind, Request, Response};
 use crate::queue::{Class, Rank};
 use crate::schedule::{Actor, MessageName};
 
@@ -80,7 +80,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct InHand {
     pub correlation: CorrelationId,
-    pub kind: ApiKey,
+    pub kind: Kind,
     pub tag: Option<Box<Tag>>,
 }
 
@@ -107,6 +107,9 @@ pub(crate) struct Line {
     /// Neither end may send any more: the connection was killed by a fault.
     pub dead: bool,
     pub requests: u32,
+    /// How often the server is told that the client's end is closed: by the client, and by a fault that kills the
+    /// connection afterwards.
+    closings: u32,
     pub responses: u32,
     /// Requests whose answers have not been sent (arrived or not).
     pub unanswered: u32,
@@ -126,6 +129,12 @@ const TO_CLIENT: u16 = 1 << 14;
 pub(super) const LINE_NUMBERS: u16 = TO_CLIENT;
 
 impl Line {
+    /// Ordinal of the next notice that the client's end is closed: after all requests.
+    pub fn closing(&mut self) -> u32 {
+        self.closings += 1;
+        self.requests + self.closings
+    }
+
     /// The line `number` of these two; numbers tell the lines of one pair apart in the order of events.
     pub fn new(
         client: Actor,
@@ -150,6 +159,7 @@ impl Line {
             server_open: false,
             dead: false,
             requests: 0,
+            closings: 0,
             responses: 0,
             unanswered: 0,
             last_to_server: Instant::ZERO,

@@ -5,10 +5,12 @@ mod evidence;
 mod external;
 mod faults;
 mod inject;
+mod inspect;
 mod line;
 mod link;
 mod node;
 mod parcel;
+mod services;
 mod settle;
 mod triggers;
 mod wire;
@@ -27,10 +29,12 @@ use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::explorer::Explorer;
 use crate::history::History;
+use crate::message::{Request, Response};
 use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::queue::{Class, Entry, Queue, Rank};
 use crate::schedule::{Actor, Attempts, Deviation};
+use crate::sink;
 use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
@@ -80,6 +84,8 @@ pub struct Keep {
     pub trace: bool,
     /// Keep which states, inputs and outcomes of the protocol were reached.
     pub coverage: bool,
+    /// Tell the tracer where each node stands, in words, whenever that changes.
+    pub standings: bool,
 }
 
 /// One line of a trace: something that was delivered.
@@ -114,9 +120,9 @@ pub struct MessageKey {
 #[derive(Clone, Debug)]
 pub enum TracedEvent<'a> {
     /// A request.
-    Request(&'a fencepost_protocol::message::Request),
+    Request(&'a Request),
     /// An answer.
-    Response(&'a fencepost_protocol::message::Response),
+    Response(&'a Response),
     /// A connection was made.
     Connected,
     /// A connection is gone.
@@ -126,9 +132,9 @@ pub enum TracedEvent<'a> {
     /// A fault, in words.
     Fault(String),
     /// A request left its sender and is due at that time; whether it arrives is told by itself.
-    Sent(&'a fencepost_protocol::message::Request, Instant),
+    Sent(&'a Request, Instant),
     /// An answer left its sender and is due at that time.
-    Answered(&'a fencepost_protocol::message::Response, Instant),
+    Answered(&'a Response, Instant),
     /// A request or an answer will not arrive, or nobody is there to take it.
     Lost,
     /// A process began to run.
@@ -153,8 +159,12 @@ pub enum TracedEvent<'a> {
         /// Last stable offset.
         lso: i64,
     },
+    /// The leader of a partition of an internal topic appended a batch.
+    Stored(TopicPartition, &'a RecordBatch),
     /// The receiver leads a partition from now on.
     Leads(TopicPartition),
+    /// Where the receiver stands from now on, in words, line by line.
+    Stands(&'a [String]),
 }
 
 impl TracedEvent<'_> {
@@ -192,6 +202,8 @@ pub struct World<'a> {
     queue: Queue<Event>,
     pub(crate) nodes: Vec<Node>,
     brokers: Vec<Actor>,
+    /// By their ids' order.
+    sinks: Vec<Actor>,
     pub(crate) controller: Actor,
     lines: Vec<Line>,
     requests: Parcels<Arrived>,
@@ -221,6 +233,7 @@ pub struct World<'a> {
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
     coverage: Option<Box<Coverage>>,
+    standings: Option<Box<inspect::Standings>>,
 }
 
 impl<'a> World<'a> {
@@ -239,6 +252,8 @@ impl<'a> World<'a> {
         let links = Links::new(&plan.network, nodes.len(), |a| matches!(nodes[a].body, Body::Client(_)));
         let brokers: Vec<Actor> =
             (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
+        let place = |name: &str| nodes.iter().position(|n| n.name == name).expect("every sink is a node") as Actor;
+        let sinks: Vec<Actor> = plan.sinks().map(place).collect();
         let history = History::new(&plan, &nodes, sink);
         let count = nodes.len();
         let mut world = World {
@@ -246,6 +261,7 @@ impl<'a> World<'a> {
             queue: Queue::default(),
             nodes,
             brokers,
+            sinks,
             controller,
             lines: Vec::new(),
             requests: Parcels::default(),
@@ -270,11 +286,15 @@ impl<'a> World<'a> {
             is_plain: !naming,
             moves_told: 0,
             coverage: keep.coverage.then(Box::default),
+            standings: keep.standings.then(|| Box::new(inspect::Standings::new(&plan))),
             plan,
         };
         world.trace_first_leaders();
         world.schedule_faults(faults);
         world.start_everybody();
+        if world.standings.is_some() {
+            world.tell_standings();
+        }
         world
     }
 
@@ -327,6 +347,9 @@ impl<'a> World<'a> {
             return self.look_whether_settled();
         }
         self.step(next);
+        if self.standings.is_some() {
+            self.tell_standings();
+        }
         if self.deliveries - self.at_this_time > MOST_AT_ONE_TIME || self.deliveries > self.delivery_budget {
             return Some(self.too_many());
         }
@@ -369,6 +392,9 @@ impl<'a> World<'a> {
     pub(crate) fn actor_of(&self, id: NodeId) -> Actor {
         if id == NodeId::CONTROLLER {
             return self.controller;
+        }
+        if let Some(place) = sink::place_of(id) {
+            return self.sinks[place];
         }
         *self.brokers.get((id.0 - 1) as usize).expect("brokers are numbered from 1")
     }
@@ -479,7 +505,12 @@ impl<'a> World<'a> {
                 JournalEntry::Appended(tp, batch) => {
                     let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return };
                     let epoch = controller.image().partition(tp).map(|p| p.leader_epoch);
-                    if epoch == Some(batch.leader_epoch) {
+                    if tp.topic.is_internal() {
+                        // Told only where it is traced, and not what a deposed leader appends.
+                        if epoch == Some(batch.leader_epoch) {
+                            self.trace(actor, actor, TracedEvent::Stored(tp, &batch));
+                        }
+                    } else if epoch == Some(batch.leader_epoch) {
                         self.history.write(&evidence::appended(t, tp, &batch));
                     } else {
                         self.withheld.push((tp, batch));
@@ -490,6 +521,9 @@ impl<'a> World<'a> {
                     let Body::Broker(slot) = &self.nodes[actor as usize].body else { return };
                     if let Some(log) = slot.broker.as_ref().and_then(|b| b.log(tp)) {
                         self.observer.committed(t, tp, log, &mut self.history);
+                    }
+                    if self.tracer.is_some() {
+                        self.trace_level(actor, tp);
                     }
                 }
             }

@@ -14,12 +14,13 @@ use fencepost_protocol::message::ProduceRequest;
 use fencepost_protocol::time::{Instant, Now, Span};
 
 use super::event::{Event, Step};
-use super::{TracedEvent, World};
+use super::{TracedEvent, World, services};
 use crate::client::{self, Client};
 use crate::clock::Clock;
 use crate::plan::Plan;
 use crate::queue::{Class, Rank};
 use crate::schedule::Actor;
+use crate::sink::Service;
 use crate::stream::{PPM, mix};
 
 /// State of a node's process.
@@ -54,6 +55,8 @@ pub enum Body {
     Broker(BrokerSlot),
     /// A producer, pipeline or reader with what drives it.
     Client(Client),
+    /// A database or payment API outside Kafka.
+    Service(Service),
 }
 
 /// A broker, running or only its disk.
@@ -137,6 +140,9 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
         let slot = BrokerSlot { id, broker: None, disk: Some(BrokerDisk::default()) };
         nodes.push(Node::new(broker_name(plan, id), Body::Broker(slot)));
     }
+    for (name, service) in services::populate(plan) {
+        nodes.push(Node::new(name, Body::Service(service)));
+    }
     for client in client::populate(plan, root_seed) {
         nodes.push(Node::new(client.name().to_string(), Body::Client(client)));
     }
@@ -150,6 +156,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
 pub fn names(plan: &Plan) -> Vec<String> {
     let mut names = vec!["controller".to_string()];
     names.extend(plan.cluster.ids().map(|id| broker_name(plan, id)));
+    names.extend(plan.sinks().map(str::to_string));
     names.extend(client::names(plan));
     names.sort();
     names
@@ -209,6 +216,7 @@ impl Node {
             Body::Controller(c) => c.next_deadline(),
             Body::Broker(slot) => slot.broker.as_ref().map_or(Instant::NEVER, |b| b.next_deadline()),
             Body::Client(c) => c.next_deadline(),
+            Body::Service(s) => s.next_deadline(),
         }
     }
 }
@@ -252,12 +260,12 @@ impl World<'_> {
                 );
                 broker.keep_journal();
                 if self.tracer.is_some() {
-                    broker.keep_journal_of_watermarks();
+                    broker.keep_whole_journal();
                 }
                 slot.broker = Some(Box::new(broker));
                 self.after(self.plan.cluster.write_back, actor, Step::WriteBack(actor, incarnation));
             }
-            Body::Client(_) => {}
+            Body::Client(_) | Body::Service(_) => {}
         }
         if self.tracer.is_some() {
             self.trace(actor, actor, TracedEvent::Started);
@@ -304,6 +312,7 @@ impl World<'_> {
                 slot.disk = Some(broker.stop(|tp, log| ending.of_log(tp, log)));
             }
             Body::Client(client) => client.crash(history_now, &mut self.history),
+            Body::Service(service) => service.crash(),
         }
         for (_, conn) in channels {
             if ending.is_power_loss() {
@@ -379,6 +388,7 @@ impl World<'_> {
             Body::Controller(c) => c.wake(now, &mut self.out),
             Body::Broker(slot) => slot.machine().wake(now, &mut self.out),
             Body::Client(c) => c.wake(now, &mut self.out, &mut self.history),
+            Body::Service(s) => s.wake(now),
         }
         self.flush(actor);
     }
@@ -419,6 +429,7 @@ impl World<'_> {
             self.queue.push(self.now, rank, event);
         }
         self.read_inboxes(actor);
+        self.forget_closed(actor);
         self.rearm(actor);
     }
 

@@ -41,15 +41,28 @@ pub(super) struct Settle {
     /// Programs outside the world are still at work: do not end.
     pub held: bool,
     not_before: Instant,
+    /// When the last message that a deviation delays arrives: until then that fault goes on, and the bound is not running.
+    delayed_until: Instant,
 }
 
 impl Settle {
     pub fn new(plan: &Plan) -> Settle {
-        Settle { input_done: None, bound: plan.end.bound, held: false, not_before: Instant::ZERO }
+        Settle {
+            input_done: None,
+            bound: plan.end.bound,
+            held: false,
+            not_before: Instant::ZERO,
+            delayed_until: Instant::ZERO,
+        }
     }
 
     pub fn first_look(&self) -> Span {
         LOOK
+    }
+
+    /// A delayed message arrives then.
+    pub fn waits_for(&mut self, arrival: Instant) {
+        self.delayed_until = self.delayed_until.max(arrival);
     }
 }
 
@@ -62,6 +75,8 @@ pub(super) enum Unfinished {
     Transaction { name: String, pid: i64, epoch: i16, state: TransactionState, start_ms: i64 },
     /// A last stable offset has not reached the high watermark (or there is no leader to ask).
     Stalled { tp: TopicPartition, lso: i64, hw: i64, leader: Option<String>, holder: Option<i64> },
+    /// An outbox has rows that are not marked as sent.
+    Unsent { database: String, rows: usize },
     /// A group has not committed up to the end of its input.
     Undrained { client: String, tp: TopicPartition, position: i64, end: i64 },
 }
@@ -85,13 +100,14 @@ impl World<'_> {
             if self.now >= self.settle.not_before && self.unfinished(true).is_empty() {
                 return Some(Ending::Settled);
             }
-            if self.now.since(since) > self.settle.bound {
+            if self.now.since(since.max(self.settle.delayed_until)) > self.settle.bound {
                 return Some(Ending::Bound);
             }
         } else {
             self.settle.input_done = None;
             // Even input that never ends has an end: producers that cannot send count against the same bound.
-            let latest = self.faults.last_end.max(Instant::ZERO + self.plan.latest_input());
+            let latest =
+                self.faults.last_end.max(Instant::ZERO + self.plan.latest_input()).max(self.settle.delayed_until);
             if self.now.since(latest) > self.settle.bound && !self.faults.is_active(self.now) {
                 return Some(Ending::Bound);
             }
@@ -107,20 +123,26 @@ impl World<'_> {
         self.brokers.iter().all(|b| gone(*b) || self.is_back(*b))
     }
 
+    /// Whether a client is still to start; one that starts at this very time may not have done so yet.
     fn waits_for_start(&self) -> bool {
-        self.nodes.iter().any(|n| matches!(&n.body, Body::Client(c) if self.now < Instant::ZERO + c.starts_at()))
+        self.nodes.iter().any(|n| matches!(&n.body, Body::Client(c) if self.now <= Instant::ZERO + c.starts_at()))
     }
 
     /// What has not finished; with `any`, at most one thing.
     pub(super) fn unfinished(&self, any: bool) -> Vec<Unfinished> {
         let mut found = Vec::new();
         for node in &self.nodes {
-            let Body::Client(client) = &node.body else { continue };
-            if node.process == Process::Running && !client.is_idle() {
-                found.push(Unfinished::Client(node.name.clone()));
-                if any {
-                    return found;
+            match &node.body {
+                Body::Client(client) if node.process == Process::Running && !client.is_idle() => {
+                    found.push(Unfinished::Client(node.name.clone()));
                 }
+                Body::Service(service) if service.unsent() > 0 => {
+                    found.push(Unfinished::Unsent { database: node.name.clone(), rows: service.unsent() });
+                }
+                _ => {}
+            }
+            if any && !found.is_empty() {
+                return found;
             }
         }
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return found };

@@ -1,11 +1,12 @@
 //! Faults that begin when something happens: "after the 3rd Produce to orders-0 was handled".
 
 use fencepost_protocol::ids::TopicPartition;
-use fencepost_protocol::message::{ApiKey, Request, Response};
+use fencepost_protocol::message::{Request as KafkaRequest, Response as KafkaResponse};
 use fencepost_protocol::time::Span;
 
 use super::World;
 use super::event::Step;
+use crate::message::{Kind, Request, Response};
 use crate::schedule::{Action, Actor, Deviation, Fault, Phase, Trigger, When};
 
 /// The faults that wait for their moment.
@@ -42,7 +43,7 @@ impl Triggers {
         phase: Phase,
         from: Actor,
         to: Actor,
-        kind: ApiKey,
+        kind: Kind,
         concerns: impl Fn(TopicPartition) -> bool,
     ) -> Vec<Waiting> {
         let mut due = Vec::new();
@@ -69,7 +70,7 @@ impl Triggers {
 impl World<'_> {
     /// A request is at `phase`. Returns whether the node that is acting (sender or receiver) was stopped by a fault.
     pub(super) fn triggered(&mut self, phase: Phase, from: Actor, to: Actor, request: &Request) -> bool {
-        let due = self.triggers.due(phase, from, to, request.api_key(), |tp| request_concerns(request, tp));
+        let due = self.triggers.due(phase, from, to, request.kind(), |tp| request_concerns(request, tp));
         let acting = if phase == Phase::Sending { from } else { to };
         let incarnation = self.nodes[acting as usize].incarnation;
         self.begin(due);
@@ -78,7 +79,7 @@ impl World<'_> {
 
     /// An answer is at `phase`.
     pub(super) fn triggered_answer(&mut self, phase: Phase, client: Actor, server: Actor, response: &Response) {
-        let due = self.triggers.due(phase, client, server, response.api_key(), |tp| response_concerns(response, tp));
+        let due = self.triggers.due(phase, client, server, response.kind(), |tp| response_concerns(response, tp));
         self.begin(due);
     }
 
@@ -102,6 +103,11 @@ impl World<'_> {
 }
 
 fn request_concerns(request: &Request, tp: TopicPartition) -> bool {
+    use KafkaRequest as Request;
+    let request = match request {
+        crate::message::Request::Kafka(request) => request,
+        crate::message::Request::Sink(request) => return request.about.partition() == Some(tp),
+    };
     match request {
         Request::Produce(r) => r.partitions.iter().any(|p| p.tp == tp),
         Request::Fetch(r) => r.partitions.iter().any(|p| p.tp == tp),
@@ -115,6 +121,8 @@ fn request_concerns(request: &Request, tp: TopicPartition) -> bool {
 
 /// A fetch concerns a partition if it brings data of it.
 fn response_concerns(response: &Response, tp: TopicPartition) -> bool {
+    use KafkaResponse as Response;
+    let crate::message::Response::Kafka(response) = response else { return false };
     match response {
         Response::Produce(r) => r.partitions.iter().any(|p| p.tp == tp),
         Response::Fetch(r) => r.partitions.iter().any(|p| p.tp == tp && !p.batches.is_empty()),

@@ -1,7 +1,7 @@
 //! How messages travel: sending, arriving, being answered, connections made and closed.
 
 use fencepost_protocol::io::{Channel, Client as _, ConnId, CorrelationId, NetInput, Output, Server as _};
-use fencepost_protocol::message::{Request, Response};
+use fencepost_protocol::message::{Request as KafkaRequest, Response as KafkaResponse};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::event::Event;
@@ -12,6 +12,7 @@ use super::node::{Body, Process};
 use super::parcel::Parcel;
 use super::{TracedEvent, World};
 use crate::explorer::{Explorer, Replay};
+use crate::message::{Request, Response};
 use crate::queue::Rank;
 use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
 
@@ -47,6 +48,9 @@ impl World<'_> {
         } else if let Some(output) = self.out.pop() {
             self.perform(actor, output);
         }
+        if !self.sinks.is_empty() {
+            self.flush_beside_kafka(actor);
+        }
         self.rearm(actor);
     }
 
@@ -68,8 +72,10 @@ impl World<'_> {
     #[inline(always)]
     fn perform(&mut self, actor: Actor, output: Output) {
         match output {
-            Output::Send(channel, correlation, request) => self.send(actor, channel, correlation, request),
-            Output::Respond(conn, response) => self.respond(conn, response),
+            Output::Send(channel, correlation, request) => {
+                self.send(actor, channel, correlation, Request::Kafka(request));
+            }
+            Output::Respond(conn, response) => self.respond(conn, Response::Kafka(response)),
             Output::Done(conn) => self.done(conn),
             Output::Connect(channel) => self.connect(actor, channel),
             Output::Close(channel) => self.close(actor, channel),
@@ -163,7 +169,7 @@ impl World<'_> {
     // ---- requests --------------------------------------------------------------------------------------------------
 
     #[inline(never)]
-    fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
+    pub(super) fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
         let found = self.nodes[from as usize].channels.iter().find(|(c, _)| *c == channel);
         let (_, conn) = *found.expect("a request is sent on a connection that is open");
         if self.triggers.any() {
@@ -172,13 +178,16 @@ impl World<'_> {
                 return; // the sender is gone
             }
         }
-        if let Request::Produce(produce) = &request {
+        if let Request::Kafka(KafkaRequest::Produce(produce)) = &request {
             self.nodes[from as usize].count_retries(produce);
         }
         let (delay, lost, tag) = self.fate_of_request(conn, channel, &request);
         let departure = self.departure(from, if self.service_per_kib == Span::ZERO { 0 } else { size(&request) });
         let line = &mut self.lines[conn.0 as usize];
         let due = departure + self.links.latency(line.to_server);
+        if delay > Span::ZERO {
+            self.settle.waits_for(due + delay);
+        }
         if line.dead {
             if self.tracer.is_some() {
                 self.trace_message(conn, correlation, false, TracedEvent::Sent(&request, due));
@@ -212,7 +221,7 @@ impl World<'_> {
         if self.is_plain && self.faults.for_this_message.is_empty() {
             let link = self.lines[conn.0 as usize].to_server;
             if let Explorer::Draw(draw) = &mut self.explorer {
-                drawn = draw.draw(self.now, link, request.api_key(), true);
+                drawn = draw.draw(self.now, link, request.kind(), true);
             }
             // What most messages meet.
             match drawn {
@@ -248,7 +257,7 @@ impl World<'_> {
                 take(replay, self.now, name, &mut fate, &mut self.recorded);
                 None
             }
-            Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => draw.draw(self.now, link, request.api_key(), true),
+            Explorer::Draw(draw) | Explorer::Splice(_, _, draw) => draw.draw(self.now, link, request.kind(), true),
         };
         if let Some(effect) = effect {
             fate.apply(effect);
@@ -306,12 +315,12 @@ impl World<'_> {
         let tag = parcel.content_mut().tag.take();
         let Arrived { conn, correlation, ref request, .. } = *parcel.content();
         let line = &mut self.lines[conn.0 as usize];
-        let server = line.server;
-        let kind = request.api_key();
+        let (client, server) = (line.client, line.server);
+        let kind = request.kind();
         let injected = tag.as_ref().and_then(|t| t.fate.error_before);
         line.in_hand = Some(InHand { correlation, kind, tag });
         let (about, number) = Subject::of(request).words();
-        self.delivered(server, rank, kind as i16 as u16 as u64 ^ about, number);
+        self.delivered(server, rank, kind.word() ^ about, number);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, false, TracedEvent::Request(request));
         }
@@ -321,22 +330,28 @@ impl World<'_> {
         }
         let watched = self.triggers.any().then(|| request.clone());
         let now = self.now_at(server);
+        let by = match request {
+            Request::Kafka(_) => 0,
+            Request::Sink(_) => self.history.client_number(&self.nodes[client as usize].name),
+        };
         match &mut self.nodes[server as usize].body {
             Body::Broker(slot) => {
                 let machine = slot.machine();
-                if let Some(coverage) = &self.coverage {
+                if let (Some(coverage), Request::Kafka(request)) = (&self.coverage, request) {
                     self.lines[conn.0 as usize].seen = coverage.request(machine, request);
                 }
-                machine.request(now, conn, self.requests.open(parcel), &mut self.out);
+                machine.request(now, conn, self.requests.open(parcel).of_kafka(), &mut self.out);
             }
             Body::Controller(controller) => {
-                controller.request(now, conn, self.requests.open(parcel), &mut self.out);
+                controller.request(now, conn, self.requests.open(parcel).of_kafka(), &mut self.out);
+            }
+            Body::Service(service) => {
+                service.request(now, conn, by, self.requests.open(parcel).of_sink());
             }
             Body::Client(_) => panic!("nobody connects to a client"),
         }
         if let Some(request) = watched {
             // The answer is still in the buffer: a fault here comes after the handling and before the answer leaves.
-            let client = self.line(conn).client;
             if self.triggered(Phase::Handled, client, server, &request) {
                 self.out.clear();
                 return;
@@ -376,7 +391,10 @@ impl World<'_> {
         if self.tracer.is_some() {
             self.trace_inbox(conn);
         }
-        self.line(conn).inbox.clear();
+        let line = self.line(conn);
+        let server = line.server;
+        line.inbox.clear();
+        self.forget_closed(server);
     }
 
     /// Tells the tracer of an answer that will not arrive.
@@ -389,7 +407,7 @@ impl World<'_> {
     }
 
     #[inline(never)]
-    fn respond(&mut self, conn: ConnId, mut response: Response) {
+    pub(super) fn respond(&mut self, conn: ConnId, mut response: Response) {
         let in_hand = match self.take_in_hand(conn) {
             Ok(in_hand) => in_hand,
             Err(in_hand) => {
@@ -398,8 +416,8 @@ impl World<'_> {
             }
         };
         let correlation = in_hand.correlation;
-        if let Some(coverage) = &mut self.coverage {
-            coverage.answer(self.lines[conn.0 as usize].seen, &response);
+        if let (Some(coverage), Response::Kafka(response)) = (&mut self.coverage, &response) {
+            coverage.answer(self.lines[conn.0 as usize].seen, response);
         }
         let Some(delay) = self.fate_of_answer(conn, in_hand, &mut response) else {
             self.trace_lost_answer(conn, correlation, &response);
@@ -409,7 +427,11 @@ impl World<'_> {
         let bytes = if self.service_per_kib == Span::ZERO { 0 } else { response_size(&response) };
         let departure = self.departure(server, bytes);
         let line = &mut self.lines[conn.0 as usize];
-        let at = (departure + self.links.latency(line.to_client) + delay).max(line.last_to_client);
+        let due = departure + self.links.latency(line.to_client) + delay;
+        if delay > Span::ZERO {
+            self.settle.waits_for(due);
+        }
+        let at = due.max(line.last_to_client);
         line.last_to_client = at;
         line.responses += 1;
         let rank = line.rank_to_client.with_ordinal(line.responses);
@@ -484,18 +506,19 @@ impl World<'_> {
             return;
         }
         let Answer { correlation, ref response, .. } = *parcel.content();
-        self.delivered(client, rank, response.api_key() as i16 as u16 as u64 | 1 << 16, u64::from(correlation));
+        let about = u64::from(correlation) ^ response.word() << 22;
+        self.delivered(client, rank, response.kind().word() | 1 << 16, about);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Response(response));
         }
-        if self.triggers.any() {
-            let (server, watched) = (self.line(conn).server, response.clone());
-            let response = self.answers.open(parcel);
-            self.tell_client(client, NetInput::Response(channel, correlation, response));
-            self.triggered_answer(Phase::Received, client, server, &watched);
-        } else {
-            let response = self.answers.open(parcel);
-            self.tell_client(client, NetInput::Response(channel, correlation, response));
+        let watched = self.triggers.any().then(|| response.clone());
+        match self.answers.open(parcel) {
+            Response::Kafka(response) => self.tell_client(client, NetInput::Response(channel, correlation, response)),
+            Response::Sink(response) => self.tell_answer_of_sink(client, correlation, *response),
+        }
+        if let Some(response) = watched {
+            let server = self.line(conn).server;
+            self.triggered_answer(Phase::Received, client, server, &response);
         }
     }
 
@@ -526,7 +549,7 @@ impl World<'_> {
                 }
                 self.flush(client);
             }
-            Body::Controller(_) => panic!("the controller opens no connections"),
+            Body::Controller(_) | Body::Service(_) => panic!("a node that only serves opens no connections"),
         }
     }
 
@@ -549,17 +572,18 @@ impl World<'_> {
         }
         line.client_open = false;
         let at = (self.now + self.links.latency(line.to_server)).max(line.last_to_server);
-        let rank = line.rank_to_server.with_ordinal(line.requests + 1);
+        let rank = line.rank_to_server.with_ordinal(line.closing());
         self.queue.push(at, rank, Event::ClosedByClient(conn));
     }
 
     pub(super) fn closed_by_client(&mut self, rank: Rank, conn: ConnId) {
-        let to_server = self.line(conn).to_server;
+        let (server, to_server) = (self.line(conn).server, self.line(conn).to_server);
         if self.held(to_server, rank, conn, || Event::ClosedByClient(conn)) {
             return;
         }
         // What has arrived before is processed one by one, until an answer cannot be sent.
         self.line(conn).server_open = false;
+        self.forget_closed(server);
     }
 
     fn close_incoming(&mut self, conn: ConnId) {
@@ -590,7 +614,7 @@ impl World<'_> {
         self.reset_to_client(conn);
         let line = self.line(conn);
         let at = at.max(line.last_to_server);
-        let rank = line.rank_to_server.with_ordinal(line.requests + 1);
+        let rank = line.rank_to_server.with_ordinal(line.closing());
         self.queue.push(at, rank, Event::ClosedByClient(conn));
     }
 
@@ -624,6 +648,8 @@ impl World<'_> {
             self.forget_channel(client, channel, conn);
             self.tell_client(client, NetInput::Disconnected(channel));
         }
+        let server = self.line(conn).server;
+        self.forget_closed(server);
     }
 }
 
@@ -660,14 +686,18 @@ fn take(
 /// Bytes of a request that matter for service times.
 fn size(request: &Request) -> u64 {
     match request {
-        Request::Produce(r) => 64 + r.partitions.iter().map(|p| u64::from(p.batch.size)).sum::<u64>(),
+        Request::Kafka(KafkaRequest::Produce(r)) => {
+            64 + r.partitions.iter().map(|p| u64::from(p.batch.size)).sum::<u64>()
+        }
         _ => 64,
     }
 }
 
 fn response_size(response: &Response) -> u64 {
     match response {
-        Response::Fetch(r) => 64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>(),
+        Response::Kafka(KafkaResponse::Fetch(r)) => {
+            64 + r.partitions.iter().flat_map(|p| &p.batches).map(|b| u64::from(b.size)).sum::<u64>()
+        }
         _ => 64,
     }
 }

@@ -3,6 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
+use fencepost_reports::render::counted;
+
 use super::report::Report;
 use super::shard::variable;
 
@@ -33,7 +35,7 @@ fn lines(report: &Report) -> Vec<String> {
         let Some(first) = bug.first.first() else { continue };
         let shown = bug.first.iter().find(|f| f.shrunk.is_some()).unwrap_or(first);
         let sentence = shown.shrunk.as_ref().map_or(&shown.sentence, |s| &s.sentence);
-        let mut text = format!("{sentence}\nfound in {} runs", bug.count);
+        let mut text = format!("{sentence}\nfound in {}", counted(bug.count, "run"));
         text.extend(report.replay(shown).map(|replay| format!("\n{replay}")));
         let title = format!("{} in {} (seed {})", bug.kind, first.scenario, first.seed);
         lines.push(format!("::error title={}::{}", property(&title), data(&text)));

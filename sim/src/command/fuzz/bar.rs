@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -118,7 +118,7 @@ impl Bar {
 
     /// One line about how fast it went.
     pub fn speed(&self) -> String {
-        format!("{} runs: {}", thousands(self.runs.load(Ordering::Relaxed)), self.words())
+        format!("{}: {}", counted(self.runs.load(Ordering::Relaxed), "run"), self.words())
     }
 
     pub fn json(&self) -> serde_json::Value {

@@ -2,6 +2,8 @@
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
+use fencepost_reports::render::counted;
+
 use super::super::Refusal;
 use super::report::Report;
 use crate::fuzz::group::Severity;
@@ -11,7 +13,7 @@ pub fn render(report: &Report) -> Result<String, Refusal> {
     for tally in &report.results.scenarios {
         let mut suite = TestSuite::new(tally.name.as_str());
         let own = |scenario: &str| scenario == tally.name;
-        let mut clean = TestCase::new(format!("{} runs", tally.runs), TestCaseStatus::success());
+        let mut clean = TestCase::new(counted(tally.runs, "run"), TestCaseStatus::success());
         clean.set_classname(tally.name.as_str());
         suite.add_test_case(clean);
         for bug in &report.bugs {
@@ -28,7 +30,7 @@ pub fn render(report: &Report) -> Result<String, Refusal> {
             }
             text.extend(report.replay(shown).map(|replay| format!("{replay}\n")));
             text += &report.again(first);
-            status.set_message(format!("{}: {} runs, first seed {}", bug.kind, bug.count, first.seed));
+            status.set_message(format!("{}: {}, first seed {}", bug.kind, counted(bug.count, "run"), first.seed));
             status.set_type(bug.kind.as_str()).set_description(text);
             let mut case = TestCase::new(format!("{}: {}", bug.kind, bug.rules[0]), status);
             case.set_classname(tally.name.as_str());

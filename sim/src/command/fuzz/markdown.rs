@@ -1,6 +1,6 @@
 //! The summary for people: Markdown, as a job of CI shows it.
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 
 use super::report::Report;
 
@@ -22,7 +22,7 @@ pub fn render(report: &Report) -> String {
     }
     for bug in &report.bugs {
         let Some(first) = bug.first.first() else { continue };
-        let runs = if bug.count == 1 { "1 run".to_string() } else { format!("{} runs", thousands(bug.count)) };
+        let runs = counted(bug.count, "run");
         text += &format!(
             "\n### {} ({}), {runs}, first {} seed {}\n\n",
             bug.kind,
@@ -37,8 +37,8 @@ pub fn render(report: &Report) -> String {
         }
         if let Some(shrunk) = &shown.shrunk {
             text += &format!(
-                "\nThe script that brings it about ({} deviations, {} deliveries):\n\n",
-                shrunk.deviations,
+                "\nThe script that brings it about ({}, {} deliveries):\n\n",
+                counted(shrunk.deviations, "deviation"),
                 thousands(shrunk.deliveries)
             );
             for (number, words) in shrunk.words.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fencepost_reports::render::thousands;
+use fencepost_reports::render::{counted, thousands};
 use serde_json::{Value, json};
 
 use super::super::output::shell_word;
@@ -16,6 +16,8 @@ use crate::fuzz::group::Severity;
 const STUCK: u8 = 3;
 /// What was never reached is listed up to so many lines in texts; JSON has all.
 const NEVER_SHOWN: usize = 12;
+/// What fewer runs than these have not reached is not listed: one block of seeds.
+const TELLING_RUNS: u64 = 1024;
 
 /// Groups of one kind whose shrunk schedules have one shape are one bug.
 #[derive(Clone, Debug)]
@@ -126,17 +128,25 @@ impl Report {
         text
     }
 
+    fn runs(&self) -> u64 {
+        self.results.scenarios.iter().map(|t| t.runs).sum()
+    }
+
     /// The verdict as a sentence.
     pub fn verdict(&self) -> String {
-        let runs: u64 = self.results.scenarios.iter().map(|t| t.runs).sum();
+        let runs = self.runs();
         let failures: u64 = self.results.scenarios.iter().map(|t| t.failures).sum();
         if let Some(what) = &self.results.nondeterminism {
             return format!("nondeterminism: {what}");
         }
         let mut text = match self.bugs.len() {
-            0 => format!("clean: {} runs, nothing wrong", thousands(runs)),
-            1 => format!("1 failure found, in {} of {} runs", thousands(failures), thousands(runs)),
-            n => format!("{n} failures found, in {} of {} runs", thousands(failures), thousands(runs)),
+            0 => format!("clean: {}, nothing wrong", counted(runs, "run")),
+            n => format!(
+                "{} found, in {} of {}",
+                counted(n as u64, "failure"),
+                thousands(failures),
+                counted(runs, "run")
+            ),
         };
         if !self.results.complete {
             text += "; interrupted";
@@ -149,13 +159,14 @@ impl Report {
         let width = self.results.scenarios.iter().map(|t| t.name.len()).max().unwrap_or(0);
         for t in &self.results.scenarios {
             text += &format!(
-                "{:width$}  {:>9} runs ({} noise, {} sparse, {} guided), {} failures, {} deliveries, {} points reached\n",
+                "{:width$}  {:>9} run{} ({} noise, {} sparse, {} guided), {}, {} deliveries, {} points reached\n",
                 t.name,
                 thousands(t.runs),
+                if t.runs == 1 { "" } else { "s" },
                 thousands(t.noise),
                 thousands(t.sparse),
                 thousands(t.guided),
-                thousands(t.failures),
+                counted(t.failures, "failure"),
                 thousands(t.deliveries),
                 t.coverage.len(),
             );
@@ -171,11 +182,17 @@ impl Report {
             text.push('\n');
         }
         text += &format!("\ncoverage: {}\n", self.covered());
-        for line in self.never.iter().take(NEVER_SHOWN) {
-            text += &format!("  {line}\n");
-        }
-        if self.never.len() > NEVER_SHOWN {
-            text += &format!("  and {} more that one may expect (--json lists all)\n", self.never.len() - NEVER_SHOWN);
+        if self.runs() < TELLING_RUNS {
+            let missing = counted(self.never.len() as u64, "point");
+            text += &format!(
+                "  {missing} that one may expect were not reached; so few runs say little (--json lists them)\n"
+            );
+        } else {
+            self.never.iter().take(NEVER_SHOWN).for_each(|line| text += &format!("  {line}\n"));
+            if self.never.len() > NEVER_SHOWN {
+                let more = self.never.len() - NEVER_SHOWN;
+                text += &format!("  and {more} more that one may expect (--json lists all)\n");
+            }
         }
         for stray in &self.strays {
             text += &format!("\nfound by a part that did not come to its end: {stray}");
@@ -189,7 +206,7 @@ impl Report {
 
     fn bug_text(&self, bug: &Bug) -> String {
         let Some(first) = bug.first.first() else { return String::new() };
-        let runs = if bug.count == 1 { "1 run".to_string() } else { format!("{} runs", thousands(bug.count)) };
+        let runs = counted(bug.count, "run");
         let mut text = format!(
             "{} ({}): {runs}, first {} seed {} ({})\n",
             bug.kind,
@@ -202,12 +219,16 @@ impl Report {
         let sentence = shrunk.map_or(&first.sentence, |s| &s.sentence);
         text += &format!("  {}\n", sentence.replace('\n', "\n  "));
         if let Some(s) = shrunk {
-            text += &format!("  shrunk to {} deviations and {} deliveries:\n", s.deviations, thousands(s.deliveries));
+            text += &format!(
+                "  shrunk to {} and {} deliveries:\n",
+                counted(s.deviations, "deviation"),
+                thousands(s.deliveries)
+            );
             for (number, words) in s.words.iter().enumerate() {
                 text += &format!("    {}. {words}\n", number + 1);
             }
         } else if first.deviations > 0 {
-            text += &format!("  {} deviations, not shrunk\n", thousands(first.deviations));
+            text += &format!("  {}, not shrunk\n", counted(first.deviations, "deviation"));
         }
         let shown = bug.first.iter().find(|f| f.shrunk.is_some()).unwrap_or(first);
         if let Some(replay) = self.replay(shown) {

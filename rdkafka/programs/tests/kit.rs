@@ -1,0 +1,97 @@
+//! What the test kit says of a seed that fails, and what can be done with what it leaves.
+
+use std::panic::catch_unwind;
+use std::process::Command;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::fencepost::{self, Cluster};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+const SCENARIO: &str = include_str!("../outbox.toml");
+
+/// Gives up on a record after half a second, and does not care.
+async fn careless(extra: Duration) {
+    let cluster = Cluster::from_text("outbox", SCENARIO);
+    cluster.node("sender", move || async move {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", "broker-1:9092")
+            .set("message.timeout.ms", "500")
+            .create()
+            .expect("the settings are right");
+        tokio::time::sleep(Duration::from_secs(3) + extra).await;
+        for n in 0..100 {
+            let text = format!("record {n}");
+            let _ = producer.send(FutureRecord::to("events").key("k").payload(&text), Duration::ZERO).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    cluster.fault("at = '5s'\naction = 'crash'\nnodes = ['broker-1', 'broker-2', 'broker-3']\ndown = '3s'");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let finished = cluster.finish().await;
+    assert_eq!(finished.visible("events"), 100, "every record is there");
+}
+
+fn is_a_child() -> bool {
+    ["FENCEPOST_CHILD", "FENCEPOST_REPLAY"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// What the kit says.
+fn complaint(program: fn() -> Duration) -> String {
+    let result = catch_unwind(|| fencepost::test(7..=7, move || careless(program())));
+    result.expect_err("it fails").downcast_ref::<String>().expect("a text").clone()
+}
+
+fn path_after<'t>(label: &str, text: &'t str) -> &'t str {
+    text.lines().find_map(|line| line.strip_prefix(label)).expect("a line that begins so").trim()
+}
+
+#[test]
+fn a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited() {
+    if is_a_child() {
+        return fencepost::test(7..=7, || careless(Duration::ZERO));
+    }
+    let said = complaint(|| Duration::ZERO);
+    assert!(said.contains("every record is there"), "{said}");
+    assert!(said.contains("the same in two more processes"), "{said}");
+    assert!(said.contains("FENCEPOST_SEED=7 cargo test"), "{said}");
+    let page = std::fs::read_to_string(path_after("page:", &said)).expect("the page is there");
+    assert!(
+        page.contains("sender") && page.contains("is down"),
+        "the program and the fault are in it"
+    );
+    let capsule = path_after("capsule:", &said);
+
+    let replay = |capsule: &str| {
+        let name = "a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited";
+        let program = std::env::current_exe().expect("this program");
+        let output = Command::new(program)
+            .args([name, "--exact", "--nocapture"])
+            .env("FENCEPOST_REPLAY", capsule)
+            .output()
+            .expect("it runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (passes, said) = replay(capsule);
+    assert!(!passes && said.contains("replay: the same execution"), "{said}");
+
+    let text = std::fs::read_to_string(capsule).expect("the capsule is there");
+    let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(value["madsim seed"], 7);
+    assert_eq!(value["world"]["deviations"].as_array().map(Vec::len), Some(3), "{text}");
+    value["world"]["deviations"] = serde_json::json!([]);
+    let edited = capsule.replace(".json", "-edited.json");
+    std::fs::write(&edited, value.to_string()).expect("it can be written");
+    let (passes, said) = replay(&edited);
+    assert!(passes && said.contains("replay: now passes"), "{said}");
+}
+
+#[test]
+fn a_program_that_is_not_deterministic_is_told_so() {
+    let differs = || Duration::from_millis(u64::from(std::process::id() % 1_000));
+    if is_a_child() {
+        return fencepost::test(7..=7, move || careless(differs()));
+    }
+    let said = complaint(differs);
+    assert!(said.contains("NOT DETERMINISTIC") && said.contains("futures::select!"), "{said}");
+}

@@ -1,0 +1,37 @@
+//! Command lines as a person would type them.
+
+use crate::scenario::Scenario;
+
+/// A word as a shell reads it back.
+pub fn word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The command that runs a scenario with a seed.
+pub fn run(scenario: &Scenario, seed: u64) -> String {
+    let mut words = vec!["fencepost".to_string(), "run".to_string(), scenario.name.clone()];
+    if let Some(case) = &scenario.choice.case {
+        words.extend(["--case".to_string(), case.clone()]);
+    }
+    words.extend(["--seed".to_string(), seed.to_string()]);
+    for set in &scenario.choice.sets {
+        words.extend(["--set".to_string(), set.clone()]);
+    }
+    words.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(word("lessons/lost-ack"), "lessons/lost-ack");
+        assert_eq!(word("a b"), "'a b'");
+        assert_eq!(word("it's"), "'it'\\''s'");
+    }
+}

@@ -1,0 +1,103 @@
+//! The documentation: what it quotes is what the command prints, its links lead somewhere, and every page is in the book.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_path_buf()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The pages of the book, without its table of contents.
+fn pages() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("docs")).expect("the folder is there");
+    let mut pages: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+    pages.retain(|p| p.extension().is_some_and(|e| e == "md") && !p.ends_with("SUMMARY.md"));
+    pages.sort();
+    pages
+}
+
+/// Targets of links and pictures of a Markdown text, outside blocks of code.
+fn links(text: &str) -> Vec<String> {
+    let mut links = Vec::new();
+    let mut in_code = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        }
+        if in_code {
+            continue;
+        }
+        for part in line.split("](").skip(1) {
+            links.extend(part.split(')').next().map(str::to_string));
+        }
+    }
+    links
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_to_a_file() {
+    let beside = ["README.md", "CONTRIBUTING.md", "conformance/README.md", "scenarios/zoo/README.md"];
+    let mut all: Vec<PathBuf> = beside.iter().map(|name| root().join(name)).collect();
+    all.extend(pages());
+    all.push(root().join("docs/SUMMARY.md"));
+    for page in all {
+        for link in links(&read(&page)) {
+            let target = link.split('#').next().expect("the part before");
+            if !target.contains("://") && !target.is_empty() {
+                let path = page.parent().expect("a folder").join(target);
+                assert!(path.exists(), "{}: the link to {link} leads nowhere", page.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_page_is_in_the_book() {
+    let docs = root().join("docs");
+    let listed: BTreeSet<PathBuf> = links(&read(&docs.join("SUMMARY.md"))).iter().map(|link| docs.join(link)).collect();
+    for page in pages() {
+        assert!(listed.contains(&page), "{} is not in SUMMARY.md", page.display());
+    }
+}
+
+/// The blocks that begin with ```` ```console ````: a command, and lines of what it prints.
+fn sessions(text: &str) -> Vec<(String, Vec<String>)> {
+    let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().expect("the block"));
+    let session = |block: &str| {
+        let mut lines = block.lines();
+        let command = lines.next().and_then(|l| l.strip_prefix("$ fencepost ")).expect("a block begins with a command");
+        (command.to_string(), lines.map(|l| l.trim().to_string()).filter(|l| !l.is_empty()).collect())
+    };
+    blocks.map(session).collect()
+}
+
+#[test]
+fn commands_in_the_documentation_print_what_it_quotes() {
+    let folder = std::env::temp_dir().join(format!("fencepost-docs-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for what the commands write");
+    let mut quoted = 0;
+    for page in pages() {
+        for (command, lines) in sessions(&read(&page)) {
+            let mut run = Command::new(env!("CARGO_BIN_EXE_fencepost"));
+            let output = run.args(command.split_whitespace()).current_dir(&folder).output().expect("it starts");
+            let printed = String::from_utf8(output.stdout).expect("text");
+            let mut rest = printed.as_str();
+            for line in lines {
+                let found = rest.find(&line);
+                let at = found.unwrap_or_else(|| {
+                    panic!("{}: `fencepost {command}` does not print, in this order: {line}\n{printed}", page.display())
+                });
+                rest = &rest[at + line.len()..];
+                quoted += 1;
+            }
+        }
+    }
+    fs::remove_dir_all(&folder).expect("what was written can be removed");
+    assert!(quoted > 20, "{quoted} lines are quoted");
+}
