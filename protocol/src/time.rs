@@ -111,7 +111,7 @@ pub struct Now {
     /// Wall clock of the node, milliseconds since the Unix epoch.
     pub wall_ms: i64,
     /// Signed jitter for back-offs in parts per million of the nominal pause; 0 is nominal.
-    pub jitter_ppm: i32,
+    pub jitter_ppm: i64,
 }
 
 impl Now {

@@ -14,6 +14,9 @@ struct Segment {
     bytes: u64,
 }
 
+/// As many batches at the end of a log are looked at before the others are searched.
+const NEAR_END: usize = 4;
+
 /// The batches in offset order. There is always at least one segment; the last is the active one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Batches {
@@ -71,7 +74,12 @@ impl Batches {
 
     /// Index of the first batch that ends at `offset` or later.
     fn index_of(&self, offset: Offset) -> usize {
-        self.batches.partition_point(|batch| batch.last_offset() < offset)
+        let is_before = |batch: &Arc<RecordBatch>| batch.last_offset() < offset;
+        // What is looked for is nearly always at the end: what is new, or nothing at all.
+        match self.batches.iter().rev().take(NEAR_END).position(is_before) {
+            Some(behind) => self.batches.len() - behind,
+            None => self.batches.partition_point(is_before),
+        }
     }
 
     /// Batches from the one that contains `offset` on.

@@ -17,10 +17,11 @@ pub(crate) enum Event {
     Accepted(ConnId),
     /// The host's answer reaches the client: nobody listens there.
     Refused(ConnId),
-    /// A request reaches the host.
-    Request(Parcel<Arrived>),
+    /// A request reaches the host, on the connection of that number. (It is here so that the connection is found without
+    /// having opened the parcel.)
+    Request(u32, Parcel<Arrived>),
     /// An answer reaches the client.
-    Response(Parcel<Answer>),
+    Response(u32, Parcel<Answer>),
     /// The client's end was closed.
     ClosedByClient(ConnId),
     /// The server's end was closed, or the connection was killed.

@@ -94,8 +94,7 @@ impl Event {
         match self {
             Event::Syn(c) | Event::Accepted(c) | Event::Refused(c) => Some(*c),
             Event::ClosedByClient(c) | Event::ClosedByServer(c) => Some(*c),
-            Event::Request(parcel) => Some(parcel.content().conn),
-            Event::Response(parcel) => Some(parcel.content().conn),
+            Event::Request(number, _) | Event::Response(number, _) => Some(ConnId(u64::from(*number))),
             _ => None,
         }
     }

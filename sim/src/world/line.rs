@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use fencepost_protocol::error::ErrorCode;
-use fencepost_protocol::io::{Channel, ConnId, CorrelationId};
+use fencepost_protocol::io::{Channel, CorrelationId};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::link::{LinkId, Links};
-use super::parcel::{Content, Parcel};
+use super::parcel::{Content, Parcel, put};
 use crate::coverage::Seen;
 use crate::message::{Kind, Request, Response};
 use crate::queue::{Class, Rank};
@@ -44,14 +44,35 @@ pub(crate) struct Tag {
 /// A request on its way to a server, or in its kernel.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
-    pub conn: ConnId,
     pub correlation: CorrelationId,
     pub request: Request,
     pub tag: Option<Box<Tag>>,
 }
 
+impl Arrived {
+    /// Fills an empty one.
+    #[inline]
+    pub fn fill(&mut self, correlation: CorrelationId, request: Request, tag: Option<Box<Tag>>) {
+        debug_assert!(self.tag.is_none(), "the tag of the last request was taken");
+        self.correlation = correlation;
+        put(&mut self.request, request);
+        put(&mut self.tag, tag);
+    }
+}
+
+impl Answer {
+    /// Fills an empty one.
+    #[inline]
+    pub fn fill(&mut self, correlation: CorrelationId, response: Response) {
+        self.correlation = correlation;
+        put(&mut self.response, response);
+    }
+}
+
 impl Content for Arrived {
     type Message = Request;
+
+    const EMPTY: Arrived = Arrived { correlation: 0, request: Request::EMPTY, tag: None };
 
     #[inline]
     fn take(&mut self) -> Request {
@@ -62,6 +83,8 @@ impl Content for Arrived {
 impl Content for Answer {
     type Message = Response;
 
+    const EMPTY: Answer = Answer { correlation: 0, response: Response::EMPTY };
+
     #[inline]
     fn take(&mut self) -> Response {
         std::mem::replace(&mut self.response, Response::EMPTY)
@@ -71,7 +94,6 @@ impl Content for Answer {
 /// An answer on its way to a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    pub conn: ConnId,
     pub correlation: CorrelationId,
     pub response: Response,
 }

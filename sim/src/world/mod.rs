@@ -369,8 +369,8 @@ impl<'a> World<'a> {
     fn step(&mut self, Entry { rank, event, .. }: Entry<Event>) {
         match event {
             Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
-            Event::Request(parcel) => self.request_arrives(rank, parcel),
-            Event::Response(parcel) => self.response_arrives(rank, parcel),
+            Event::Request(number, parcel) => self.request_arrives(rank, number, parcel),
+            Event::Response(number, parcel) => self.response_arrives(rank, number, parcel),
             Event::NextRequest(conn) => self.next_request(conn),
             Event::Syn(conn) => self.syn(rank, conn),
             Event::Accepted(conn) => self.syn_answer(rank, conn, true),

@@ -5,6 +5,9 @@ pub(crate) trait Content {
     /// What travels in it.
     type Message;
 
+    /// What is in an empty box: nothing that would have to be dropped.
+    const EMPTY: Self;
+
     /// Takes the message out.
     fn take(&mut self) -> Self::Message;
 }
@@ -27,6 +30,12 @@ impl<T> Parcel<T> {
     }
 }
 
+/// Puts something in a place of an empty box. What is there owns nothing, so it need not be dropped.
+#[inline]
+pub(super) fn put<T>(place: &mut T, content: T) {
+    std::mem::forget(std::mem::replace(place, content));
+}
+
 /// Empty boxes. A parcel that is dropped on its way is not missed: a new box is made when there is no empty one.
 #[derive(Clone, Debug)]
 pub(crate) struct Parcels<T>(Vec<Box<T>>);
@@ -38,17 +47,11 @@ impl<T> Default for Parcels<T> {
 }
 
 impl<T: Content> Parcels<T> {
-    /// Puts a message in a box.
+    /// A box to put a message in. It is filled field by field ([`put`]): a message that is first put together elsewhere
+    /// and then moved at once is read in other pieces than it was just written in, for which processors have to wait.
     #[inline]
-    pub fn pack(&mut self, content: T) -> Parcel<T> {
-        match self.0.pop() {
-            Some(mut empty) => {
-                // What is left in an empty box owns nothing: there is nothing to drop.
-                std::mem::forget(std::mem::replace(&mut *empty, content));
-                Parcel(empty)
-            }
-            None => Parcel(Box::new(content)),
-        }
+    pub fn empty(&mut self) -> Parcel<T> {
+        Parcel(self.0.pop().unwrap_or_else(|| Box::new(T::EMPTY)))
     }
 
     /// Takes the message out of its box.
@@ -67,6 +70,8 @@ mod tests {
     impl Content for u64 {
         type Message = u64;
 
+        const EMPTY: u64 = 0;
+
         fn take(&mut self) -> u64 {
             std::mem::take(self)
         }
@@ -76,8 +81,9 @@ mod tests {
     fn boxes_are_used_again() {
         let mut parcels = Parcels::default();
         for number in 0..10 {
-            let parcel = parcels.pack(number);
-            assert_eq!(*parcel.content(), number);
+            let mut parcel = parcels.empty();
+            assert_eq!(*parcel.content(), 0);
+            put(parcel.content_mut(), number);
             assert_eq!(parcels.open(parcel), number);
         }
         assert_eq!(parcels.0.len(), 1);

@@ -87,7 +87,8 @@ impl World<'_> {
 
     fn connect(&mut self, client: Actor, channel: Channel) {
         let server = self.actor_of(channel.to);
-        let conn = ConnId(self.lines.len() as u64);
+        let number = u32::try_from(self.lines.len()).expect("a run has fewer than 2^32 connections");
+        let conn = ConnId(u64::from(number));
         let node = &mut self.nodes[client as usize];
         node.lines_made = (node.lines_made + 1) % LINE_NUMBERS;
         let line = Line::new(client, node.incarnation, server, channel, node.lines_made, &self.links);
@@ -210,8 +211,9 @@ impl World<'_> {
             self.kill(conn, at);
             return;
         }
-        let parcel = self.requests.pack(Arrived { conn, correlation, request, tag });
-        self.queue.push(at, rank, Event::Request(parcel));
+        let mut parcel = self.requests.empty();
+        parcel.content_mut().fill(correlation, request, tag);
+        self.queue.push(at, rank, Event::Request(conn.0 as u32, parcel));
     }
 
     /// How long a request is delayed, whether it is lost, and what goes with it for its answer.
@@ -272,18 +274,18 @@ impl World<'_> {
         Tag { name, fate }
     }
 
-    pub(super) fn request_arrives(&mut self, rank: Rank, parcel: Parcel<Arrived>) {
-        let conn = parcel.content().conn;
-        let line = &self.lines[conn.0 as usize];
+    pub(super) fn request_arrives(&mut self, rank: Rank, number: u32, parcel: Parcel<Arrived>) {
+        let conn = ConnId(u64::from(number));
+        let line = &self.lines[number as usize];
         if self.links.is_cut(line.to_server) {
             let link = line.to_server;
-            self.hold(link, rank, conn, Event::Request(parcel));
+            self.hold(link, rank, conn, Event::Request(number, parcel));
             return;
         }
         let node = &self.nodes[line.server as usize];
         if line.server_open && line.server_incarnation == node.incarnation && node.process != Process::HostDown {
             if line.in_hand.is_none() && line.inbox.is_empty() && node.is_serving() {
-                self.hand_over(rank, parcel);
+                self.hand_over(rank, conn, parcel);
             } else {
                 self.line(conn).inbox.push_back(parcel);
             }
@@ -307,13 +309,13 @@ impl World<'_> {
         }
         if let Some(parcel) = line.inbox.pop_front() {
             let rank = line.rank_to_server.with_ordinal(parcel.content().correlation);
-            self.hand_over(rank, parcel);
+            self.hand_over(rank, conn, parcel);
         }
     }
 
-    fn hand_over(&mut self, rank: Rank, mut parcel: Parcel<Arrived>) {
+    fn hand_over(&mut self, rank: Rank, conn: ConnId, mut parcel: Parcel<Arrived>) {
         let tag = parcel.content_mut().tag.take();
-        let Arrived { conn, correlation, ref request, .. } = *parcel.content();
+        let Arrived { correlation, ref request, .. } = *parcel.content();
         let line = &mut self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
         let kind = request.kind();
@@ -442,8 +444,9 @@ impl World<'_> {
             let client = self.line(conn).client;
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
-        let parcel = self.answers.pack(Answer { conn, correlation, response });
-        self.queue.push(at, rank, Event::Response(parcel));
+        let mut parcel = self.answers.empty();
+        parcel.content_mut().fill(correlation, response);
+        self.queue.push(at, rank, Event::Response(conn.0 as u32, parcel));
     }
 
     /// How long an answer is delayed; none if it is lost with its connection.
@@ -486,17 +489,17 @@ impl World<'_> {
         Some(fate.delay_response)
     }
 
-    pub(super) fn response_arrives(&mut self, rank: Rank, parcel: Parcel<Answer>) {
-        let conn = parcel.content().conn;
-        let line = &self.lines[conn.0 as usize];
+    pub(super) fn response_arrives(&mut self, rank: Rank, number: u32, parcel: Parcel<Answer>) {
+        let conn = ConnId(u64::from(number));
+        let line = &self.lines[number as usize];
         let (client, channel) = (line.client, line.channel);
         if self.links.is_cut(line.to_client) {
             let link = line.to_client;
-            return self.hold(link, rank, conn, Event::Response(parcel));
+            return self.hold(link, rank, conn, Event::Response(number, parcel));
         }
         let node = &mut self.nodes[client as usize];
         if let Process::Paused { .. } = node.process {
-            node.frozen.push((rank, Event::Response(parcel)));
+            node.frozen.push((rank, Event::Response(number, parcel)));
             return;
         }
         if !line.client_open || node.incarnation != line.client_incarnation || !node.process.is_running() {
@@ -505,7 +508,7 @@ impl World<'_> {
             }
             return;
         }
-        let Answer { correlation, ref response, .. } = *parcel.content();
+        let Answer { correlation, ref response } = *parcel.content();
         let about = u64::from(correlation) ^ response.word() << 22;
         self.delivered(client, rank, response.kind().word() | 1 << 16, about);
         if self.tracer.is_some() {
