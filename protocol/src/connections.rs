@@ -72,6 +72,7 @@ impl<C> Connections<C> {
         Connections { settings, connections: Vec::new() }
     }
 
+    #[inline]
     fn find(&self, channel: Channel) -> Option<usize> {
         self.connections.iter().position(|c| c.channel == channel)
     }
@@ -92,6 +93,7 @@ impl<C> Connections<C> {
     }
 
     /// Whether a request can be sent now. Begins to connect if there is no connection and the back-off has passed.
+    #[inline]
     pub fn ready(&mut self, now: Now, channel: Channel, out: &mut Outputs) -> bool {
         let limit = self.settings.max_in_flight;
         let connection = self.get_or_insert(channel);
@@ -155,6 +157,7 @@ impl<C> Connections<C> {
     ///
     /// # Panics
     /// If the connection is not established: that is the caller's bug.
+    #[inline]
     pub fn begin(&mut self, now: Now, channel: Channel, cookie: C, timeout: Span) -> CorrelationId {
         let connection = self.established(channel);
         let correlation = connection.number();
@@ -194,6 +197,7 @@ impl<C> Connections<C> {
     }
 
     /// An answer arrived: the cookie of its request, or `None` if that one was given up.
+    #[inline]
     pub fn response(&mut self, channel: Channel, correlation: CorrelationId) -> Option<C> {
         let index = self.find(channel)?;
         let connection = &mut self.connections[index];
@@ -204,7 +208,9 @@ impl<C> Connections<C> {
             let position = connection.in_flight.iter().position(|r| r.correlation == correlation)?;
             connection.in_flight.remove(position)?
         };
-        if answered.deadline == connection.deadline {
+        if connection.in_flight.is_empty() {
+            connection.deadline = Instant::NEVER;
+        } else if answered.deadline == connection.deadline {
             connection.deadline = connection.in_flight.iter().map(|r| r.deadline).min().unwrap_or(Instant::NEVER);
         }
         Some(answered.cookie)
@@ -247,6 +253,7 @@ impl<C> Connections<C> {
     }
 
     /// Earliest time-out of a request or of a connection attempt.
+    #[inline]
     pub fn next_deadline(&self) -> Instant {
         self.connections.iter().map(|c| c.deadline).min().unwrap_or(Instant::NEVER)
     }

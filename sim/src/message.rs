@@ -82,7 +82,7 @@ impl Request {
     ///
     /// # Panics
     /// If it is one to a sink.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of_kafka(self) -> kafka::Request {
         match self {
             Request::Kafka(request) => request,

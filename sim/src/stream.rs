@@ -10,9 +10,17 @@ use rand_chacha::ChaCha8Rng;
 /// A part of a probability: one in a million.
 pub const PPM: u64 = 1_000_000;
 
+/// Words that are drawn from ChaCha at once: four blocks.
+const AT_ONCE: usize = 32;
+
 /// A named stream of random numbers.
 #[derive(Clone, Debug)]
-pub struct Stream(ChaCha8Rng);
+pub struct Stream {
+    source: ChaCha8Rng,
+    /// The next words, from `next` on.
+    words: [u64; AT_ONCE],
+    next: usize,
+}
 
 /// FNV-1a over the bytes of `name`, 64 bits: how names become numbers where an explicit hash is needed.
 pub const fn hash_name(name: &[u8]) -> u64 {
@@ -34,7 +42,7 @@ pub const fn mix(mut z: u64) -> u64 {
 }
 
 /// A word as a number from `low` to `high`, both included.
-#[inline]
+#[inline(always)]
 pub fn scale(word: u64, low: u64, high: u64) -> u64 {
     if high <= low {
         return low;
@@ -53,13 +61,28 @@ impl Stream {
         for (bytes, word) in key.chunks_exact_mut(8).zip(words) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
-        Stream(ChaCha8Rng::from_seed(key))
+        Stream { source: ChaCha8Rng::from_seed(key), words: [0; AT_ONCE], next: AT_ONCE }
     }
 
     /// Any number.
-    #[inline]
+    #[inline(always)]
     pub fn word(&mut self) -> u64 {
-        self.0.next_u64()
+        if self.next >= AT_ONCE {
+            self.refill();
+        }
+        let word = self.words[self.next];
+        self.next += 1;
+        word
+    }
+
+    #[inline(never)]
+    fn refill(&mut self) {
+        let mut bytes = [0; 8 * AT_ONCE];
+        self.source.fill_bytes(&mut bytes);
+        for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        self.next = 0;
     }
 
     /// A number below `bound`, which is above 0. The bias is below `bound / 2^64`.
@@ -71,7 +94,7 @@ impl Stream {
 
     /// A number below `bound`, as [`Stream::below`] draws it, and what is left of the word that was drawn: as good as a
     /// word of its own for [`scale`], as long as the outcome and that number together have less than 2^64 values.
-    #[inline]
+    #[inline(always)]
     pub fn below_with_rest(&mut self, bound: u64) -> (u64, u64) {
         assert!(bound > 0, "a draw needs at least one outcome");
         let product = u128::from(self.word()) * u128::from(bound);

@@ -108,6 +108,7 @@ impl Broker {
                 self.timers.set(self.jobs.due[index], Timer::Job(job));
             }
         }
+        self.deadline = self.earliest();
     }
 
     /// A periodic job is due.

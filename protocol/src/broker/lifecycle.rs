@@ -72,6 +72,7 @@ impl Broker {
         if self.life.shutdown == Shutdown::No {
             self.life.shutdown = Shutdown::Wanted;
             self.speak_soon(out);
+            self.deadline = self.earliest();
         }
     }
 

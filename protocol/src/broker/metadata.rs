@@ -46,6 +46,7 @@ impl Broker {
         self.timers.clear(self.feed.hold_until, Timer::MetadataHold);
         self.feed.hold_until = until;
         self.timers.set(until, Timer::MetadataHold);
+        self.deadline = self.earliest();
     }
 
     /// Asks for what comes after the last version received; waits for the answer for as long as there is no news.

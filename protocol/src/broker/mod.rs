@@ -65,6 +65,8 @@ pub struct Broker {
     now: Now,
     image: ClusterImage,
     timers: Timers,
+    /// Earliest of what its timers and coordinators wait for, as it was after the last input that could change it.
+    deadline: Instant,
     life: lifecycle::Life,
     feed: metadata::Feed,
     partitions: PartitionMap<Partition>,
@@ -117,6 +119,7 @@ impl Broker {
             now,
             image: ClusterImage::empty(),
             timers,
+            deadline: Instant::NEVER,
             life: lifecycle::Life::new(incarnation, clean),
             feed: metadata::Feed::new(),
             partitions,
@@ -143,6 +146,7 @@ impl Broker {
         };
         broker.speak(out);
         broker.poll_metadata(out);
+        broker.deadline = broker.earliest();
         broker
     }
 
@@ -202,6 +206,11 @@ impl Broker {
         self.run_loads(out);
         self.pump_fetchers(out);
         self.check_parked_fetches(out);
+        self.deadline = self.earliest();
+    }
+
+    fn earliest(&self) -> Instant {
+        self.timers.next().min(self.transactions.next_deadline()).min(self.groups.next_deadline())
     }
 
     fn connected(&mut self, channel: Channel, out: &mut Outputs) {
@@ -301,7 +310,8 @@ impl Broker {
 
 impl Machine for Broker {
     fn next_deadline(&self) -> Instant {
-        self.timers.next().min(self.transactions.next_deadline()).min(self.groups.next_deadline())
+        debug_assert_eq!(self.deadline, self.earliest(), "whatever changes a deadline settles");
+        self.deadline
     }
 
     fn wake(&mut self, now: Now, out: &mut Outputs) {

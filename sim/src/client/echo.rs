@@ -82,11 +82,15 @@ impl EchoClient {
         if self.is_finished() {
             return Instant::NEVER;
         }
-        let not_before = match self.connections.not_before(self.channel) {
+        let deadline = self.connections.next_deadline();
+        if deadline != Instant::NEVER {
+            return deadline;
+        }
+        // Nothing is under way: it waits to connect again.
+        match self.connections.not_before(self.channel) {
             Instant::ZERO => Instant::NEVER,
             backing_off => backing_off,
-        };
-        not_before.min(self.connections.next_deadline())
+        }
     }
 
     pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, _: &mut History<'_>) {
@@ -110,6 +114,7 @@ impl EchoClient {
     }
 
     /// Asks the next question if none is under way; one that was lost is asked again.
+    #[inline]
     fn advance(&mut self, now: Now, out: &mut Outputs) {
         if !self.is_finished() && self.connections.ready(now, self.channel, out) {
             self.connections.send(now, self.channel, ApiVersionsRequest, (), out);

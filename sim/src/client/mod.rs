@@ -214,6 +214,7 @@ impl Client {
     }
 
     /// Its next deadline.
+    #[inline]
     pub fn next_deadline(&self) -> Instant {
         each!(self, c => c.next_deadline())
     }

@@ -96,11 +96,13 @@ impl<E> Entry<E> {
 pub struct Queue<E> {
     near: Near<E>,
     far: Heap<E>,
+    /// Key of the first of what lies beyond.
+    first_far: u128,
 }
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Queue { near: Near::default(), far: Heap::default() }
+        Queue { near: Near::default(), far: Heap::default(), first_far: u128::MAX }
     }
 }
 
@@ -112,29 +114,38 @@ impl<E> Queue<E> {
         if self.near.takes(at) {
             self.near.push(entry);
         } else {
-            self.far.push(entry);
+            self.push_far(entry);
         }
     }
 
     /// Takes the next event out.
     #[inline]
     pub fn pop(&mut self) -> Option<Entry<E>> {
-        let place = self.near.first();
-        let near = place.filter(|place| self.far.first().is_none_or(|far| self.near.at(*place).is_before(far)));
-        let entry = match near {
-            Some(place) => self.near.take(place),
-            None => self.far.pop()?,
+        let entry = match self.near.first() {
+            Some(place) if place.key < self.first_far => self.near.take(place),
+            _ => self.pop_far()?,
         };
         self.near.advance(entry.at);
         Some(entry)
     }
 
+    #[inline(never)]
+    fn push_far(&mut self, entry: Entry<E>) {
+        self.first_far = self.first_far.min(entry.key());
+        self.far.push(entry);
+    }
+
+    #[inline(never)]
+    fn pop_far(&mut self) -> Option<Entry<E>> {
+        let entry = self.far.pop();
+        self.first_far = self.far.first().map_or(u128::MAX, Entry::key);
+        entry
+    }
+
     /// Time of the next event.
     pub fn next_time(&self) -> Option<Instant> {
-        match (self.near.first().map(|place| self.near.at(place)), self.far.first()) {
-            (Some(near), Some(far)) => Some(near.at.min(far.at)),
-            (near, far) => near.or(far).map(|entry| entry.at),
-        }
+        let first = self.near.first().map_or(self.first_far, |place| place.key.min(self.first_far));
+        (!self.is_empty()).then_some(Instant((first >> 64) as u64))
     }
 
     /// Number of events waiting.

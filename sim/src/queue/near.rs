@@ -10,16 +10,17 @@ use super::Entry;
 const SPAN_BITS: u32 = 18;
 const LISTS: u64 = 64;
 
-/// A place in the lists.
+/// A place in the lists, and the key of the entry that is there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
+    pub key: u128,
     list: usize,
     index: usize,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Near<E> {
-    lists: Vec<Vec<Entry<E>>>,
+    lists: Box<[Vec<Entry<E>>; LISTS as usize]>,
     filled: u64,
     /// Number of the span that the last event taken out was in; the spans from this on have lists.
     current: u64,
@@ -27,7 +28,7 @@ pub(super) struct Near<E> {
 
 impl<E> Default for Near<E> {
     fn default() -> Self {
-        Near { lists: (0..LISTS).map(|_| Vec::new()).collect(), filled: 0, current: 0 }
+        Near { lists: Box::new([const { Vec::new() }; LISTS as usize]), filled: 0, current: 0 }
     }
 }
 
@@ -58,21 +59,21 @@ impl<E> Near<E> {
         }
         let start = (self.current % LISTS) as u32;
         let list = (start + self.filled.rotate_right(start).trailing_zeros()) as usize % LISTS as usize;
-        let entries = self.lists[list].as_slice();
-        let index = (1..entries.len())
-            .fold(0, |least, index| if entries[index].is_before(&entries[least]) { index } else { least });
-        Some(Place { list, index })
-    }
-
-    #[inline]
-    pub fn at(&self, place: Place) -> &Entry<E> {
-        &self.lists[place.list][place.index]
+        let (head, rest) = self.lists[list].split_first().expect("a list with a bit has entries");
+        let mut first = Place { key: head.key(), list, index: 0 };
+        for (index, entry) in rest.iter().enumerate() {
+            let key = entry.key();
+            if key < first.key {
+                first = Place { key, list, index: index + 1 };
+            }
+        }
+        Some(first)
     }
 
     /// Takes an entry out.
     #[inline]
     pub fn take(&mut self, place: Place) -> Entry<E> {
-        let entries = &mut self.lists[place.list];
+        let entries = &mut self.lists[place.list % LISTS as usize];
         let entry = entries.swap_remove(place.index);
         if entries.is_empty() {
             self.filled &= !(1 << place.list);

@@ -31,6 +31,7 @@ pub enum Subject {
 
 impl Subject {
     /// What `request` is about.
+    #[inline]
     pub fn of(request: &Request) -> Subject {
         match request {
             Request::Kafka(request) => Subject::of_kafka(request),

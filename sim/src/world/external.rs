@@ -23,9 +23,7 @@ impl<'a> World<'a> {
             }
         }
         if until > self.now {
-            self.at_this_time = self.deliveries;
-            self.now = until;
-            self.history.now = until;
+            self.stand_at(until);
         }
         None
     }

@@ -218,8 +218,8 @@ pub struct World<'a> {
     tracer: Option<Tracer<'a>>,
     digest: Digest,
     deliveries: u64,
-    /// How many there had been when time last moved.
-    at_this_time: u64,
+    /// More than these are too many before time moves on.
+    most_deliveries: u64,
     delivery_budget: u64,
     settle: settle::Settle,
     observer: Observer,
@@ -276,7 +276,7 @@ impl<'a> World<'a> {
             tracer,
             digest: Digest::default(),
             deliveries: 0,
-            at_this_time: 0,
+            most_deliveries: plan.end.delivery_budget.min(MOST_AT_ONE_TIME),
             delivery_budget: plan.end.delivery_budget,
             settle: settle::Settle::new(&plan),
             observer: Observer::default(),
@@ -333,13 +333,11 @@ impl<'a> World<'a> {
     }
 
     /// Something happens. Returns how the run ends by it, if it does.
-    #[inline]
+    #[inline(always)]
     fn happen(&mut self, next: Entry<Event>) -> Option<Ending> {
         debug_assert!(next.at >= self.now, "time does not run backwards");
         if next.at > self.now {
-            self.now = next.at;
-            self.history.now = next.at;
-            self.at_this_time = self.deliveries;
+            self.stand_at(next.at);
         }
         if let Event::Step(step) = &next.event
             && matches!(**step, Step::Settle)
@@ -350,10 +348,18 @@ impl<'a> World<'a> {
         if self.standings.is_some() {
             self.tell_standings();
         }
-        if self.deliveries - self.at_this_time > MOST_AT_ONE_TIME || self.deliveries > self.delivery_budget {
+        if self.deliveries > self.most_deliveries {
             return Some(self.too_many());
         }
         None
+    }
+
+    /// Time moves on.
+    #[inline]
+    fn stand_at(&mut self, time: Instant) {
+        self.now = time;
+        self.history.now = time;
+        self.most_deliveries = self.delivery_budget.min(self.deliveries + MOST_AT_ONE_TIME);
     }
 
     #[cold]
@@ -366,6 +372,7 @@ impl<'a> World<'a> {
         }
     }
 
+    #[inline(always)]
     fn step(&mut self, Entry { rank, event, .. }: Entry<Event>) {
         match event {
             Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
@@ -409,8 +416,7 @@ impl<'a> World<'a> {
     fn delivered(&mut self, actor: Actor, rank: Rank, what: u64, about: u64) {
         self.deliveries += 1;
         self.nodes[actor as usize].deliveries += 1;
-        self.digest.add_pair(self.now.0, rank.word());
-        self.digest.add_pair(what, about);
+        self.digest.add_event([self.now.0, rank.word(), what, about]);
     }
 
     fn trace(&mut self, from: Actor, to: Actor, what: TracedEvent<'_>) {
@@ -492,13 +498,22 @@ impl<'a> World<'a> {
     /// Writes into the history what a broker's journal tells. What a deposed leader appends before it hears of its
     /// successor is withheld: it has an effect only if the successor, which may not have heard of it either and still
     /// fetch, takes it over.
+    #[inline(always)]
     fn observe(&mut self, actor: Actor) {
         if !self.withheld.is_empty() {
             self.tell_withheld();
         }
+        if let Body::Broker(BrokerSlot { broker: Some(broker), .. }) = &self.nodes[actor as usize].body
+            && broker.has_journal()
+        {
+            self.tell_journal(actor);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_journal(&mut self, actor: Actor) {
         let Body::Broker(slot) = &mut self.nodes[actor as usize].body else { return };
-        let Some(broker) = slot.broker.as_mut().filter(|b| b.has_journal()) else { return };
-        let entries = broker.take_journal();
+        let entries = slot.machine().take_journal();
         let t = self.now.0;
         for entry in entries {
             match entry {

@@ -211,6 +211,7 @@ impl Node {
         self.process.is_running() && self.serving
     }
 
+    #[inline(always)]
     fn next_deadline(&self) -> Instant {
         match &self.body {
             Body::Controller(c) => c.next_deadline(),
@@ -354,19 +355,24 @@ impl World<'_> {
     }
 
     /// The machine's next deadline may have come nearer.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rearm(&mut self, actor: Actor) {
+        let node = &self.nodes[actor as usize];
+        if node.process.is_running() {
+            let deadline = node.next_deadline();
+            if deadline < node.wake_at {
+                self.arm(actor, deadline);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn arm(&mut self, actor: Actor, deadline: Instant) {
         let node = &mut self.nodes[actor as usize];
-        if !node.process.is_running() {
-            return;
-        }
-        let deadline = node.next_deadline();
-        if deadline < node.wake_at {
-            let at = deadline.max(self.now);
-            node.wake_at = at;
-            let rank = Rank::new(Class::Timer, actor, actor, 0, 0);
-            self.queue.push(at, rank, Event::Wake(actor, node.incarnation));
-        }
+        let at = deadline.max(self.now);
+        node.wake_at = at;
+        let rank = Rank::new(Class::Timer, actor, actor, 0, 0);
+        self.queue.push(at, rank, Event::Wake(actor, node.incarnation));
     }
 
     pub(super) fn wake(&mut self, actor: Actor, incarnation: u32, rank: Rank) {

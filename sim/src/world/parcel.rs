@@ -49,13 +49,13 @@ impl<T> Default for Parcels<T> {
 impl<T: Content> Parcels<T> {
     /// A box to put a message in. It is filled field by field ([`put`]): a message that is first put together elsewhere
     /// and then moved at once is read in other pieces than it was just written in, for which processors have to wait.
-    #[inline]
+    #[inline(always)]
     pub fn empty(&mut self) -> Parcel<T> {
         Parcel(self.0.pop().unwrap_or_else(|| Box::new(T::EMPTY)))
     }
 
     /// Takes the message out of its box.
-    #[inline]
+    #[inline(always)]
     pub fn open(&mut self, mut parcel: Parcel<T>) -> T::Message {
         let message = parcel.0.take();
         self.0.push(parcel.0);

@@ -38,7 +38,14 @@ impl World<'_> {
     }
 
     /// Sends what a machine pushed.
+    #[inline(never)]
     pub(super) fn flush(&mut self, actor: Actor) {
+        self.flush_here(actor);
+    }
+
+    /// The same, where most messages come by: it is one of a message's few calls that can be saved.
+    #[inline(always)]
+    fn flush_here(&mut self, actor: Actor) {
         self.observe(actor);
         if self.tracer.is_some() && actor == self.controller {
             self.trace_leaders();
@@ -217,7 +224,7 @@ impl World<'_> {
     }
 
     /// How long a request is delayed, whether it is lost, and what goes with it for its answer.
-    #[inline]
+    #[inline(always)]
     fn fate_of_request(&mut self, conn: ConnId, channel: Channel, request: &Request) -> (Span, bool, Option<Box<Tag>>) {
         let mut drawn = None;
         if self.is_plain && self.faults.for_this_message.is_empty() {
@@ -309,10 +316,16 @@ impl World<'_> {
         }
         if let Some(parcel) = line.inbox.pop_front() {
             let rank = line.rank_to_server.with_ordinal(parcel.content().correlation);
-            self.hand_over(rank, conn, parcel);
+            self.hand_over_later(rank, conn, parcel);
         }
     }
 
+    #[inline(never)]
+    fn hand_over_later(&mut self, rank: Rank, conn: ConnId, parcel: Parcel<Arrived>) {
+        self.hand_over(rank, conn, parcel);
+    }
+
+    #[inline(always)]
     fn hand_over(&mut self, rank: Rank, conn: ConnId, mut parcel: Parcel<Arrived>) {
         let tag = parcel.content_mut().tag.take();
         let Arrived { correlation, ref request, .. } = *parcel.content();
@@ -359,13 +372,13 @@ impl World<'_> {
                 return;
             }
         }
-        self.flush(server);
+        self.flush_here(server);
     }
 
     // ---- answers ---------------------------------------------------------------------------------------------------
 
     /// The server is done with the request in hand, and will read the next one. None if nothing can be sent any more.
-    #[inline]
+    #[inline(always)]
     fn take_in_hand(&mut self, conn: ConnId) -> Result<InHand, InHand> {
         let line = &mut self.lines[conn.0 as usize];
         let in_hand = line.in_hand.take().expect("a server answers the request that it was given, once");
@@ -450,7 +463,7 @@ impl World<'_> {
     }
 
     /// How long an answer is delayed; none if it is lost with its connection.
-    #[inline]
+    #[inline(always)]
     fn fate_of_answer(&mut self, conn: ConnId, in_hand: InHand, response: &mut Response) -> Option<Span> {
         let link = self.lines[conn.0 as usize].to_client;
         let mut delay = Span::ZERO;
@@ -509,8 +522,7 @@ impl World<'_> {
             return;
         }
         let Answer { correlation, ref response } = *parcel.content();
-        let about = u64::from(correlation) ^ response.word() << 22;
-        self.delivered(client, rank, response.kind().word() | 1 << 16, about);
+        self.delivered(client, rank, 1 << 16, u64::from(correlation) ^ response.word() << 22);
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Response(response));
         }
@@ -545,12 +557,16 @@ impl World<'_> {
                 self.maybe_serve(client);
             }
             Body::Client(c) => {
-                let told = self.coverage.as_ref().and_then(|coverage| coverage.told(c.producer_state()?, &input));
-                c.net(now, input, &mut self.out, &mut self.history);
-                if let (Some(told), Some(coverage), Some(after)) = (told, &mut self.coverage, c.producer_state()) {
-                    coverage.became(told, after);
+                if let Some(coverage) = &mut self.coverage {
+                    let told = c.producer_state().and_then(|before| coverage.told(before, &input));
+                    c.net(now, input, &mut self.out, &mut self.history);
+                    if let (Some(told), Some(after)) = (told, c.producer_state()) {
+                        coverage.became(told, after);
+                    }
+                } else {
+                    c.net(now, input, &mut self.out, &mut self.history);
                 }
-                self.flush(client);
+                self.flush_here(client);
             }
             Body::Controller(_) | Body::Service(_) => panic!("a node that only serves opens no connections"),
         }
