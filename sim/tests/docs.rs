@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fencepost_sim::scenario::{Choice, Scenario, builtin};
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_path_buf()
 }
@@ -100,4 +102,26 @@ fn commands_in_the_documentation_print_what_it_quotes() {
     }
     fs::remove_dir_all(&folder).expect("what was written can be removed");
     assert!(quoted > 20, "{quoted} lines are quoted");
+}
+
+/// That it prints what is quoted is the test above.
+#[test]
+fn every_myth_and_each_of_its_cases_is_run_on_the_page_of_myths() {
+    let page = read(&root().join("docs/myths.md"));
+    let quoted: BTreeSet<String> = sessions(&page)
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(command, _)| command.trim_end_matches(" --diagram").to_string())
+        .collect();
+    let myths: Vec<&str> =
+        builtin::SCENARIOS.iter().map(|(name, _)| *name).filter(|n| n.starts_with("myths/")).collect();
+    assert!(!myths.is_empty());
+    for name in myths {
+        let scenario = Scenario::load_built_in(name, Choice::default()).expect("a built-in scenario can be read");
+        assert!(quoted.contains(&format!("run {name}")), "docs/myths.md does not quote a run of {name}");
+        for (case, _) in scenario.cases {
+            let command = format!("run {name} --case {case}");
+            assert!(quoted.contains(&command), "docs/myths.md does not quote `fencepost {command}`");
+        }
+    }
 }

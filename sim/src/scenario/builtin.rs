@@ -34,6 +34,7 @@ scenarios! {
     "myths/fencing-has-one-error",
     "myths/commit-means-visible",
     "myths/prepare-times-out",
+    "myths/refused-marker",
     "myths/transaction-timeout",
     "myths/held-back-until-commit",
     "myths/skips-open-transactions",
