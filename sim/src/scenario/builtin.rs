@@ -23,6 +23,7 @@ scenarios! {
     "lessons/zombie-consumer",
     "lessons/edge-of-the-world",
     "lessons/next-transaction",
+    "interview/idempotent-duplicates",
     "examples/order-file",
     "examples/outbox",
     "chaos/rolling-restart",
