@@ -7,7 +7,7 @@ use super::{Lesson, LoadScenario, Question, Recipe, fill, lines};
 use crate::capsule::PROGRAM;
 use crate::run::{Course, Run, run};
 use crate::scenario::expect::Expectation;
-use crate::scenario::{Numbers, Problem, Scenario};
+use crate::scenario::{Problem, Scenario};
 use crate::shell;
 use crate::story::Teller;
 use crate::world::{Keep, Traced, Tracer};
@@ -43,12 +43,7 @@ impl Told {
 
     /// What differs from what is expected, one sentence each.
     fn differences(&self, expect: &Expectation) -> Vec<String> {
-        let numbers = Numbers {
-            virtual_ms: self.run.outcome.finished_at.0 / 1_000_000,
-            deliveries: self.run.outcome.deliveries,
-            faults: self.run.outcome.faults.into(),
-        };
-        expect.differences(&self.run.report, &numbers)
+        expect.differences(&self.run.report, &self.run.numbers())
     }
 }
 

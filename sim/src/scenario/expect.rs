@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use fencepost_reports::figures::Tally;
 use fencepost_reports::report::{Kind, Report, Verdict};
 
 use super::fields::{Fields, Item, Value};
@@ -99,6 +100,8 @@ pub struct Expectation {
     pub topics: Vec<(String, Column, Bound)>,
     /// Columns of sinks.
     pub sinks: Vec<(String, Column, Bound)>,
+    /// Figures of the whole run, by name.
+    pub figures: Vec<(&'static str, Bound)>,
     /// Virtual time at the end, in milliseconds.
     pub virtual_ms: Option<Bound>,
     /// Deliveries.
@@ -108,7 +111,7 @@ pub struct Expectation {
 }
 
 /// The numbers of a run besides its report.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Numbers {
     /// Virtual time at the end, in milliseconds.
     pub virtual_ms: u64,
@@ -116,6 +119,8 @@ pub struct Numbers {
     pub deliveries: u64,
     /// Faults that took effect.
     pub faults: u64,
+    /// Figures of the whole run.
+    pub figures: Tally,
 }
 
 impl Expectation {
@@ -138,6 +143,12 @@ impl Expectation {
             } else if let Some(rest) = path.strip_prefix("sinks.") {
                 let (sink, column) = column(path, rest, "sink", sinks, item)?;
                 expectation.sinks.push((sink, column, bound(path, item)?));
+            } else if let Some(name) = path.strip_prefix("figures.") {
+                let known = Tally::default().counts().map(|(known, _)| known);
+                let Some(figure) = known.into_iter().find(|known| *known == name) else {
+                    return complain(format!("'{path}': there is no figure '{name}'{}", hint(name, known)));
+                };
+                expectation.figures.push((figure, bound(path, item)?));
             } else {
                 let place = match path {
                     "virtual_ms" => &mut expectation.virtual_ms,
@@ -150,6 +161,7 @@ impl Expectation {
                             "allowed",
                             "topics",
                             "sinks",
+                            "figures",
                             "virtual_ms",
                             "deliveries",
                             "faults",
@@ -200,6 +212,11 @@ impl Expectation {
             let a = report.sink(name).cloned().unwrap_or_default();
             let n = column.of([a.input, a.visible, a.duplicates, a.lost, a.leaked]);
             compare(&format!("sinks.{name}.{}", label(column)), *bound, n);
+        }
+        for (name, bound) in &self.figures {
+            let counts = numbers.figures.counts();
+            let (_, n) = counts.iter().find(|(known, _)| known == name).expect("only figures that there are were read");
+            compare(&format!("figures.{name}"), *bound, *n);
         }
         let rest = [
             ("virtual_ms", self.virtual_ms, numbers.virtual_ms),
@@ -323,12 +340,27 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_compared_by_name() {
+        let expectation = expect("figures.replayed = 100\nfigures.aborted = '>=1'");
+        let tally = |replayed, aborted| Tally { replayed, aborted, ..Tally::default() };
+        let differences = |figures| {
+            expectation.differences(&report(Verdict::Clean, 0), &Numbers { figures, ..Numbers::default() })
+        };
+        assert!(differences(tally(100, 2)).is_empty());
+        assert_eq!(
+            differences(tally(99, 0)),
+            ["figures.replayed: expected 100, was 99", "figures.aborted: expected >=1, was 0"]
+        );
+    }
+
+    #[test]
     fn unknown_kinds_and_columns_are_refused() {
         let names = ["out".to_string()];
         let read = |text| Expectation::read(&Fields::from_toml(text).unwrap(), &names, &[]).unwrap_err();
         assert!(read("violations.duplicates = 1").message.contains("'duplicate'"));
         assert!(read("topics.out.lots = 1").message.contains("lost"));
         assert!(read("topics.oat.lost = 1").message.contains("'out'"));
+        assert!(read("figures.replaid = 1").message.contains("'replayed'"));
         assert!(read("virtual_sm = 1").message.contains("virtual_ms"));
     }
 }
