@@ -343,9 +343,8 @@ mod tests {
     fn figures_are_compared_by_name() {
         let expectation = expect("figures.replayed = 100\nfigures.aborted = '>=1'");
         let tally = |replayed, aborted| Tally { replayed, aborted, ..Tally::default() };
-        let differences = |figures| {
-            expectation.differences(&report(Verdict::Clean, 0), &Numbers { figures, ..Numbers::default() })
-        };
+        let differences =
+            |figures| expectation.differences(&report(Verdict::Clean, 0), &Numbers { figures, ..Numbers::default() });
         assert!(differences(tally(100, 2)).is_empty());
         assert_eq!(
             differences(tally(99, 0)),
