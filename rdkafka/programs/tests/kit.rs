@@ -56,10 +56,7 @@ fn a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited() 
     assert!(said.contains("the same in two more processes"), "{said}");
     assert!(said.contains("FENCEPOST_SEED=7 cargo test"), "{said}");
     let page = std::fs::read_to_string(path_after("page:", &said)).expect("the page is there");
-    assert!(
-        page.contains("sender") && page.contains("is down"),
-        "the program and the fault are in it"
-    );
+    assert!(page.contains("sender") && page.contains("is down"), "the program and the fault are in it");
     let capsule = path_after("capsule:", &said);
 
     let replay = |capsule: &str| {
