@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::io::{Channel, CorrelationId, Output, Outputs};
+use crate::io::{Channel, CorrelationId, Output, Outputs, push_made};
 use crate::message::Request;
 use crate::time::{Instant, Now, Span};
 
@@ -77,38 +77,50 @@ impl<C> Connections<C> {
         self.connections.iter().position(|c| c.channel == channel)
     }
 
+    #[inline]
     fn get_or_insert(&mut self, channel: Channel) -> &mut Connection<C> {
-        let index = self.find(channel).unwrap_or_else(|| {
-            self.connections.push(Connection {
-                channel,
-                state: State::Idle { not_before: Instant::ZERO },
-                failures: 0,
-                in_flight: VecDeque::new(),
-                next_correlation: 0,
-                deadline: Instant::NEVER,
-            });
-            self.connections.len() - 1
-        });
+        let index = self.find(channel).unwrap_or_else(|| self.insert(channel));
         &mut self.connections[index]
+    }
+
+    #[cold]
+    fn insert(&mut self, channel: Channel) -> usize {
+        self.connections.push(Connection {
+            channel,
+            state: State::Idle { not_before: Instant::ZERO },
+            failures: 0,
+            in_flight: VecDeque::new(),
+            next_correlation: 0,
+            deadline: Instant::NEVER,
+        });
+        self.connections.len() - 1
     }
 
     /// Whether a request can be sent now. Begins to connect if there is no connection and the back-off has passed.
     #[inline]
     pub fn ready(&mut self, now: Now, channel: Channel, out: &mut Outputs) -> bool {
         let limit = self.settings.max_in_flight;
+        self.get_or_insert(channel).ready(now, limit, out)
+    }
+
+    /// Sends a request if one can be sent now ([`Connections::ready`]), and says whether it did.
+    #[inline]
+    pub fn send_if_ready(
+        &mut self,
+        now: Now,
+        channel: Channel,
+        request: impl Into<Request>,
+        cookie: C,
+        out: &mut Outputs,
+    ) -> bool {
+        let ConnectionSettings { max_in_flight, request_timeout_ms, .. } = self.settings;
         let connection = self.get_or_insert(channel);
-        match connection.state {
-            State::Connected => connection.in_flight.len() < limit,
-            State::Connecting => false,
-            State::Idle { not_before } => {
-                if now.mono >= not_before {
-                    connection.state = State::Connecting;
-                    connection.deadline = now.mono + CONNECTION_SETUP_TIMEOUT;
-                    out.push(Output::Connect(channel));
-                }
-                false
-            }
+        let ready = connection.ready(now, max_in_flight, out);
+        if ready {
+            let correlation = connection.begin(now, cookie, Span::from_millis(request_timeout_ms));
+            push_made(out, || Output::Send(channel, correlation, request.into()));
         }
+        ready
     }
 
     /// Whether the connection is established, whatever is in flight on it.
@@ -149,7 +161,7 @@ impl<C> Connections<C> {
         out: &mut Outputs,
     ) {
         let correlation = self.begin(now, channel, cookie, timeout);
-        out.push(Output::Send(channel, correlation, request.into()));
+        push_made(out, || Output::Send(channel, correlation, request.into()));
     }
 
     /// Counts a request as in flight that the caller sends itself, under the number that is returned: one that is none
@@ -159,12 +171,7 @@ impl<C> Connections<C> {
     /// If the connection is not established: that is the caller's bug.
     #[inline]
     pub fn begin(&mut self, now: Now, channel: Channel, cookie: C, timeout: Span) -> CorrelationId {
-        let connection = self.established(channel);
-        let correlation = connection.number();
-        let deadline = now.mono + timeout;
-        connection.deadline = connection.deadline.min(deadline);
-        connection.in_flight.push_back(InFlight { correlation, deadline, cookie });
-        correlation
+        self.established(channel).begin(now, cookie, timeout)
     }
 
     /// Sends a request that will not be answered (`acks=0`).
@@ -199,10 +206,9 @@ impl<C> Connections<C> {
     /// An answer arrived: the cookie of its request, or `None` if that one was given up.
     #[inline]
     pub fn response(&mut self, channel: Channel, correlation: CorrelationId) -> Option<C> {
-        let index = self.find(channel)?;
-        let connection = &mut self.connections[index];
+        let connection = self.connections.iter_mut().find(|c| c.channel == channel)?;
         // Answers come in the order of the requests, so it is nearly always the first.
-        let answered = if connection.in_flight.front().is_some_and(|r| r.correlation == correlation) {
+        let answered = if connection.in_flight.front()?.correlation == correlation {
             connection.in_flight.pop_front()?
         } else {
             let position = connection.in_flight.iter().position(|r| r.correlation == correlation)?;
@@ -272,6 +278,33 @@ impl<C> Connection<C> {
     fn number(&mut self) -> CorrelationId {
         let correlation = self.next_correlation;
         self.next_correlation += 1;
+        correlation
+    }
+
+    /// Whether a request can be sent now. Begins to connect if nothing is there and the back-off has passed.
+    #[inline]
+    fn ready(&mut self, now: Now, max_in_flight: usize, out: &mut Outputs) -> bool {
+        match self.state {
+            State::Connected => self.in_flight.len() < max_in_flight,
+            State::Connecting => false,
+            State::Idle { not_before } => {
+                if now.mono >= not_before {
+                    self.state = State::Connecting;
+                    self.deadline = now.mono + CONNECTION_SETUP_TIMEOUT;
+                    out.push(Output::Connect(self.channel));
+                }
+                false
+            }
+        }
+    }
+
+    /// A request is in flight from now on.
+    #[inline]
+    fn begin(&mut self, now: Now, cookie: C, timeout: Span) -> CorrelationId {
+        let correlation = self.number();
+        let deadline = now.mono + timeout;
+        self.deadline = self.deadline.min(deadline);
+        self.in_flight.push_back(InFlight { correlation, deadline, cookie });
         correlation
     }
 }

@@ -368,7 +368,10 @@ impl Server for Broker {
                 return self.settle(out);
             }
             Request::Metadata(r) => self.metadata(&r).into(),
-            Request::ApiVersions(_) => self.api_versions().into(),
+            Request::ApiVersions(_) => {
+                let response = self.api_versions();
+                return push_made(out, || Output::Respond(conn, response.into()));
+            }
             Request::FindCoordinator(r) => self.find_coordinator(&r).into(),
             Request::ListOffsets(r) => self.list_offsets(&r).into(),
             Request::OffsetForLeaderEpoch(r) => self.offset_for_leader_epoch(&r).into(),

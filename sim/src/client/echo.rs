@@ -116,8 +116,8 @@ impl EchoClient {
     /// Asks the next question if none is under way; one that was lost is asked again.
     #[inline]
     fn advance(&mut self, now: Now, out: &mut Outputs) {
-        if !self.is_finished() && self.connections.ready(now, self.channel, out) {
-            self.connections.send(now, self.channel, ApiVersionsRequest, (), out);
+        if !self.is_finished() {
+            self.connections.send_if_ready(now, self.channel, ApiVersionsRequest, (), out);
         }
     }
 

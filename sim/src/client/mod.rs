@@ -177,6 +177,7 @@ impl Client {
     }
 
     /// Something happened on one of its connections.
+    #[inline(always)]
     pub fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
         each!(self, c => c.net(now, input, out, history));
     }
@@ -214,7 +215,7 @@ impl Client {
     }
 
     /// Its next deadline.
-    #[inline]
+    #[inline(always)]
     pub fn next_deadline(&self) -> Instant {
         each!(self, c => c.next_deadline())
     }

@@ -19,6 +19,14 @@ use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
 
+/// A request whose answer can be sent.
+struct InTurn {
+    in_hand: InHand,
+    server: Actor,
+    /// The way of the answer.
+    link: LinkId,
+}
+
 impl World<'_> {
     fn line(&mut self, conn: ConnId) -> &mut Line {
         &mut self.lines[conn.0 as usize]
@@ -189,10 +197,11 @@ impl World<'_> {
         if let Request::Kafka(KafkaRequest::Produce(produce)) = &request {
             self.nodes[from as usize].count_retries(produce);
         }
-        let (delay, lost, tag) = self.fate_of_request(conn, channel, &request);
+        let link = self.lines[conn.0 as usize].to_server;
+        let (delay, lost, tag) = self.fate_of_request(conn, link, channel, &request);
         let departure = self.departure(from, if self.service_per_kib == Span::ZERO { 0 } else { size(&request) });
+        let due = departure + self.links.latency(link);
         let line = &mut self.lines[conn.0 as usize];
-        let due = departure + self.links.latency(line.to_server);
         if delay > Span::ZERO {
             self.settle.waits_for(due + delay);
         }
@@ -225,10 +234,15 @@ impl World<'_> {
 
     /// How long a request is delayed, whether it is lost, and what goes with it for its answer.
     #[inline(always)]
-    fn fate_of_request(&mut self, conn: ConnId, channel: Channel, request: &Request) -> (Span, bool, Option<Box<Tag>>) {
+    fn fate_of_request(
+        &mut self,
+        conn: ConnId,
+        link: LinkId,
+        channel: Channel,
+        request: &Request,
+    ) -> (Span, bool, Option<Box<Tag>>) {
         let mut drawn = None;
         if self.is_plain && self.faults.for_this_message.is_empty() {
-            let link = self.lines[conn.0 as usize].to_server;
             if let Explorer::Draw(draw) = &mut self.explorer {
                 drawn = draw.draw(self.now, link, request.kind(), true);
             }
@@ -281,6 +295,7 @@ impl World<'_> {
         Tag { name, fate }
     }
 
+    #[inline(never)]
     pub(super) fn request_arrives(&mut self, rank: Rank, number: u32, parcel: Parcel<Arrived>) {
         let conn = ConnId(u64::from(number));
         let line = &self.lines[number as usize];
@@ -379,18 +394,19 @@ impl World<'_> {
 
     /// The server is done with the request in hand, and will read the next one. None if nothing can be sent any more.
     #[inline(always)]
-    fn take_in_hand(&mut self, conn: ConnId) -> Result<InHand, InHand> {
+    fn take_in_hand(&mut self, conn: ConnId) -> Result<InTurn, InHand> {
         let line = &mut self.lines[conn.0 as usize];
         let in_hand = line.in_hand.take().expect("a server answers the request that it was given, once");
         line.unanswered = line.unanswered.saturating_sub(1);
         if !line.server_open || line.dead {
             return Err(in_hand);
         }
+        let (server, link) = (line.server, line.to_client);
         if !line.inbox.is_empty() {
             let rank = line.rank_to_server.with_ordinal(u32::MAX);
             self.queue.push(self.now, rank, Event::NextRequest(conn));
         }
-        Ok(in_hand)
+        Ok(InTurn { in_hand, server, link })
     }
 
     /// The request in hand has no answer.
@@ -423,8 +439,8 @@ impl World<'_> {
 
     #[inline(never)]
     pub(super) fn respond(&mut self, conn: ConnId, mut response: Response) {
-        let in_hand = match self.take_in_hand(conn) {
-            Ok(in_hand) => in_hand,
+        let InTurn { in_hand, server, link } = match self.take_in_hand(conn) {
+            Ok(in_turn) => in_turn,
             Err(in_hand) => {
                 self.leave_inbox(conn);
                 return self.trace_lost_answer(conn, in_hand.correlation, &response);
@@ -434,18 +450,16 @@ impl World<'_> {
         if let (Some(coverage), Response::Kafka(response)) = (&mut self.coverage, &response) {
             coverage.answer(self.lines[conn.0 as usize].seen, response);
         }
-        let Some(delay) = self.fate_of_answer(conn, in_hand, &mut response) else {
+        let Some(delay) = self.fate_of_answer(conn, link, in_hand, &mut response) else {
             self.trace_lost_answer(conn, correlation, &response);
             return self.kill(conn, self.now);
         };
-        let server = self.lines[conn.0 as usize].server;
         let bytes = if self.service_per_kib == Span::ZERO { 0 } else { response_size(&response) };
-        let departure = self.departure(server, bytes);
-        let line = &mut self.lines[conn.0 as usize];
-        let due = departure + self.links.latency(line.to_client) + delay;
+        let due = self.departure(server, bytes) + self.links.latency(link) + delay;
         if delay > Span::ZERO {
             self.settle.waits_for(due);
         }
+        let line = &mut self.lines[conn.0 as usize];
         let at = due.max(line.last_to_client);
         line.last_to_client = at;
         line.responses += 1;
@@ -464,8 +478,13 @@ impl World<'_> {
 
     /// How long an answer is delayed; none if it is lost with its connection.
     #[inline(always)]
-    fn fate_of_answer(&mut self, conn: ConnId, in_hand: InHand, response: &mut Response) -> Option<Span> {
-        let link = self.lines[conn.0 as usize].to_client;
+    fn fate_of_answer(
+        &mut self,
+        conn: ConnId,
+        link: LinkId,
+        in_hand: InHand,
+        response: &mut Response,
+    ) -> Option<Span> {
         let mut delay = Span::ZERO;
         if in_hand.tag.is_some() || !self.faults.lost_answers.is_empty() {
             delay = self.tagged_fate_of_answer(conn, &in_hand, response)?;
@@ -502,6 +521,7 @@ impl World<'_> {
         Some(fate.delay_response)
     }
 
+    #[inline(never)]
     pub(super) fn response_arrives(&mut self, rank: Rank, number: u32, parcel: Parcel<Answer>) {
         let conn = ConnId(u64::from(number));
         let line = &self.lines[number as usize];
@@ -528,7 +548,7 @@ impl World<'_> {
         }
         let watched = self.triggers.any().then(|| response.clone());
         match self.answers.open(parcel) {
-            Response::Kafka(response) => self.tell_client(client, NetInput::Response(channel, correlation, response)),
+            Response::Kafka(response) => self.tell_here(client, NetInput::Response(channel, correlation, response)),
             Response::Sink(response) => self.tell_answer_of_sink(client, correlation, *response),
         }
         if let Some(response) = watched {
@@ -537,7 +557,14 @@ impl World<'_> {
         }
     }
 
+    #[inline(never)]
     fn tell_client(&mut self, client: Actor, input: NetInput) {
+        self.tell_here(client, input);
+    }
+
+    /// The same, where answers come by.
+    #[inline(always)]
+    fn tell_here(&mut self, client: Actor, input: NetInput) {
         if self.tracer.is_some() {
             let (channel, what) = match &input {
                 NetInput::Connected(channel) => (Some(*channel), TracedEvent::Connected),
