@@ -201,9 +201,10 @@ impl Future for Pump {
             return Poll::Ready(());
         };
         {
+            let waker = cx.waker().clone();
             let mut pump = self.entry.pump.borrow_mut();
-            if pump.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                *pump = Some(cx.waker().clone());
+            if pump.as_ref().is_none_or(|known| !known.will_wake(&waker)) {
+                *pump = Some(waker);
             }
         }
         let closing = self.entry.closing.get();
@@ -301,9 +302,11 @@ impl Handle {
     /// Has the waker woken when something happens to the client.
     pub fn register(&self, waker: &Waker) {
         if let Some((_, entry)) = self.entry() {
+            // The clone: what a task with a stack of its own is given is not the executor's waker, but gives it.
+            let waker = waker.clone();
             let mut waiting = entry.waiting.borrow_mut();
-            if !waiting.iter().any(|w| w.will_wake(waker)) {
-                waiting.push(waker.clone());
+            if !waiting.iter().any(|w| w.will_wake(&waker)) {
+                waiting.push(waker);
             }
         }
     }

@@ -20,7 +20,7 @@ pub mod task {
 
     pub use super::spawn;
     pub use crate::join_set::JoinSet;
-    pub use crate::stack::{block_on, can_block, number};
+    pub use crate::stack::{block_on, can_block, is_being_dropped, number, try_block_on};
     pub use madsim::task::{AbortHandle, Id, JoinError, JoinHandle, yield_now};
     pub use madsim_tokio::task::{LocalKey, futures};
 
