@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::fencepost::{self, Cluster};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer};
 
 const SCENARIO: &str = include_str!("../outbox.toml");
 
@@ -56,10 +56,7 @@ fn a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited() 
     assert!(said.contains("the same in two more processes"), "{said}");
     assert!(said.contains("FENCEPOST_SEED=7 cargo test"), "{said}");
     let page = std::fs::read_to_string(path_after("page:", &said)).expect("the page is there");
-    assert!(
-        page.contains("sender") && page.contains("is down"),
-        "the program and the fault are in it"
-    );
+    assert!(page.contains("sender") && page.contains("is down"), "the program and the fault are in it");
     let capsule = path_after("capsule:", &said);
 
     let replay = |capsule: &str| {
@@ -94,4 +91,50 @@ fn a_program_that_is_not_deterministic_is_told_so() {
     }
     let said = complaint(differs);
     assert!(said.contains("NOT DETERMINISTIC") && said.contains("futures::select!"), "{said}");
+}
+
+/// Flushes when it is dropped, as one should.
+struct Farewell(BaseProducer);
+
+impl Farewell {
+    fn new() -> Farewell {
+        let brokers = "broker-1:9092,broker-2:9092";
+        Farewell(ClientConfig::new().set("bootstrap.servers", brokers).create().expect("the settings are right"))
+    }
+
+    fn say(&self, text: &str) {
+        self.0.send(BaseRecord::to("events").key("k").payload(text)).map_err(|(error, _)| error).expect("it is queued");
+        self.0.flush(Duration::from_secs(30)).expect("it is delivered");
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let _ = self.0.send(BaseRecord::<str, str>::to("events").key("k").payload("last words"));
+        let _ = self.0.flush(Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_says_nothing_more_whatever_its_destructors_do() {
+    fencepost::test(1..=3, || async {
+        let cluster = Cluster::from_text("outbox", SCENARIO);
+        cluster.node("in a call", || async {
+            Farewell::new().say("once");
+            let farewell = Farewell::new();
+            tokio::runtime::Handle::current().block_on(std::future::pending::<()>());
+            farewell.say("never");
+        });
+        cluster.node("between calls", || async {
+            let farewell = Farewell::new();
+            farewell.say("twice");
+            std::future::pending::<()>().await;
+        });
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        cluster.kill("in a call");
+        cluster.kill("between calls");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        // "once" and "twice", and the last words of the one that ended by itself.
+        assert_eq!(cluster.finish().await.visible("events"), 3);
+    });
 }

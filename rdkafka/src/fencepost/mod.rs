@@ -220,15 +220,23 @@ impl Cluster {
 
     /// Kills a node's process.
     pub fn kill(&self, node: &str) {
+        self.end_clients(node);
         Handle::current().kill(node);
         tell(node, ProcessState::Down);
     }
 
     /// Kills a node's process and starts it again at once.
     pub fn restart(&self, node: &str) {
+        self.end_clients(node);
         Handle::current().restart(node);
         tell(node, ProcessState::Down);
         tell(node, ProcessState::Running);
+    }
+
+    /// What is dropped with a process that is killed can say nothing more: a real one runs no destructors.
+    fn end_clients(&self, node: &str) {
+        self.shared.touch();
+        self.shared.end_node(node);
     }
 
     /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that

@@ -111,6 +111,8 @@ pub(crate) type DeliverySink = Rc<dyn Fn(Delivered)>;
 pub(crate) struct Entry {
     slot: Slot,
     serial: u32,
+    /// Name of the node whose program made it.
+    pub node: String,
     core: RefCell<Core>,
     waiting: RefCell<Vec<Waker>>,
     pump: RefCell<Option<Waker>>,
@@ -177,7 +179,8 @@ impl Entry {
         }
     }
 
-    fn end(&self, shared: &Shared) {
+    /// The client is gone without a word.
+    pub fn end(&self, shared: &Shared) {
         self.access(shared, |core, turn| core.gone(turn));
         shared.world.borrow_mut().detach(self.slot);
         shared.entries.borrow_mut().remove(&self.slot);
@@ -249,7 +252,7 @@ impl Handle {
     /// Makes a client of the node that runs now. `None` without a simulation, or when there is no place left.
     pub fn make(kind: &str, core: impl FnOnce(&mut Turn<'_>, &str) -> Core) -> Option<Handle> {
         let shared = shared()?;
-        let (slot, name) = shared.attach(kind)?;
+        let (slot, node, name) = shared.attach(kind)?;
         let serial = super::next_handle();
         let entry = {
             let mut world = shared.world.borrow_mut();
@@ -261,6 +264,7 @@ impl Handle {
             Rc::new(Entry {
                 slot,
                 serial,
+                node,
                 core: RefCell::new(core),
                 waiting: RefCell::default(),
                 pump: RefCell::default(),

@@ -1,6 +1,7 @@
 //! Tasks that wait in the middle of a synchronous call.
 
 #![cfg(madsim)]
+#![expect(clippy::disallowed_methods, reason = "what happens on other threads is tested, too")]
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -308,7 +309,8 @@ fn code_that_has_waited_is_woken_by_the_waker_of_the_poll_that_resumed_it() {
         block_on(second_poll());
         poll_fn(|context| -> Poll<()> {
             context.waker().wake_by_ref();
-            context.waker().clone().wake();
+            let waker = context.waker().clone();
+            waker.wake();
             Poll::Pending
         })
         .await;
