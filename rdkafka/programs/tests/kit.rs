@@ -1,9 +1,11 @@
 //! What the test kit says of a seed that fails, and what can be done with what it leaves.
 
+mod evidence;
+
 use std::panic::catch_unwind;
-use std::process::Command;
 use std::time::Duration;
 
+use evidence::{is_a_child, page, path_after, replay};
 use rdkafka::config::ClientConfig;
 use rdkafka::fencepost::{self, Cluster};
 use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer};
@@ -32,18 +34,10 @@ async fn careless(extra: Duration) {
     assert_eq!(finished.visible("events"), 100, "every record is there");
 }
 
-fn is_a_child() -> bool {
-    ["FENCEPOST_CHILD", "FENCEPOST_REPLAY"].iter().any(|name| std::env::var_os(name).is_some())
-}
-
 /// What the kit says.
 fn complaint(program: fn() -> Duration) -> String {
     let result = catch_unwind(|| fencepost::test(7..=7, move || careless(program())));
     result.expect_err("it fails").downcast_ref::<String>().expect("a text").clone()
-}
-
-fn path_after<'t>(label: &str, text: &'t str) -> &'t str {
-    text.lines().find_map(|line| line.strip_prefix(label)).expect("a line that begins so").trim()
 }
 
 #[test]
@@ -55,21 +49,12 @@ fn a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited() 
     assert!(said.contains("every record is there"), "{said}");
     assert!(said.contains("the same in two more processes"), "{said}");
     assert!(said.contains("FENCEPOST_SEED=7 cargo test"), "{said}");
-    let page = std::fs::read_to_string(path_after("page:", &said)).expect("the page is there");
+    let page = page(&said);
     assert!(page.contains("sender") && page.contains("is down"), "the program and the fault are in it");
     let capsule = path_after("capsule:", &said);
 
-    let replay = |capsule: &str| {
-        let name = "a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited";
-        let program = std::env::current_exe().expect("this program");
-        let output = Command::new(program)
-            .args([name, "--exact", "--nocapture"])
-            .env("FENCEPOST_REPLAY", capsule)
-            .output()
-            .expect("it runs");
-        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    let (passes, said) = replay(capsule);
+    let name = "a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited";
+    let (passes, said) = replay(name, capsule);
     assert!(!passes && said.contains("replay: the same execution"), "{said}");
 
     let text = std::fs::read_to_string(capsule).expect("the capsule is there");
@@ -79,7 +64,7 @@ fn a_failing_seed_leaves_a_page_and_a_capsule_that_can_be_replayed_and_edited() 
     value["world"]["deviations"] = serde_json::json!([]);
     let edited = capsule.replace(".json", "-edited.json");
     std::fs::write(&edited, value.to_string()).expect("it can be written");
-    let (passes, said) = replay(&edited);
+    let (passes, said) = replay(name, &edited);
     assert!(passes && said.contains("replay: now passes"), "{said}");
 }
 
