@@ -123,3 +123,45 @@ fn a_process_that_is_killed_says_nothing_more_whatever_its_destructors_do() {
         assert_eq!(cluster.finish().await.visible("events"), 3);
     });
 }
+
+/// What the kit says of a test that does this first.
+fn said_of(start: fn(&Cluster)) -> String {
+    let result = catch_unwind(|| {
+        fencepost::test(7..=7, move || async move {
+            let cluster = Cluster::from_text("outbox", SCENARIO);
+            start(&cluster);
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            cluster.finish().await.assert_exactly_once("events");
+        });
+    });
+    result.expect_err("it fails").downcast_ref::<String>().expect("a text").clone()
+}
+
+/// A program that cannot begin would otherwise only be seen to have written nothing.
+#[test]
+fn what_a_program_returned_is_told() {
+    let start = |cluster: &Cluster| {
+        cluster.service("sender", Duration::from_secs(1), || async {
+            ClientConfig::new().set("bootstrap.serverz", "broker-1:9092").create::<FutureProducer>().map(drop)
+        });
+    };
+    if is_a_child() {
+        return;
+    }
+    let said = said_of(start);
+    assert!(said.contains("nobody has written to events"), "{said}");
+    let line = said.lines().find(|line| line.starts_with("sender returned ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.contains(" times, the last time with Err(") && line.contains("bootstrap.serverz"), "{line}");
+}
+
+#[test]
+fn a_node_that_does_not_exist_is_named_with_those_that_do() {
+    if is_a_child() {
+        return;
+    }
+    let said = said_of(|cluster| {
+        cluster.node("sender", || async {});
+        cluster.pause("sneder", Duration::from_secs(1));
+    });
+    assert!(said.contains("there is no node 'sneder' (nodes: sender)") && said.contains("kit.rs:"), "{said}");
+}
