@@ -1,7 +1,6 @@
 //! What the kit leaves of a seed that fails, as its user finds it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
-#![expect(clippy::disallowed_methods, reason = "processes and files belong to the test, not to the simulation")]
 
 use std::process::Command;
 
