@@ -286,6 +286,56 @@ fn a_task_without_a_stack_says_what_to_do() {
     Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async { wait(ms(1)) });
 }
 
+tokio::task_local! {
+    /// As a program keeps the number of a request.
+    static REQUEST: Cell<u32>;
+    static NAME: String;
+}
+
+#[test]
+fn a_value_of_a_task_stays_its_own_across_blocking_calls() {
+    simulate(async {
+        let task = |n: u32| {
+            REQUEST.scope(Cell::new(n), async move {
+                for round in 0..3 {
+                    wait(ms(u64::from(n % 3 + 1)));
+                    assert_eq!(REQUEST.with(Cell::take), n + round);
+                    REQUEST.with(|request| request.set(n + round + 1));
+                    tokio::time::sleep(ms(u64::from(n % 2 + 1))).await;
+                    NAME.sync_scope(n.to_string(), || {
+                        wait(ms(1));
+                        assert_eq!(NAME.get(), n.to_string());
+                    });
+                    assert!(NAME.try_get().is_err());
+                }
+                REQUEST.scope(Cell::new(0), async { wait(ms(1)) }).await;
+                REQUEST.with(Cell::take)
+            })
+        };
+        let tasks: Vec<_> = (0..20).map(|n| tokio::spawn(task(10 * n))).collect();
+        struct Looks(Arc<AtomicU32>);
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                self.0.store(REQUEST.with(Cell::take), Ordering::Relaxed);
+            }
+        }
+        let seen = Arc::new(AtomicU32::new(0));
+        let looks = Looks(seen.clone());
+        let aborted = tokio::spawn(REQUEST.scope(Cell::new(7), async move {
+            let _looks = looks;
+            tokio::time::sleep(ms(1_000)).await;
+        }));
+        tokio::time::sleep(ms(2)).await;
+        aborted.abort();
+        tokio::time::sleep(ms(1)).await;
+        assert_eq!(seen.load(Ordering::Relaxed), 7, "what is dropped has it, too");
+        assert!(REQUEST.try_with(Cell::take).is_err(), "others have values, this task has none");
+        for (n, task) in (0..20).zip(tasks) {
+            assert_eq!(task.await.expect("it ends"), 10 * n + 3);
+        }
+    });
+}
+
 /// Counts how often it is woken.
 #[derive(Default)]
 struct Woken(AtomicU32);
