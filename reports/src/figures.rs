@@ -194,6 +194,22 @@ impl Tally {
         self.coordinator_moves += other.coordinator_moves;
     }
 
+    /// What is counted, by name; times are not.
+    pub const fn counts(&self) -> [(&'static str, u64); 10] {
+        [
+            ("committed", self.committed),
+            ("aborted", self.aborted),
+            ("largest_lso_lag", self.largest_lso_lag),
+            ("fenced", self.fenced),
+            ("retries", self.retries),
+            ("absorbed", self.absorbed),
+            ("rebalances", self.rebalances),
+            ("replayed", self.replayed),
+            ("leader_moves", self.leader_moves),
+            ("coordinator_moves", self.coordinator_moves),
+        ]
+    }
+
     /// In words, only what is not zero; empty if everything is.
     pub fn words(&self) -> String {
         let mut parts: Vec<String> = Vec::new();

@@ -11,6 +11,7 @@ use fencepost_reports::report::Report;
 use crate::draw::draw_faults;
 use crate::explorer::{Draw, Explorer, Replay};
 use crate::plan::Plan;
+use crate::scenario::Numbers;
 use crate::schedule::{Deviation, Effect, Fault, MessageName, Schedule, When};
 use crate::world::{Keep, Origin, Outcome, Tracer, World, names};
 
@@ -37,6 +38,19 @@ pub struct Run {
     pub report: Report,
     /// How often what happened, and how long it took.
     pub figures: Figures,
+}
+
+impl Run {
+    /// What an expectation is compared with, besides the report.
+    pub fn numbers(&self) -> Numbers<'_> {
+        Numbers {
+            virtual_ms: self.outcome.finished_at.0 / 1_000_000,
+            deliveries: self.outcome.deliveries,
+            faults: self.outcome.faults.into(),
+            figures: &self.figures.total,
+            coverage: self.outcome.coverage.as_deref(),
+        }
+    }
 }
 
 /// The faults and the messages of a schedule.

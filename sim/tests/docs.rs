@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fencepost_sim::scenario::{Choice, Scenario, builtin};
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_path_buf()
 }
@@ -100,4 +102,86 @@ fn commands_in_the_documentation_print_what_it_quotes() {
     }
     fs::remove_dir_all(&folder).expect("what was written can be removed");
     assert!(quoted > 20, "{quoted} lines are quoted");
+}
+
+/// That it prints what is quoted is the test above.
+#[test]
+fn every_myth_and_each_of_its_cases_is_run_on_the_page_of_myths() {
+    let page = read(&root().join("docs/myths.md"));
+    let quoted: BTreeSet<String> = sessions(&page)
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(command, _)| command.trim_end_matches(" --diagram").to_string())
+        .collect();
+    let myths: Vec<&str> =
+        builtin::SCENARIOS.iter().map(|(name, _)| *name).filter(|n| n.starts_with("myths/")).collect();
+    assert!(!myths.is_empty());
+    for name in myths {
+        let scenario = Scenario::load_built_in(name, Choice::default()).expect("a built-in scenario can be read");
+        assert!(quoted.contains(&format!("run {name}")), "docs/myths.md does not quote a run of {name}");
+        for (case, _) in scenario.cases {
+            let command = format!("run {name} --case {case}");
+            assert!(quoted.contains(&command), "docs/myths.md does not quote `fencepost {command}`");
+        }
+    }
+}
+
+/// What `fencepost run` with these arguments prints.
+fn printed(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_fencepost")).arg("run").args(arguments).output().expect("it starts");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The part of the interview page that is about a scenario.
+fn question<'p>(page: &'p str, name: &str) -> &'p str {
+    let command = format!("$ fencepost run {name}\n");
+    let mut parts = page.split("\n## ").filter(|part| part.contains(&command));
+    let part = parts.next().unwrap_or_else(|| panic!("docs/interview.md does not run {name}"));
+    assert!(parts.next().is_none(), "{name} is the answer to one question");
+    part
+}
+
+/// Rows of the tables that begin with a name in backticks.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_string()).collect();
+    text.lines().filter(|line| line.starts_with("| `")).map(cells).collect()
+}
+
+/// Numbers of two digits or more, without the commas between thousands.
+fn numbers(text: &str) -> BTreeSet<String> {
+    let text = text.replace(',', "");
+    let parts = text.split(|c: char| !c.is_ascii_digit()).filter(|part| part.len() > 1);
+    parts.map(str::to_string).collect()
+}
+
+/// Every case of every question is in a table of the page, and what the table says of it is what the run prints.
+#[test]
+fn the_interview_page_says_of_every_case_what_its_run_prints() {
+    let page = read(&root().join("docs/interview.md"));
+    for (name, text) in builtin::SCENARIOS.iter().filter(|(name, _)| name.starts_with("interview/")) {
+        let part = question(&page, name);
+        let scenario = Scenario::load_built_in(name, Choice::default()).expect("it is built in");
+        let mut cases: BTreeSet<&str> = scenario.cases.iter().map(|(case, _)| case.as_str()).collect();
+        cases.insert("base");
+        let mut known = String::from(*text);
+        for row in rows(part) {
+            let [case, different, verdict, also] = row.as_slice() else { panic!("{name}: four columns: {row:?}") };
+            let case = case.trim_matches('`');
+            assert!(cases.remove(case), "{name}: there is no case '{case}', or it is there twice");
+            assert!(!different.is_empty(), "{name} {case}: what is different?");
+            let printed = if case == "base" { printed(&[name]) } else { printed(&[name, "--case", case]) };
+            let verdict = format!("verdict: {verdict}");
+            let ends =
+                |line: &str| line.strip_prefix(&verdict).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+            assert!(printed.lines().any(ends), "{name} {case}: not '{verdict}' but\n{printed}");
+            assert!(printed.contains(also.as_str()), "{name} {case} does not print '{also}'\n{printed}");
+            known += &printed;
+        }
+        assert!(cases.is_empty(), "{name}: the page says nothing of {cases:?}");
+        // A number in a sentence is one that a run printed, or that the scenario says.
+        let known = numbers(&known);
+        for number in numbers(part) {
+            assert!(known.contains(&number), "docs/interview.md, at {name}: where does {number} come from?");
+        }
+    }
 }

@@ -28,14 +28,15 @@ pub(crate) fn open_transaction(ev: &Evidence, findings: &mut Findings, e: &OpenT
 pub(crate) fn stalled(ev: &Evidence, findings: &mut Findings, e: &Stalled<'_>) {
     let log = ev.log(e.at);
     findings.add(&ev.promises, Kind::StalledLso, Some(e.at.topic), 1, || {
-        let sentence = format!(
-            "the last stable offset of {} is {}, its high watermark {}, at {}: {}",
-            ev.partition_name(log),
-            e.lso,
-            e.hw,
-            seconds(e.t),
-            e.culprit
-        );
+        let (name, at) = (ev.partition_name(log), seconds(e.t));
+        let sentence = if e.lso < e.hw {
+            format!(
+                "the last stable offset of {name} is {}, its high watermark {}, at {at}: {}",
+                e.lso, e.hw, e.culprit
+            )
+        } else {
+            format!("the high watermark of {name} is {} and below its end, at {at}: {}", e.hw, e.culprit)
+        };
         ev.proof_at(log, &[e.lso, e.hw], sentence)
     });
 }

@@ -16,7 +16,7 @@ use super::source::{self, Place};
 use super::{INTERRUPTED, NONDETERMINISM, OK, Outcome, PANICKED, Refusal, VIOLATED, interrupt, parallel};
 use crate::capsule::Capsule;
 use crate::run::Course;
-use crate::scenario::{Choice, Numbers, Scenario, builtin, parse_seeds};
+use crate::scenario::{Choice, Scenario, builtin, parse_seeds};
 use crate::world::Keep;
 
 /// One run in so many is executed twice and compared.
@@ -160,7 +160,8 @@ fn run_all(scenarios: &[Scenario], tasks: &[(usize, u64)], jobs: Option<usize>) 
 }
 
 fn one(scenario: &Scenario, seed: u64, twice: bool) -> Judged {
-    let run = match quietly(scenario, Course::Seed(seed), Keep::default()) {
+    let keep = Keep { coverage: scenario.expect.needs_coverage(), ..Keep::default() };
+    let run = match quietly(scenario, Course::Seed(seed), keep) {
         Ok(run) => run,
         Err(panic) => return Judged::Panicked(panic),
     };
@@ -170,12 +171,7 @@ fn one(scenario: &Scenario, seed: u64, twice: bool) -> Judged {
             return Judged::Nondeterministic;
         }
     }
-    let numbers = Numbers {
-        virtual_ms: run.outcome.finished_at.0 / 1_000_000,
-        deliveries: run.outcome.deliveries,
-        faults: run.outcome.faults.into(),
-    };
-    let mut differences = scenario.expect.differences(&run.report, &numbers);
+    let mut differences = scenario.expect.differences(&run.report, &run.numbers());
     if differences.is_empty() {
         return Judged::Kept;
     }

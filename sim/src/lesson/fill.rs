@@ -120,19 +120,9 @@ fn value(figure: &str, told: &Told) -> Option<String> {
 fn tally(name: &str, told: &Told) -> Option<String> {
     let total = &told.run.figures.total;
     Some(match name {
-        "committed" => thousands(total.committed),
-        "aborted" => thousands(total.aborted),
         "commit_p50" => milliseconds(total.commit_p50_ns?),
         "commit_p99" => milliseconds(total.commit_p99_ns?),
-        "largest_lso_lag" => thousands(total.largest_lso_lag),
-        "fenced" => thousands(total.fenced),
-        "retries" => thousands(total.retries),
-        "absorbed" => thousands(total.absorbed),
-        "rebalances" => thousands(total.rebalances),
-        "replayed" => thousands(total.replayed),
-        "leader_moves" => thousands(total.leader_moves),
-        "coordinator_moves" => thousands(total.coordinator_moves),
-        _ => return None,
+        count => thousands(total.counts().into_iter().find(|(name, _)| *name == count)?.1),
     })
 }
 

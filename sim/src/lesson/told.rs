@@ -7,7 +7,7 @@ use super::{Lesson, LoadScenario, Question, Recipe, fill, lines};
 use crate::capsule::PROGRAM;
 use crate::run::{Course, Run, run};
 use crate::scenario::expect::Expectation;
-use crate::scenario::{Numbers, Problem, Scenario};
+use crate::scenario::{Problem, Scenario};
 use crate::shell;
 use crate::story::Teller;
 use crate::world::{Keep, Traced, Tracer};
@@ -30,7 +30,7 @@ impl Told {
         let mut sink = teller.sink();
         let mut trace = |traced: &Traced<'_>| teller.trace(traced);
         let tracer: Tracer<'_> = &mut trace;
-        let keep = Keep { schedule: true, trace: true, ..Keep::default() };
+        let keep = Keep { schedule: true, trace: true, coverage: true, ..Keep::default() };
         let run = run(&scenario.plan, Course::Seed(scenario.seed), keep, Some(&mut sink), Some(tracer));
         let mut story = teller.tell(&run);
         story.title.clone_from(&scenario.plan.title);
@@ -43,12 +43,7 @@ impl Told {
 
     /// What differs from what is expected, one sentence each.
     fn differences(&self, expect: &Expectation) -> Vec<String> {
-        let numbers = Numbers {
-            virtual_ms: self.run.outcome.finished_at.0 / 1_000_000,
-            deliveries: self.run.outcome.deliveries,
-            faults: self.run.outcome.faults.into(),
-        };
-        expect.differences(&self.run.report, &numbers)
+        expect.differences(&self.run.report, &self.run.numbers())
     }
 }
 

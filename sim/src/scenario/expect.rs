@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use fencepost_reports::figures::Tally;
 use fencepost_reports::report::{Kind, Report, Verdict};
+
+use crate::coverage::{Coverage, Goal};
 
 use super::fields::{Fields, Item, Value};
 use super::nearest::hint;
@@ -86,6 +89,25 @@ const COLUMNS: [(&str, Column); 5] = [
     ("leaked", Column::Leaked),
 ];
 
+/// Reads a figure; none if nothing was measured.
+type Reading = fn(&Tally) -> Option<u64>;
+
+/// Figures of the whole run. Times are whole milliseconds of virtual time; none is expected if nothing was committed.
+const FIGURES: [(&str, Reading); 12] = [
+    ("committed", |t| Some(t.committed)),
+    ("aborted", |t| Some(t.aborted)),
+    ("commit_p50_ms", |t| Some(t.commit_p50_ns? / 1_000_000)),
+    ("commit_p99_ms", |t| Some(t.commit_p99_ns? / 1_000_000)),
+    ("largest_lso_lag", |t| Some(t.largest_lso_lag)),
+    ("fenced", |t| Some(t.fenced)),
+    ("retries", |t| Some(t.retries)),
+    ("absorbed", |t| Some(t.absorbed)),
+    ("rebalances", |t| Some(t.rebalances)),
+    ("replayed", |t| Some(t.replayed)),
+    ("leader_moves", |t| Some(t.leader_moves)),
+    ("coordinator_moves", |t| Some(t.coordinator_moves)),
+];
+
 /// What is expected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
@@ -105,17 +127,27 @@ pub struct Expectation {
     pub deliveries: Option<Bound>,
     /// Faults that took effect.
     pub faults: Option<Bound>,
+    /// Figures of the whole run, by name.
+    pub figures: Vec<(&'static str, Bound)>,
+    /// Points of the protocol that the run must reach.
+    pub reached: Vec<Goal>,
+    /// Points of the protocol that the run must not reach.
+    pub never: Vec<Goal>,
 }
 
-/// The numbers of a run besides its report.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Numbers {
+/// What a run gave besides its report.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers<'r> {
     /// Virtual time at the end, in milliseconds.
     pub virtual_ms: u64,
     /// Deliveries.
     pub deliveries: u64,
     /// Faults that took effect.
     pub faults: u64,
+    /// Figures of the whole run.
+    pub figures: &'r Tally,
+    /// What was reached of the protocol; needed if [`Expectation::needs_coverage`].
+    pub coverage: Option<&'r Coverage>,
 }
 
 impl Expectation {
@@ -124,10 +156,21 @@ impl Expectation {
         let mut expectation = Expectation::default();
         let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
         expectation.verdict = fields.word("verdict", &verdicts)?;
+        for (key, goals) in [("reached", &mut expectation.reached), ("never", &mut expectation.never)] {
+            for text in fields.texts(key)?.unwrap_or_default() {
+                goals.push(Goal::parse(&text).map_err(|m| fields.complain(key, format!("'{text}': {m}")))?);
+            }
+        }
         for (path, item) in fields.iter() {
             let complain = |message: String| Err(Complaint::new(&item.place, message));
-            if path == "verdict" {
+            if ["verdict", "reached", "never"].contains(&path) {
                 continue;
+            } else if let Some(name) = path.strip_prefix("figures.") {
+                let Some((known, _)) = FIGURES.iter().find(|(known, _)| *known == name) else {
+                    let near = hint(name, FIGURES.iter().map(|(known, _)| *known));
+                    return complain(format!("'{path}': there is no figure '{name}'{near}"));
+                };
+                expectation.figures.push((known, bound(path, item)?));
             } else if let Some(kind) = path.strip_prefix("violations.") {
                 expectation.violations.push((read_kind(kind, item)?, bound(path, item)?));
             } else if let Some(kind) = path.strip_prefix("allowed.") {
@@ -153,6 +196,9 @@ impl Expectation {
                             "virtual_ms",
                             "deliveries",
                             "faults",
+                            "figures",
+                            "reached",
+                            "never",
                         ];
                         let first = path.split('.').next().unwrap_or(path);
                         return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
@@ -164,8 +210,16 @@ impl Expectation {
         Ok(expectation)
     }
 
+    /// Whether a run must keep its coverage to be compared.
+    pub fn needs_coverage(&self) -> bool {
+        !self.reached.is_empty() || !self.never.is_empty()
+    }
+
     /// What differs from what is expected, one sentence each.
-    pub fn differences(&self, report: &Report, numbers: &Numbers) -> Vec<String> {
+    ///
+    /// # Panics
+    /// If the run did not keep its coverage although that is needed.
+    pub fn differences(&self, report: &Report, numbers: &Numbers<'_>) -> Vec<String> {
         let mut found = Vec::new();
         let expected = self.verdict.unwrap_or(Verdict::Clean);
         if report.verdict != expected {
@@ -210,6 +264,22 @@ impl Expectation {
             if let Some(bound) = bound {
                 compare(what, bound, n);
             }
+        }
+        let mut unmeasured = Vec::new();
+        for (name, bound) in &self.figures {
+            let reading = FIGURES.iter().find(|(known, _)| known == name).expect("only known figures are kept").1;
+            match reading(numbers.figures) {
+                Some(n) => compare(&format!("figures.{name}"), *bound, n),
+                None => unmeasured.push(format!("figures.{name}: expected {bound}, was not measured")),
+            }
+        }
+        found.append(&mut unmeasured);
+        if self.needs_coverage() {
+            let coverage = numbers.coverage.expect("the run kept its coverage");
+            let missed = self.reached.iter().filter(|goal| !goal.is_reached(coverage));
+            found.extend(missed.map(|goal| format!("reached: '{}' was not", goal.text)));
+            let met = self.never.iter().filter(|goal| goal.is_reached(coverage));
+            found.extend(met.map(|goal| format!("never: '{}' was reached", goal.text)));
         }
         found
     }
@@ -296,13 +366,53 @@ mod tests {
         }
     }
 
+    fn numbers() -> Numbers<'static> {
+        static FIGURES: Tally = Tally {
+            committed: 2,
+            aborted: 0,
+            commit_p50_ns: Some(1_999_999),
+            commit_p99_ns: None,
+            largest_lso_lag: 0,
+            fenced: 0,
+            retries: 0,
+            absorbed: 0,
+            rebalances: 0,
+            replayed: 0,
+            leader_moves: 0,
+            coordinator_moves: 0,
+        };
+        Numbers { virtual_ms: 0, deliveries: 0, faults: 0, figures: &FIGURES, coverage: None }
+    }
+
+    #[test]
+    fn figures_are_compared_and_what_was_not_measured_is_a_difference() {
+        let differences = |text| expect(text).differences(&report(Verdict::Clean, 0), &numbers());
+        assert!(differences("figures.committed = 2\nfigures.commit_p50_ms = 1").is_empty());
+        assert_eq!(differences("figures.committed = '>2'"), ["figures.committed: expected >=3, was 2"]);
+        assert_eq!(differences("figures.commit_p99_ms = 1"), ["figures.commit_p99_ms: expected 1, was not measured"]);
+    }
+
+    #[test]
+    fn points_must_be_reached_or_must_not() {
+        use crate::coverage::Point;
+        let coverage = Coverage::of(
+            (0..Coverage::default().all())
+                .filter(|p| Point::of(*p).to_string() == "coordinator: EndTxn(commit) in Ongoing -> ok"),
+        );
+        let numbers = Numbers { coverage: Some(&coverage), ..numbers() };
+        let differences = |text| expect(text).differences(&report(Verdict::Clean, 0), &numbers);
+        assert!(differences("reached = ['EndTxn(commit) -> ok']\nnever = ['EndTxn(abort)']").is_empty());
+        assert_eq!(differences("reached = ['EndTxn(abort)']"), ["reached: 'EndTxn(abort)' was not"]);
+        assert_eq!(differences("never = ['EndTxn(commit)']"), ["never: 'EndTxn(commit)' was reached"]);
+    }
+
     fn expect(text: &str) -> Expectation {
         Expectation::read(&Fields::from_toml(text).unwrap(), &["out".to_string()], &["bank".to_string()]).unwrap()
     }
 
     #[test]
     fn nothing_said_means_clean() {
-        let numbers = Numbers::default();
+        let numbers = numbers();
         assert!(Expectation::default().differences(&report(Verdict::Clean, 0), &numbers).is_empty());
         assert_eq!(Expectation::default().differences(&report(Verdict::Violated, 1), &numbers).len(), 1);
     }
@@ -310,7 +420,7 @@ mod tests {
     #[test]
     fn numbers_are_compared_exactly_and_by_bounds() {
         let expectation = expect("verdict = 'violated'\nviolations.duplicate = 3\ntopics.out.duplicates = '>=3'");
-        let numbers = Numbers::default();
+        let numbers = numbers();
         assert!(expectation.differences(&report(Verdict::Violated, 3), &numbers).is_empty());
         assert_eq!(expectation.differences(&report(Verdict::Violated, 2), &numbers).len(), 2);
     }
@@ -318,7 +428,7 @@ mod tests {
     #[test]
     fn a_kind_that_is_not_named_must_not_occur_once_kinds_are_named() {
         let expectation = expect("verdict = 'violated'\nviolations.loss = 0");
-        let differences = expectation.differences(&report(Verdict::Violated, 2), &Numbers::default());
+        let differences = expectation.differences(&report(Verdict::Violated, 2), &numbers());
         assert_eq!(differences, ["violations.duplicate: expected 0, was 2"]);
     }
 
@@ -330,5 +440,7 @@ mod tests {
         assert!(read("topics.out.lots = 1").message.contains("lost"));
         assert!(read("topics.oat.lost = 1").message.contains("'out'"));
         assert!(read("virtual_sm = 1").message.contains("virtual_ms"));
+        assert!(read("figures.comitted = 1").message.contains("'committed'"));
+        assert!(read("reached = ['EndTxn(comit)']").message.contains("'EndTxn(commit)'"));
     }
 }

@@ -157,7 +157,7 @@ impl World<'_> {
                         if lso < hw || hw < leo {
                             let holder = log.open_transactions().next().map(|(pid, _)| pid);
                             let leader = self.leader_name(tp);
-                            found.push(Unfinished::Stalled { tp, lso, hw: leo, leader, holder });
+                            found.push(Unfinished::Stalled { tp, lso, hw, leader, holder });
                         }
                     }
                     None => {
