@@ -1,5 +1,6 @@
 //! The test kit's place in a build without the simulation: tests compile, and stop with the reason.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -62,7 +63,7 @@ impl Cluster {
     pub fn node<F, Fut>(&self, _name: &str, _program: F)
     where
         F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future + 'static,
+        Fut: Future<Output: Debug> + 'static,
     {
         missing()
     }
@@ -70,7 +71,7 @@ impl Cluster {
     pub fn service<F, Fut>(&self, _name: &str, _restart_after: Duration, _program: F)
     where
         F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future + 'static,
+        Fut: Future<Output: Debug> + 'static,
     {
         missing()
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fencepost_protocol::consumer::CommitFailure;
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::message::OffsetToCommit;
-use fencepost_tokio::task::block_on;
+use fencepost_tokio::task::try_block_on;
 
 use super::{
     CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata, DefaultConsumerContext, NO_CLUSTER, RebalanceProtocol,
@@ -140,15 +140,15 @@ impl<C: ConsumerContext> BaseConsumer<C> {
                 Timeout::After(limit) => Some(madsim::time::sleep(limit)),
                 Timeout::Never => None,
             };
-            let found = block_on(async move {
+            let found = try_block_on(async move {
                 let next = std::future::poll_fn(|cx| self.poll_next(cx));
                 match limit {
                     None => Some(next.await),
                     Some(limit) => crate::simulated::or_until(next, limit).await,
                 }
             });
-            if found.is_some() {
-                return found;
+            if let Some(found) = found.flatten() {
+                return Some(found);
             }
         }
         self.handle().look(|core, turn| core.consumer().leave_poll(turn.now));
@@ -222,8 +222,8 @@ impl<C: ConsumerContext> BaseConsumer<C> {
         if mode == CommitMode::Async {
             return Ok(());
         }
-        let result = block_on(wait(self.handle(), Timeout::Never, |core, _| core.consumer().take_result(id)));
-        result.ok_or(KafkaError::Canceled)?.map_err(failed)
+        let result = try_block_on(wait(self.handle(), Timeout::Never, |core, _| core.consumer().take_result(id)));
+        result.flatten().ok_or(KafkaError::Canceled)?.map_err(failed)
     }
 
     fn committed_of(&self, tps: Vec<TopicPartition>, timeout: Timeout) -> KafkaResult<TopicPartitionList> {
@@ -235,8 +235,8 @@ impl<C: ConsumerContext> BaseConsumer<C> {
             return Ok(TopicPartitionList::new());
         }
         let id = self.with(|core, turn| core.ask_committed(tps, turn)).ok_or(KafkaError::Canceled)?;
-        let found = block_on(wait(self.handle(), timeout, |core, _| core.consumer().take_committed(id)));
-        let found = found.ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::OperationTimedOut))?;
+        let found = try_block_on(wait(self.handle(), timeout, |core, _| core.consumer().take_committed(id)));
+        let found = found.flatten().ok_or(KafkaError::OffsetFetch(RDKafkaErrorCode::OperationTimedOut))?;
         Ok(list(found.into_iter().map(|(tp, at)| (tp, at.map_or(Offset::Invalid, Offset::Offset)))))
     }
 }

@@ -23,6 +23,8 @@ mod evidence;
 mod runner;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -55,6 +57,8 @@ thread_local! {
     /// What is wanted of runs on this thread, and what the last one amounted to.
     pub(crate) static WANTED: RefCell<Wanted> = RefCell::new(Wanted::default());
     pub(crate) static LAST: RefCell<Option<Ran>> = const { RefCell::new(None) };
+    /// Programs that returned: how often, and what they gave the last time.
+    pub(crate) static RETURNED: RefCell<BTreeMap<String, (u32, String)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// What is wanted of a run besides its judgement.
@@ -163,16 +167,23 @@ impl Cluster {
         self.seed
     }
 
-    /// Starts a program on a node of its own. When it returns, the node is down, as when a process exits.
+    /// Starts a program on a node of its own. When it returns, the node is down, as when a process exits; what it returned
+    /// is told if the seed fails.
     pub fn node<F, Fut>(&self, name: &str, program: F) -> NodeId
     where
         F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future + 'static,
+        Fut: Future<Output: Debug> + 'static,
     {
+        let told = name.to_string();
         let init = move || {
             let program = fencepost_tokio::task::stackful(program());
+            let name = told.clone();
             async move {
-                program.await;
+                let output = format!("{:?}", program.await);
+                RETURNED.with_borrow_mut(|returned| {
+                    let entry = returned.entry(name).or_default();
+                    *entry = (entry.0 + 1, output);
+                });
             }
         };
         let node = Handle::current().create_node().name(name).init(init).build();
@@ -186,7 +197,7 @@ impl Cluster {
     pub fn service<F, Fut>(&self, name: &str, restart_after: Duration, program: F) -> NodeId
     where
         F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future + 'static,
+        Fut: Future<Output: Debug> + 'static,
     {
         let id = self.node(name, program);
         let handle = Handle::current();
@@ -206,7 +217,12 @@ impl Cluster {
     }
 
     /// Lets a node stand still for a while: the zombie.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
     pub fn pause(&self, node: &str, span: Duration) {
+        self.must_have(node);
         let handle = Handle::current();
         handle.pause(node);
         tell(node, ProcessState::Paused);
@@ -219,16 +235,40 @@ impl Cluster {
     }
 
     /// Kills a node's process.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
     pub fn kill(&self, node: &str) {
+        self.must_have(node);
+        self.end_clients(node);
         Handle::current().kill(node);
         tell(node, ProcessState::Down);
     }
 
     /// Kills a node's process and starts it again at once.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
     pub fn restart(&self, node: &str) {
+        self.must_have(node);
+        self.end_clients(node);
         Handle::current().restart(node);
         tell(node, ProcessState::Down);
         tell(node, ProcessState::Running);
+    }
+
+    #[track_caller]
+    fn must_have(&self, node: &str) {
+        let names = self.programs.borrow();
+        assert!(names.iter().any(|name| name == node), "there is no node '{node}' (nodes: {})", names.join(", "));
+    }
+
+    /// What is dropped with a process that is killed can say nothing more: a real one runs no destructors.
+    fn end_clients(&self, node: &str) {
+        self.shared.touch();
+        self.shared.end_node(node);
     }
 
     /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that

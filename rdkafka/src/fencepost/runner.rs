@@ -18,7 +18,7 @@ use std::thread;
 use madsim::runtime::Runtime;
 
 use super::evidence::{self, Replayed};
-use super::{LAST, Ran, WANTED, Wanted};
+use super::{LAST, RETURNED, Ran, WANTED, Wanted};
 
 /// A seed that failed.
 struct Failure {
@@ -167,6 +167,14 @@ fn keep_panics_of_seeds_quiet() {
     });
 }
 
+/// Programs of this thread's seed that returned: a line each.
+fn returned() -> String {
+    let times = |n: u32| if n == 1 { "once".to_string() } else { format!("{n} times, the last time") };
+    let line =
+        |(name, (n, output)): (&String, &(u32, String))| format!("\n{name} returned {} with {output}", times(*n));
+    RETURNED.with_borrow(|programs| programs.iter().map(line).collect())
+}
+
 /// Runs one seed; the text of its panic, and what the run amounted to.
 fn on_a_fresh_thread<F, Fut>(program: &Arc<F>, seed: u64, mut wanted: Wanted) -> (Result<(), String>, Option<Ran>)
 where
@@ -190,7 +198,7 @@ where
                 .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string))
                 .unwrap_or_else(|| "a panic without a text".into());
             let at = PANICKED_AT.take().unwrap_or_default();
-            format!("{text}\n(at {at})")
+            format!("{text}\n(at {at}){}", returned())
         });
         (result, LAST.take())
     };

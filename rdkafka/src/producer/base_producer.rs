@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fencepost_protocol::message::OffsetToCommit;
-use fencepost_tokio::task::block_on;
+use fencepost_tokio::task::try_block_on;
 
 use crate::client::Client;
 use crate::config::{ClientConfig, FromClientConfig, FromClientConfigAndContext};
@@ -213,7 +213,7 @@ where
         let handle = &self.client.handle;
         let found = match timeout.into() {
             Timeout::After(Duration::ZERO) => handle.look(|core, _| take(core)).flatten(),
-            timeout => block_on(wait(handle, timeout, |core, _| take(core))),
+            timeout => try_block_on(wait(handle, timeout, |core, _| take(core))).flatten(),
         };
         for delivered in found.unwrap_or_default() {
             report::<C, Part>(self.client.context(), &self.opaques, delivered);
@@ -262,7 +262,7 @@ pub(crate) mod calls {
 
     fn finish(handle: &Handle, call: Call, timeout: Timeout) -> KafkaResult<()> {
         let timeout = usual(handle, timeout, call);
-        match block_on(wait(handle, timeout, |core, _| core.producer().take_result(call))) {
+        match try_block_on(wait(handle, timeout, |core, _| core.producer().take_result(call))).flatten() {
             Some(result) => result.map_err(KafkaError::of_transaction),
             None => {
                 let code = RDKafkaErrorCode::OperationTimedOut;
@@ -311,9 +311,9 @@ pub(crate) mod calls {
 
     pub fn flush(handle: &Handle, timeout: Timeout, mut serve: impl FnMut()) -> KafkaResult<()> {
         handle.access(|core, turn| core.producer().flush(turn)).ok_or_else(gone)?;
-        let flushed = block_on(wait(handle, timeout, |core, _| core.producer().is_flushed().then_some(())));
+        let flushed = try_block_on(wait(handle, timeout, |core, _| core.producer().is_flushed().then_some(())));
         serve();
-        flushed.ok_or(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
+        flushed.flatten().ok_or(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
     }
 
     pub fn in_flight(handle: &Handle) -> i32 {

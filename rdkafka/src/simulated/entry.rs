@@ -111,6 +111,8 @@ pub(crate) type DeliverySink = Rc<dyn Fn(Delivered)>;
 pub(crate) struct Entry {
     slot: Slot,
     serial: u32,
+    /// Name of the node whose program made it.
+    pub node: String,
     core: RefCell<Core>,
     waiting: RefCell<Vec<Waker>>,
     pump: RefCell<Option<Waker>>,
@@ -177,7 +179,8 @@ impl Entry {
         }
     }
 
-    fn end(&self, shared: &Shared) {
+    /// The client is gone without a word.
+    pub fn end(&self, shared: &Shared) {
         self.access(shared, |core, turn| core.gone(turn));
         shared.world.borrow_mut().detach(self.slot);
         shared.entries.borrow_mut().remove(&self.slot);
@@ -201,9 +204,10 @@ impl Future for Pump {
             return Poll::Ready(());
         };
         {
+            let waker = cx.waker().clone();
             let mut pump = self.entry.pump.borrow_mut();
-            if pump.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                *pump = Some(cx.waker().clone());
+            if pump.as_ref().is_none_or(|known| !known.will_wake(&waker)) {
+                *pump = Some(waker);
             }
         }
         let closing = self.entry.closing.get();
@@ -248,7 +252,7 @@ impl Handle {
     /// Makes a client of the node that runs now. `None` without a simulation, or when there is no place left.
     pub fn make(kind: &str, core: impl FnOnce(&mut Turn<'_>, &str) -> Core) -> Option<Handle> {
         let shared = shared()?;
-        let (slot, name) = shared.attach(kind)?;
+        let (slot, node, name) = shared.attach(kind)?;
         let serial = super::next_handle();
         let entry = {
             let mut world = shared.world.borrow_mut();
@@ -260,6 +264,7 @@ impl Handle {
             Rc::new(Entry {
                 slot,
                 serial,
+                node,
                 core: RefCell::new(core),
                 waiting: RefCell::default(),
                 pump: RefCell::default(),
@@ -301,9 +306,11 @@ impl Handle {
     /// Has the waker woken when something happens to the client.
     pub fn register(&self, waker: &Waker) {
         if let Some((_, entry)) = self.entry() {
+            // The clone: what a task with a stack of its own is given is not the executor's waker, but gives it.
+            let waker = waker.clone();
             let mut waiting = entry.waiting.borrow_mut();
-            if !waiting.iter().any(|w| w.will_wake(waker)) {
-                waiting.push(waker.clone());
+            if !waiting.iter().any(|w| w.will_wake(&waker)) {
+                waiting.push(waker);
             }
         }
     }

@@ -211,19 +211,19 @@ impl Shared {
         self.entries.borrow().get(&slot).cloned()
     }
 
-    /// Takes a place for a client of the node that runs now; its name.
-    pub fn attach(&self, kind: &str) -> Option<(Slot, String)> {
+    /// Takes a place for a client of the node that runs now; the node's name and its own.
+    pub fn attach(&self, kind: &str) -> Option<(Slot, String, String)> {
         self.touch();
         let id = madsim::plugin::node();
-        let (preferred, name) = {
+        let (preferred, node, name) = {
             let mut nodes = self.nodes.borrow_mut();
             let ordinal = nodes.len() as u32;
             let node = nodes.entry(id).or_insert_with(|| NodeSeen { ordinal, name: format!("node-{id}"), clients: 0 });
             node.clients += 1;
-            (node.ordinal * SLOTS_OF_A_NODE, format!("{}/{kind}-{}", node.name, node.clients))
+            (node.ordinal * SLOTS_OF_A_NODE, node.name.clone(), format!("{}/{kind}-{}", node.name, node.clients))
         };
         let slot = self.world.borrow_mut().attach(preferred, &name)?;
-        Some((slot, name))
+        Some((slot, node, name))
     }
 
     /// Gives a node its name, and its clients their order among those of other nodes.
@@ -231,6 +231,12 @@ impl Shared {
         let mut nodes = self.nodes.borrow_mut();
         let ordinal = nodes.len() as u32;
         nodes.insert(id, NodeSeen { ordinal, name: name.to_string(), clients: 0 });
+    }
+
+    /// A node's process is killed: its clients are gone at this instant, before anything of it is dropped.
+    pub fn end_node(&self, name: &str) {
+        let clients: Vec<_> = self.entries.borrow().values().filter(|entry| entry.node == name).cloned().collect();
+        clients.into_iter().for_each(|client| client.end(self));
     }
 
     /// A program learned that offsets are committed.

@@ -18,6 +18,8 @@ mod join_set;
 mod simulated;
 #[cfg(madsim)]
 mod stack;
+#[cfg(madsim)]
+mod task_local;
 
 #[cfg(madsim)]
 pub use madsim_tokio::*;

@@ -20,9 +20,14 @@ pub mod task {
 
     pub use super::spawn;
     pub use crate::join_set::JoinSet;
-    pub use crate::stack::{block_on, can_block, number};
+    pub use crate::stack::{block_on, can_block, is_being_dropped, number, try_block_on};
+    pub use crate::task_local::LocalKey;
     pub use madsim::task::{AbortHandle, Id, JoinError, JoinHandle, yield_now};
-    pub use madsim_tokio::task::{LocalKey, futures};
+
+    /// Futures of tasks.
+    pub mod futures {
+        pub use crate::task_local::TaskLocalFuture;
+    }
 
     /// As the name says; used by test kits.
     pub fn stackful<F: Future>(future: F) -> Stackful<F> {

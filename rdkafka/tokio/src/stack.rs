@@ -12,12 +12,17 @@
 //!   is thread-local.
 //! - **The future outlives the poll.** It is boxed and pinned; the coroutine has a pointer to it while a poll runs or is
 //!   suspended. It is dropped only after the coroutine was unwound, because `Stackful::drop` does that first.
-//! - **The context outlives its use.** The pointer to a `Context` is valid during one poll of the `Stackful`. It is
-//!   replaced at every resumption before anything runs on the coroutine, and nothing runs on it after the poll returns.
+//! - **A context outlives its poll.** Code that was suspended in the middle of a poll goes on with the `Context` that it
+//!   had, in a later poll of the `Stackful`, when the executor's own context of that time is long gone. So what it is
+//!   given is a context of the coroutine's, whose waker looks up who is to be woken: a pointer, under a lock, to the
+//!   waker of the poll that runs now, and null while the coroutine is suspended. Its clones are clones of that waker.
 //! - **Nothing else polls the future meanwhile**: while a coroutine of it is suspended, a poll resumes that one.
 //! - **Unwinding.** Dropping a suspended coroutine unwinds its stack (corosensei's `force_unwind`), so everything on it
 //!   is dropped, the half-polled future included, as if the blocking call had panicked. A panic within a poll reaches
-//!   whoever polled.
+//!   whoever polled. A stack that is suspended in a destructor while it unwinds from a panic already cannot be unwound a
+//!   second time: it is leaked, with the future.
+//! - **Overflow.** Below each stack lies a page that cannot be touched: who needs more than [`STACK`] ends the process by
+//!   SIGSEGV (and, since Rust knows the stacks of threads only, without "has overflowed its stack").
 //!
 //! What a program must not do is what it must not do in a blocking call anyway: hold a borrow of a thread-local, or a lock
 //! that another task needs, across it.
@@ -26,25 +31,31 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::mem::{self, ManuallyDrop};
 use std::pin::{Pin, pin};
 use std::ptr;
-use std::task::{Context, Poll};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::thread::ThreadId;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
-/// Bytes of a stack. Only what is touched becomes memory.
-const STACK: usize = 1 << 20;
+/// Bytes of a stack, as many as a thread of tokio has. Only what is touched becomes memory.
+const STACK: usize = 2 << 20;
 /// Coroutines that are kept for the next poll.
 const POOL: usize = 64;
 
-/// A poll of some future with that context.
+/// So often what is dropped may try to wait: it would go on forever.
+const TRIES: u32 = 10_000;
+
+/// A poll of some future.
 #[derive(Clone, Copy)]
 struct Job {
-    poll: unsafe fn(*mut (), *mut Context<'static>),
+    poll: unsafe fn(*mut (), &Slot),
     data: *mut (),
-    context: *mut Context<'static>,
+    /// That of the poll of the `Stackful`.
+    waker: *const Waker,
     task: u64,
 }
 
@@ -52,21 +63,80 @@ struct Job {
 enum Pause {
     /// The poll returned; it is free for the next one.
     Free,
-    /// Within the poll, a blocking call waits.
-    Blocked,
+    /// Within the poll, a blocking call waits; perhaps in a destructor while a panic unwinds the stack.
+    Blocked { panicking: bool },
 }
 
 type Worker = Coroutine<Job, Pause, ()>;
 
+/// Who is to be woken for the coroutine: null while it does not run.
+struct Slot(Mutex<*const Waker>);
+
+impl Slot {
+    fn get(&self) -> MutexGuard<'_, *const Waker> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `f` with a context that stays good when the coroutine is suspended and resumed meanwhile.
+    fn with_context<T>(&self, f: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        // SAFETY: the functions of `LOOKS_UP` take the data for a slot, which it is. No waker that has them outlives
+        // this call: contexts lend theirs, and a clone is one of the executor's.
+        let waker = ManuallyDrop::new(unsafe { Waker::new(ptr::from_ref(self).cast(), &LOOKS_UP) });
+        f(&mut Context::from_waker(&waker))
+    }
+}
+
+static LOOKS_UP: RawWakerVTable = RawWakerVTable::new(looked_up, wake_looked_up, wake_looked_up, |_| ());
+
+/// The waker itself.
+///
+/// # Safety
+/// `slot` points to a [`Slot`].
+unsafe fn looked_up(slot: *const ()) -> RawWaker {
+    // SAFETY: the slot as the caller promises; the waker because it is alive for as long as the slot names it.
+    let waker = unsafe { (&*slot.cast::<Slot>()).get().as_ref().map_or_else(|| Waker::noop().clone(), Waker::clone) };
+    let waker = ManuallyDrop::new(waker);
+    RawWaker::new(waker.data(), waker.vtable())
+}
+
+/// Wakes it.
+///
+/// # Safety
+/// `slot` points to a [`Slot`].
+unsafe fn wake_looked_up(slot: *const ()) {
+    // SAFETY: as the caller promises. The clone is woken when the lock is open again.
+    unsafe { Waker::from_raw(looked_up(slot)) }.wake();
+}
+
 /// What the code that runs on a coroutine needs to suspend it.
 struct Frame {
     yielder: *const Yielder<Job, Pause>,
-    context: Cell<*mut Context<'static>>,
+    waker: Slot,
     task: Cell<u64>,
+}
+
+impl Frame {
+    /// Takes up a job.
+    fn begin(&self, job: &Job) {
+        *self.waker.get() = job.waker;
+        self.task.set(job.task);
+        CURRENT.set(self);
+    }
+
+    /// Gives control back until there is something to do.
+    fn suspend(&self, pause: Pause) -> Job {
+        *self.waker.get() = ptr::null();
+        // SAFETY: the yielder belongs to the coroutine at the bottom of whose stack the frame is.
+        let job = unsafe { &*self.yielder }.suspend(pause);
+        self.begin(&job);
+        job
+    }
 }
 
 thread_local! {
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+    /// Not 0 while something is dropped: how often what is dropped has tried to wait, and one.
+    static DROPPING: Cell<u32> = const { Cell::new(0) };
     static MADE: Cell<u64> = const { Cell::new(0) };
     static IDLE: RefCell<Vec<Worker>> = const { RefCell::new(Vec::new()) };
 }
@@ -74,24 +144,47 @@ thread_local! {
 fn new_worker() -> Worker {
     let stack = DefaultStack::new(STACK).expect("there is memory for a task's stack");
     Coroutine::with_stack(stack, |yielder: &Yielder<Job, Pause>, mut job: Job| {
-        let frame = Frame { yielder, context: Cell::new(ptr::null_mut()), task: Cell::new(0) };
+        let frame = Frame { yielder, waker: Slot(Mutex::new(ptr::null())), task: Cell::new(0) };
+        frame.begin(&job);
         loop {
-            frame.context.set(job.context);
-            frame.task.set(job.task);
-            CURRENT.set(&frame);
-            // SAFETY: `job` comes from `Stackful::poll`, whose future and slot are alive for as long as this poll is.
-            unsafe { (job.poll)(job.data, job.context) };
-            job = yielder.suspend(Pause::Free);
+            // SAFETY: `job` comes from `Stackful::poll`, whose future is alive for as long as this poll is.
+            unsafe { (job.poll)(job.data, &frame.waker) };
+            job = frame.suspend(Pause::Free);
         }
     })
 }
 
+/// Something is dropped on this thread.
+struct Dropping(u32, *const Frame);
+
+impl Dropping {
+    /// What is dropped may not wait: there is nobody to resume it.
+    fn begin() -> Dropping {
+        Dropping(DROPPING.replace(1), CURRENT.replace(ptr::null()))
+    }
+}
+
+impl Drop for Dropping {
+    fn drop(&mut self) {
+        DROPPING.set(self.0);
+        CURRENT.set(self.1);
+    }
+}
+
 /// A future whose polls can wait in the middle.
 pub struct Stackful<F: Future> {
-    task: Pin<Box<Task<F>>>,
-    /// The coroutine of a poll that waits in the middle, and the thread that it belongs to.
-    suspended: Option<(Worker, ThreadId)>,
+    /// `None` only when it is dropped.
+    task: Option<Pin<Box<Task<F>>>>,
+    suspended: Option<Suspended>,
     number: u64,
+}
+
+/// The coroutine of a poll that waits in the middle, and the thread that it belongs to.
+struct Suspended {
+    worker: Worker,
+    thread: ThreadId,
+    /// Within a destructor that a panic runs.
+    panicking: bool,
 }
 
 struct Task<F: Future> {
@@ -108,19 +201,19 @@ impl<F: Future> Stackful<F> {
     pub fn new(future: F) -> Stackful<F> {
         let number = MADE.get() + 1;
         MADE.set(number);
-        Stackful { task: Box::pin(Task { future, output: None }), suspended: None, number }
+        Stackful { task: Some(Box::pin(Task { future, output: None })), suspended: None, number }
     }
 }
 
 /// Polls the task once.
 ///
 /// # Safety
-/// `data` points to a pinned `Task<F>` that nobody else uses, `context` to a live context.
-unsafe fn poll_task<F: Future>(data: *mut (), context: *mut Context<'static>) {
+/// `data` points to a pinned `Task<F>` that nobody else uses.
+unsafe fn poll_task<F: Future>(data: *mut (), waker: &Slot) {
     // SAFETY: as the caller promises. The future is not moved.
     let task = unsafe { &mut *data.cast::<Task<F>>() };
     let future = unsafe { Pin::new_unchecked(&mut task.future) };
-    if let Poll::Ready(output) = future.poll(unsafe { &mut *context }) {
+    if let Poll::Ready(output) = waker.with_context(|context| future.poll(context)) {
         task.output = Some(output);
     }
 }
@@ -133,7 +226,7 @@ impl<F: Future> Future for Stackful<F> {
         let this = unsafe { self.get_unchecked_mut() };
         let here = std::thread::current().id();
         let mut worker = match this.suspended.take() {
-            Some((worker, thread)) => {
+            Some(Suspended { worker, thread, .. }) => {
                 if thread != here {
                     abort("a task with a stack was polled on another thread");
                 }
@@ -141,15 +234,14 @@ impl<F: Future> Future for Stackful<F> {
             }
             None => IDLE.with_borrow_mut(Vec::pop).unwrap_or_else(new_worker),
         };
-        // SAFETY: only the lifetime is forgotten; "The context outlives its use" above.
-        let context: *mut Context<'static> = ptr::from_mut(context).cast();
-        let data = ptr::from_mut(unsafe { this.task.as_mut().get_unchecked_mut() }).cast();
-        let outer = CURRENT.get();
-        let _restore = Restore(outer);
-        let result = worker.resume(Job { poll: poll_task::<F>, data, context, task: this.number });
-        match result {
-            CoroutineResult::Yield(Pause::Blocked) => {
-                this.suspended = Some((worker, here));
+        let task = this.task.as_mut().expect("a task that is polled was not dropped");
+        // SAFETY: nothing is moved out of it.
+        let data = ptr::from_mut(unsafe { task.as_mut().get_unchecked_mut() }).cast();
+        let _restore = Restore(CURRENT.get());
+        let job = Job { poll: poll_task::<F>, data, waker: context.waker(), task: this.number };
+        match worker.resume(job) {
+            CoroutineResult::Yield(Pause::Blocked { panicking }) => {
+                this.suspended = Some(Suspended { worker, thread: here, panicking });
                 Poll::Pending
             }
             CoroutineResult::Yield(Pause::Free) => {
@@ -159,7 +251,7 @@ impl<F: Future> Future for Stackful<F> {
                     }
                 });
                 // SAFETY: the output is not pinned.
-                let output = unsafe { &mut this.task.as_mut().get_unchecked_mut().output };
+                let output = unsafe { &mut task.as_mut().get_unchecked_mut().output };
                 output.take().map_or(Poll::Pending, Poll::Ready)
             }
             CoroutineResult::Return(()) => unreachable!("a worker never returns"),
@@ -178,14 +270,18 @@ impl Drop for Restore {
 
 impl<F: Future> Drop for Stackful<F> {
     fn drop(&mut self) {
-        if let Some((worker, thread)) = self.suspended.take() {
+        let _dropping = Dropping::begin();
+        if let Some(Suspended { worker, thread, panicking }) = self.suspended.take() {
             if thread != std::thread::current().id() {
                 abort("a task with a stack was dropped on another thread");
             }
-            // What is unwound may not wait: there is nobody to resume it.
-            let _restore = Restore(CURRENT.replace(ptr::null()));
+            if panicking {
+                mem::forget((worker, self.task.take()));
+                return;
+            }
             drop(worker);
         }
+        drop(self.task.take());
     }
 }
 
@@ -199,6 +295,11 @@ pub fn can_block() -> bool {
     !CURRENT.get().is_null()
 }
 
+/// Whether the caller is a destructor of a task that was aborted or whose node was killed. It cannot wait.
+pub fn is_being_dropped() -> bool {
+    DROPPING.get() > 0
+}
+
 /// Number of the task that runs: they count up on each thread from 1. 0 outside a task that has a stack of its own.
 pub fn number() -> u64 {
     let frame = CURRENT.get();
@@ -209,8 +310,28 @@ pub fn number() -> u64 {
 /// Waits for a future in the middle of a synchronous call.
 ///
 /// # Panics
-/// Outside a task that has a stack of its own.
+/// Outside a task that has a stack of its own, and in a destructor of a task that was aborted or killed.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    let found = try_block_on(future);
+    found
+        .expect("what is dropped with a task that was aborted, or with its node, cannot wait: it makes a blocking call")
+}
+
+/// As [`block_on`]; `None` in a destructor of a task that was aborted or killed, where nothing can wait.
+///
+/// # Panics
+/// Outside a task that has a stack of its own.
+pub fn try_block_on<F: Future>(future: F) -> Option<F::Output> {
+    if is_being_dropped() {
+        let tries = DROPPING.get();
+        if tries == TRIES {
+            abort(
+                "a task that was aborted, or whose node was killed, does not end: it catches every panic, or repeats every call",
+            );
+        }
+        DROPPING.set(tries + 1);
+        return None;
+    }
     let frame = CURRENT.get();
     assert!(
         !frame.is_null(),
@@ -220,14 +341,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let frame = unsafe { &*frame };
     let mut future = pin!(future);
     loop {
-        // SAFETY: the context of the poll within which we are.
-        let context = unsafe { &mut *frame.context.get() };
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return output;
+        if let Poll::Ready(output) = frame.waker.with_context(|context| future.as_mut().poll(context)) {
+            return Some(output);
         }
-        // SAFETY: the yielder belongs to this very coroutine.
-        let job = unsafe { &*frame.yielder }.suspend(Pause::Blocked);
-        frame.context.set(job.context);
-        CURRENT.set(frame);
+        frame.suspend(Pause::Blocked { panicking: std::thread::panicking() });
     }
 }

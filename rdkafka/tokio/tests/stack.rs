@@ -1,17 +1,22 @@
 //! Tasks that wait in the middle of a synchronous call.
 
 #![cfg(madsim)]
+#![expect(clippy::disallowed_methods, reason = "what happens on other threads is tested, too")]
 
 use std::cell::Cell;
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::process::{Command, Output};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use fencepost_tokio as tokio;
-use fencepost_tokio::task::{block_on, can_block, number, stackful};
+use fencepost_tokio::task::{block_on, can_block, is_being_dropped, number, stackful, try_block_on};
 use madsim::runtime::Runtime;
 use madsim::time::TimeHandle;
 
@@ -279,4 +284,289 @@ fn tasks_are_numbered_in_the_order_in_which_they_are_made() {
 #[should_panic(expected = "spawn the task by fencepost-tokio")]
 fn a_task_without_a_stack_says_what_to_do() {
     Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async { wait(ms(1)) });
+}
+
+tokio::task_local! {
+    /// As a program keeps the number of a request.
+    static REQUEST: Cell<u32>;
+    static NAME: String;
+}
+
+#[test]
+fn a_value_of_a_task_stays_its_own_across_blocking_calls() {
+    simulate(async {
+        let task = |n: u32| {
+            REQUEST.scope(Cell::new(n), async move {
+                for round in 0..3 {
+                    wait(ms(u64::from(n % 3 + 1)));
+                    assert_eq!(REQUEST.with(Cell::take), n + round);
+                    REQUEST.with(|request| request.set(n + round + 1));
+                    tokio::time::sleep(ms(u64::from(n % 2 + 1))).await;
+                    NAME.sync_scope(n.to_string(), || {
+                        wait(ms(1));
+                        assert_eq!(NAME.get(), n.to_string());
+                    });
+                    assert!(NAME.try_get().is_err());
+                }
+                REQUEST.scope(Cell::new(0), async { wait(ms(1)) }).await;
+                REQUEST.with(Cell::take)
+            })
+        };
+        let tasks: Vec<_> = (0..20).map(|n| tokio::spawn(task(10 * n))).collect();
+        struct Looks(Arc<AtomicU32>);
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                self.0.store(REQUEST.with(Cell::take), Ordering::Relaxed);
+            }
+        }
+        let seen = Arc::new(AtomicU32::new(0));
+        let looks = Looks(seen.clone());
+        let aborted = tokio::spawn(REQUEST.scope(Cell::new(7), async move {
+            let _looks = looks;
+            tokio::time::sleep(ms(1_000)).await;
+        }));
+        tokio::time::sleep(ms(2)).await;
+        aborted.abort();
+        tokio::time::sleep(ms(1)).await;
+        assert_eq!(seen.load(Ordering::Relaxed), 7, "what is dropped has it, too");
+        assert!(REQUEST.try_with(Cell::take).is_err(), "others have values, this task has none");
+        for (n, task) in (0..20).zip(tasks) {
+            assert_eq!(task.await.expect("it ends"), 10 * n + 3);
+        }
+    });
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Ready when it is polled for the second time.
+async fn second_poll() {
+    let mut polled = false;
+    poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// What was suspended in the middle of a poll still has the context of that poll, which is over.
+#[test]
+fn code_that_has_waited_is_woken_by_the_waker_of_the_poll_that_resumed_it() {
+    let mut task = pin!(stackful(async {
+        block_on(second_poll());
+        poll_fn(|context| -> Poll<()> {
+            context.waker().wake_by_ref();
+            let waker = context.waker().clone();
+            waker.wake();
+            Poll::Pending
+        })
+        .await;
+    }));
+    let [first, second] = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+    let wakers = [Waker::from(first.clone()), Waker::from(second.clone())];
+    let mut contexts = wakers.each_ref().map(Context::from_waker); // in two places
+    assert!(task.as_mut().poll(&mut contexts[0]).is_pending());
+    assert_eq!(Arc::strong_count(&first), 2, "nobody else holds on to it");
+    assert!(task.as_mut().poll(&mut contexts[1]).is_pending());
+    assert_eq!((first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed)), (0, 2));
+}
+
+#[test]
+fn a_panic_leaves_no_suspended_task_behind() {
+    let dropped = Rc::new(Cell::new(0));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        simulate(async {
+            let mut tasks = Vec::new();
+            for _ in 0..5 {
+                let guard = Dropped(dropped.clone());
+                let mut task = Box::pin(stackful(async move {
+                    let _guard = guard;
+                    block_on(pending::<()>());
+                }));
+                assert!(tokio::time::timeout(ms(1), &mut task).await.is_err());
+                tasks.push(task);
+            }
+            wait(ms(1));
+            panic!("with five others in the middle of a call");
+        });
+    }));
+    assert!(result.is_err());
+    assert_eq!(dropped.get(), 5);
+}
+
+/// As a service does that flushes its producer when it is dropped.
+#[test]
+fn a_destructor_that_makes_a_blocking_call_is_told_that_it_cannot_wait() {
+    struct Flushes(Rc<Cell<u32>>);
+    impl Drop for Flushes {
+        fn drop(&mut self) {
+            assert!(is_being_dropped());
+            assert!(try_block_on(pending::<()>()).is_none());
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let told = Rc::new(Cell::new(0));
+    simulate(async {
+        let (in_a_call, between_calls) = (Flushes(told.clone()), Flushes(told.clone()));
+        let suspended = tokio::task::spawn_local(async move {
+            let _guard = in_a_call;
+            wait(ms(1_000));
+        });
+        let pending = tokio::task::spawn_local(async move {
+            let _guard = between_calls;
+            tokio::time::sleep(ms(1_000)).await;
+        });
+        tokio::time::sleep(ms(1)).await;
+        suspended.abort();
+        pending.abort();
+        tokio::time::sleep(ms(1)).await;
+        assert!(!is_being_dropped());
+        wait(ms(1)); // whoever lives still can
+    });
+    assert_eq!(told.get(), 2);
+}
+
+#[test]
+fn what_waits_in_a_destructor_while_it_panics_can_be_dropped() {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            wait(ms(1_000));
+        }
+    }
+    std::thread::spawn(|| {
+        simulate(async {
+            let task = tokio::task::spawn_local(async {
+                let _guard = Waits;
+                panic!("and a destructor that waits");
+            });
+            tokio::time::sleep(ms(1)).await;
+            task.abort();
+            tokio::time::sleep(ms(1)).await;
+            assert!(task.await.expect_err("it was aborted").is_cancelled());
+        });
+    })
+    .join()
+    .expect("its stack is left alone");
+}
+
+#[test]
+fn a_task_has_as_much_stack_as_a_thread_of_tokio() {
+    simulate(async {
+        // Nine tenths of two megabytes, in the middle of a call.
+        assert_eq!(deep(1_800), 1_800);
+    });
+}
+
+/// Takes at least a kilobyte of stack for each level.
+#[inline(never)]
+fn deep(levels: u64) -> u64 {
+    let mut room = [0_u8; 900];
+    std::hint::black_box(&mut room);
+    if levels == 0 {
+        wait(ms(1));
+        return 0;
+    }
+    deep(levels - 1) + u64::from(std::hint::black_box(room[0]) == 0)
+}
+
+#[test]
+fn stacks_are_given_back_when_their_thread_ends() {
+    let stacks = || std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
+    let round = || {
+        let thread = || {
+            simulate(async {
+                let handle = madsim::runtime::Handle::current();
+                let program = || stackful(async { block_on(pending::<()>()) });
+                let nodes: Vec<_> = (0..10).map(|_| handle.create_node().init(program).build()).collect();
+                tokio::time::sleep(ms(1)).await;
+                nodes.iter().for_each(|node| handle.kill(node.id()));
+                tokio::time::sleep(ms(1)).await;
+            });
+        };
+        std::thread::spawn(thread).join().expect("it ends");
+    };
+    round();
+    let before = stacks();
+    (0..100).for_each(|_| round());
+    // A thousand stacks were made, of two mappings each; other tests of this process may have some now.
+    assert!(stacks() < before + 1_000, "{before} mappings before, {} after", stacks());
+}
+
+/// Runs a test of this file, which ends its process, in one of its own.
+fn in_a_process_of_its_own(name: &str) -> Output {
+    let program = std::env::current_exe().expect("this program");
+    Command::new(program).args([name, "--exact", "--ignored", "--nocapture"]).output().expect("it runs")
+}
+
+fn says(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn who_overflows_a_stack_is_stopped_at_the_page_below_it() {
+    let output = in_a_process_of_its_own("overflows");
+    assert_eq!(output.status.signal(), Some(11), "SIGSEGV, not somebody else's memory: {}", says(&output));
+}
+
+#[test]
+#[ignore = "ends its process"]
+fn overflows() {
+    simulate(async { deep(u64::MAX) });
+}
+
+#[test]
+fn a_suspended_task_on_another_thread_ends_the_process() {
+    for name in ["polls_on_another_thread", "drops_on_another_thread"] {
+        let output = in_a_process_of_its_own(name);
+        assert_eq!(output.status.signal(), Some(6), "{}", says(&output));
+        assert!(says(&output).contains("on another thread"), "{}", says(&output));
+    }
+}
+
+fn suspended() -> std::pin::Pin<Box<impl Future<Output = ()> + Send>> {
+    let mut task = Box::pin(stackful(async { block_on(pending::<()>()) }));
+    assert!(task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    task
+}
+
+#[test]
+#[ignore = "ends its process"]
+fn polls_on_another_thread() {
+    let mut task = suspended();
+    let thread = move || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+    let _ = std::thread::spawn(thread).join();
+}
+
+#[test]
+#[ignore = "ends its process"]
+fn drops_on_another_thread() {
+    let task = suspended();
+    let _ = std::thread::spawn(move || drop(task)).join();
+}
+
+#[test]
+fn a_task_that_cannot_be_killed_ends_the_process_with_the_reason() {
+    let output = in_a_process_of_its_own("catches_every_panic");
+    assert_eq!(output.status.signal(), Some(6), "{}", says(&output));
+    assert!(says(&output).contains("it catches every panic"), "{}", says(&output));
+}
+
+#[test]
+#[ignore = "ends its process"]
+fn catches_every_panic() {
+    std::panic::set_hook(Box::new(|_| ()));
+    simulate(async {
+        let task = tokio::task::spawn_local(async {
+            loop {
+                let _ = catch_unwind(|| wait(ms(1)));
+            }
+        });
+        tokio::time::sleep(ms(10)).await;
+        task.abort();
+        tokio::time::sleep(ms(10)).await;
+    });
 }
