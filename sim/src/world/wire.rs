@@ -478,13 +478,7 @@ impl World<'_> {
 
     /// How long an answer is delayed; none if it is lost with its connection.
     #[inline(always)]
-    fn fate_of_answer(
-        &mut self,
-        conn: ConnId,
-        link: LinkId,
-        in_hand: InHand,
-        response: &mut Response,
-    ) -> Option<Span> {
+    fn fate_of_answer(&mut self, conn: ConnId, link: LinkId, in_hand: InHand, response: &mut Response) -> Option<Span> {
         let mut delay = Span::ZERO;
         if in_hand.tag.is_some() || !self.faults.lost_answers.is_empty() {
             delay = self.tagged_fate_of_answer(conn, &in_hand, response)?;
