@@ -35,7 +35,7 @@ pub(super) const CHILD: &str = "FENCEPOST_CHILD";
 ///
 /// # Panics
 /// If a seed fails: with the first such seed, where its capsule and its page are, and how to run it alone. If one of the
-/// variables cannot be understood.
+/// variables cannot be understood, or there are no seeds.
 pub fn test<F, Fut>(seeds: RangeInclusive<u64>, program: F)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
@@ -57,10 +57,12 @@ where
         (None, Some(range)) => range,
         (None, None) => (*seeds.start(), *seeds.end()),
     };
+    assert!(first <= last, "there are no seeds from {first} to {last}");
     let child = std::env::var_os(CHILD).is_some();
     let next = Arc::new(AtomicU64::new(first));
     let failed: Arc<Mutex<Option<Failure>>> = Arc::default();
-    let workers = thread::available_parallelism().map_or(1, usize::from).min((last - first + 1) as usize);
+    let seeds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(1);
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(seeds);
     let workers: Vec<_> = (0..workers)
         .map(|_| {
             let (program, next, failed) = (program.clone(), next.clone(), failed.clone());
@@ -98,7 +100,10 @@ where
     let command = evidence::alone_command(name.as_deref(), seed);
     let files = evidence::write(name.as_deref(), seed, ran, &command, &message);
     let here = evidence::fingerprint(first.as_ref(), &result);
-    let same = name.as_deref().map_or(String::new(), |name| evidence::compare_processes(name, seed, &here));
+    let same = match name.as_deref() {
+        Some(name) => evidence::compare_processes(name, seed, &here),
+        None => "not run again in other processes: the test's name is not known (--test-threads=1)\n".into(),
+    };
     panic!("{message}\n\n{files}\n{same}run this seed alone: {command}\n");
 }
 
