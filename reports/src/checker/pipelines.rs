@@ -34,6 +34,7 @@ pub(crate) fn gather(ev: &Evidence) -> Vec<Pipeline> {
                 known.inputs.extend(&client.inputs);
                 known.inputs.sort_unstable();
                 known.inputs.dedup();
+                known.may_skip |= client.may_skip;
             }
             None => pipelines.push(Pipeline {
                 group,
