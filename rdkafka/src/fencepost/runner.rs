@@ -24,6 +24,8 @@ use super::{LAST, RETURNED, Ran, WANTED, Wanted};
 struct Failure {
     seed: u64,
     message: String,
+    /// What the run came to.
+    fingerprint: String,
 }
 
 /// Set in a process that runs a failing seed once more, only to compare.
@@ -74,13 +76,14 @@ where
                         return;
                     }
                     let (result, ran) = on_a_fresh_thread(&program, seed, Wanted::default());
+                    let fingerprint = evidence::fingerprint(ran.as_ref(), &result);
                     if child {
-                        println!("{}{}", evidence::CHILD_SAYS, evidence::fingerprint(ran.as_ref(), &result));
+                        println!("{}{fingerprint}", evidence::CHILD_SAYS);
                     }
                     if let Err(message) = result {
                         let mut failed = failed.lock().expect("nobody panics with it");
                         if failed.as_ref().is_none_or(|f| f.seed > seed) {
-                            *failed = Some(Failure { seed, message });
+                            *failed = Some(Failure { seed, message, fingerprint });
                         }
                     }
                 }
@@ -89,21 +92,18 @@ where
         .collect();
     workers.into_iter().for_each(|worker| worker.join().expect("a worker only starts threads"));
     let failure = failed.lock().expect("nobody panics with it").take();
-    let Some(Failure { seed, message }) = failure else { return };
+    let Some(Failure { seed, message, fingerprint }) = failure else { return };
     if child {
         panic!("seed {seed} failed");
     }
     // Once to learn which nodes there are, once more with everything that is wanted of it.
-    let (result, first) = on_a_fresh_thread(&program, seed, Wanted::default());
-    let programs = first.as_ref().map(|ran| ran.programs.clone()).unwrap_or_default();
-    let (_, ran) = on_a_fresh_thread(&program, seed, Wanted { story: Some(programs), ..Wanted::default() });
+    let (_, first) = on_a_fresh_thread(&program, seed, Wanted::default());
+    let programs = first.map(|ran| ran.programs).unwrap_or_default();
+    let (result, ran) = on_a_fresh_thread(&program, seed, Wanted { story: Some(programs), ..Wanted::default() });
+    let again = evidence::fingerprint(ran.as_ref(), &result);
     let command = evidence::alone_command(name.as_deref(), seed);
     let files = evidence::write(name.as_deref(), seed, ran, &command, &message);
-    let here = evidence::fingerprint(first.as_ref(), &result);
-    let same = match name.as_deref() {
-        Some(name) => evidence::compare_processes(name, seed, &here),
-        None => "not run again in other processes: the test's name is not known (--test-threads=1)\n".into(),
-    };
+    let same = evidence::compare(name.as_deref(), seed, &fingerprint, &again);
     panic!("{message}\n\n{files}\n{same}run this seed alone: {command}\n");
 }
 
