@@ -252,6 +252,7 @@ pub mod time {
     ///
     /// # Errors
     /// The instant came first.
+    #[expect(clippy::disallowed_types, reason = "madsim's own: virtual time")]
     pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, error::Elapsed> {
         timeout(deadline.saturating_duration_since(Instant::now()), future).await
     }
