@@ -1,9 +1,12 @@
 //! The outbox relay: right, and with the position in the wrong place.
 
+mod evidence;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evidence::{is_a_child, page, path_after, replay};
 use fencepost_programs::relay::{self, Config, Outbox};
 use rdkafka::error::KafkaResult;
 use rdkafka::fencepost::{self, Cluster};
@@ -46,13 +49,22 @@ fn every_row_is_carried_once_whenever_the_relay_dies() {
 
 #[test]
 fn a_position_that_only_the_table_knows_is_found() {
-    let found = std::panic::catch_unwind(|| {
+    let seeds = || {
         fencepost::test(1..=100, || {
             relayed(|config, outbox| async move { relay::run_with_marks_only(config, &outbox).await })
         });
-    });
+    };
+    if is_a_child() {
+        return seeds();
+    }
+    let found = std::panic::catch_unwind(seeds);
     let message = found.expect_err("the mistake is found");
     let message = message.downcast_ref::<String>().expect("a text");
     println!("{message}");
     assert!(message.contains("duplicate"), "{message}");
+    assert!(message.contains("of those that programs sent to events of their own accord"), "{message}");
+    assert!(page(message).contains("relay"));
+    let test = "a_position_that_only_the_table_knows_is_found";
+    let (passes, said) = replay(test, path_after("capsule:", message));
+    assert!(!passes && said.contains("replay: the same execution"), "{said}");
 }

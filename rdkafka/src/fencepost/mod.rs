@@ -414,6 +414,12 @@ impl Cluster {
         let nobody = Embedded::new(&self.scenario.plan, Course::Seed(self.seed), Recording::Nothing, 0);
         let world = self.shared.world.replace(nobody);
         let names = world.names().clone();
+        let topics = world.plan().topics.iter().filter_map(|t| Some((world.topic(&t.name)?.0, &t.name)));
+        let own_accord = topics.map(|(id, name)| {
+            let workload = format!("of workload {}", crate::simulated::own_accord(id));
+            (workload, format!("of those that programs sent to {name} of their own accord"))
+        });
+        let own_accord = own_accord.collect();
         let several = routes.iter().filter(|route| route.most > 1);
         let several = several.map(|route| (world.topic_name(route.output).to_string(), route.most)).collect();
         let (Run { outcome, report, .. }, story) = judge(world, &routes, &undrained, &self.skipped.take());
@@ -455,6 +461,7 @@ impl Cluster {
             deliveries: outcome.deliveries,
             report,
             several,
+            own_accord,
         }
     }
 }
@@ -513,6 +520,8 @@ pub struct Finished {
     report: Report,
     /// Topics of which several records were taken to be made of one message, and of how many at most.
     several: Vec<(String, u16)>,
+    /// How the report calls what programs sent of their own accord, and how people do.
+    own_accord: Vec<(String, String)>,
 }
 
 impl Finished {
@@ -562,6 +571,10 @@ impl Finished {
             )
         });
         let hints: String = hints.collect();
-        assert!(self.report.verdict == Verdict::Clean, "seed {}: {}{hints}", self.seed, self.report.render_text());
+        let mut text = self.report.render_text();
+        for (workload, words) in &self.own_accord {
+            text = text.replace(workload, words);
+        }
+        assert!(self.report.verdict == Verdict::Clean, "seed {}: {text}{hints}", self.seed);
     }
 }

@@ -369,8 +369,13 @@ impl Shared {
         let mut contents = self.contents.borrow_mut();
         let next = contents.len() as i64;
         let index = *contents.entry((topic, fingerprint(key, value))).or_insert(next);
-        Origin { source: Origin::SOURCE | 0x0100_0000 | topic.0, partition: 0, offset: index, stage: 0, index: 0 }
+        Origin { source: Origin::SOURCE | own_accord(topic), partition: 0, offset: index, stage: 0, index: 0 }
     }
+}
+
+/// The workload that stands for what programs send to a topic of their own accord.
+pub(crate) fn own_accord(topic: TopicId) -> u32 {
+    0x0100_0000 | topic.0
 }
 
 /// 128 bits over key and value.
