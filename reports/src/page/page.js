@@ -426,7 +426,7 @@ const KINDS = {
 function explain() {
   const J = D.judgement, wrong = J.findings.filter((f) => !f.allowed), say = (f) => KINDS[f.kind] ? KINDS[f.kind](num(f.count), f.count === 1) : f.words;
   const w = wrong.length ? wrong.map(say).join("; ") + "." : "What should be there is there once, and nothing else is.";
-  const proofs = J.findings.map((f) => `<h3>${esc(f.words)}${f.allowed ? ", allowed by the promise" : ""}</h3>` + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
+  const proofs = J.findings.map((f) => (w === `${f.words}.` ? "" : `<h3>${esc(f.words)}${f.allowed ? ", allowed by the promise" : ""}</h3>`) + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
     + (f.proofs.length > 1 ? `<details><summary><b>${f.proofs.length - 1} more case${f.proofs.length > 2 ? "s" : ""}</b></summary>${f.proofs.slice(1).map((p) => `<div class="proof">${p.map(linkHtml).join("")}</div>`).join("")}</details>` : "")).join("");
   const cell = (n, bad) => `<td class="${bad && n ? "bad" : ""}">${num(n)}</td>`;
   const accounts = [...J.topics, ...(J.sinks || []).map((s) => ({ ...s, name: `${s.name} (${s.kind})` }))];
