@@ -4,7 +4,7 @@ use core::fmt::Write;
 use std::collections::BTreeSet;
 
 use crate::render::counted;
-use crate::story::{BatchKind, Fate, Flaw, Message, Moment, Story, Strip, Window, moments};
+use crate::story::{BatchKind, Fate, Flaw, Link, Message, Moment, Story, Strip, Window, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -211,9 +211,21 @@ pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
     let shown = 10;
     let mut words: Vec<String> = Vec::new();
     let span = |first: i64, last: i64| if first == last { first.to_string() } else { format!("{first}..{last}") };
-    // What is wrong is shown wherever it stands; the rest from the beginning on.
-    let flawed = |n: &usize| strip.flaws.iter().any(|f| f.first <= pieces[*n].1 && f.last >= pieces[*n].0);
-    let mut kept: BTreeSet<usize> = (0..pieces.len()).filter(flawed).take(shown / 2).collect();
+    // What is wrong, and what a proof names, is shown wherever it stands; the rest from the beginning on.
+    let number = story.strips.iter().position(|s| s.name == strip.name);
+    let links = story.judgement.findings.iter().flat_map(|f| f.proofs.iter().take(1)).flatten().filter_map(|p| p.link);
+    let named: Vec<i64> = links
+        .filter_map(|link| match link {
+            Link::Record(of, offset) if Some(of as usize) == number => Some(offset),
+            _ => None,
+        })
+        .collect();
+    let told = |n: &usize| {
+        let (first, last, _) = pieces[*n];
+        let within = |offset: &i64| (first..=last).contains(offset);
+        strip.flaws.iter().any(|f| f.first <= last && f.last >= first) || named.iter().any(within)
+    };
+    let mut kept: BTreeSet<usize> = (0..pieces.len()).filter(told).take(shown / 2).collect();
     for n in 0..pieces.len() {
         if kept.len() < shown {
             kept.insert(n);
