@@ -99,6 +99,17 @@ const tests = {
     assert.deepEqual(await names(), before);
     await done(page);
   },
+  async "an account outside Kafka has charges and no watermarks, and what is wrong with it is told in words"() {
+    const page = await open("edge");
+    assert.equal(await page.textContent("#why .sentence"), "10 charges too many.");
+    const label = await page.getAttribute(".strip svg", "aria-label");
+    assert.match(label, /^bank: \d+ charges$/);
+    assert.doesNotMatch(await page.textContent(".strip >> nth=0"), /HW|LSO/);
+    await page.click('a.link:text("bank@10")');
+    await settle(page);
+    assert.match(await page.textContent("#now"), /a charge for record 10 of shop/);
+    await done(page);
+  },
   async "keys and buttons step through messages, both ways"() {
     const page = await open("lost-ack");
     await page.keyboard.press("Home");
@@ -199,7 +210,7 @@ const tests = {
   async "what if: two runs side by side stand at their first difference, and move together"() {
     const page = await open("pair", { width: 1500, height: 1000 });
     await page.waitForTimeout(800);
-    assert.match(await page.textContent("header"), /violated duplicate.*clean/s);
+    assert.match(await page.textContent("header"), /violated \d+ duplicates.*clean/s);
     assert.match(await page.textContent("header"), /without at 3\.4s: enrich-1 stands still for 10s/);
     const [left, right] = page.frames().slice(1);
     const places = () => Promise.all([left, right].map((f) => f.evaluate(() => window.story.S.t)));

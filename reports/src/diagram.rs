@@ -1,8 +1,10 @@
 //! A story as a narrow text diagram for a terminal: time runs down, each node is a column, arrows are messages.
 
 use core::fmt::Write;
+use std::collections::BTreeSet;
 
-use crate::story::{BatchKind, Fate, Flaw, Message, Moment, Story, Strip, Window, moments};
+use crate::render::counted;
+use crate::story::{BatchKind, Fate, Flaw, Link, Message, Moment, Story, Strip, Window, moments};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;
@@ -46,7 +48,12 @@ fn draw(story: &Story, moments: &[Moment]) -> String {
             }
             Moment::Message(n) => {
                 let m = &story.messages[n];
-                (m.sent, arrow(&lanes, COLUMN, m), message_words(story, n))
+                let name = |lane: u32| &story.lanes[lane as usize].name;
+                let words = message_words(story, n);
+                // Where there is no column for one of the two, there is no arrow either.
+                let drawn = lanes.contains(&m.from) && lanes.contains(&m.to);
+                let words = if drawn { words } else { format!("{} -> {}: {words}", name(m.from), name(m.to)) };
+                (m.sent, arrow(&lanes, COLUMN, m), words)
             }
             Moment::Band(n) => {
                 let band = &story.bands[n];
@@ -179,7 +186,7 @@ fn logs(out: &mut String, story: &Story) {
         out.push('\n');
     }
     if strips.len() > 8 {
-        let _ = writeln!(out, "({} more partitions)", strips.len() - 8);
+        let _ = writeln!(out, "({} more)", counted(strips.len() as u64 - 8, "partition"));
     }
 }
 
@@ -204,7 +211,33 @@ pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
     let shown = 10;
     let mut words: Vec<String> = Vec::new();
     let span = |first: i64, last: i64| if first == last { first.to_string() } else { format!("{first}..{last}") };
-    for (first, last, what) in pieces.iter().take(shown) {
+    // What is wrong, and what a proof names, is shown wherever it stands; the rest from the beginning on.
+    let number = story.strips.iter().position(|s| s.name == strip.name);
+    let links = story.judgement.findings.iter().flat_map(|f| f.proofs.iter().take(1)).flatten().filter_map(|p| p.link);
+    let named: Vec<i64> = links
+        .filter_map(|link| match link {
+            Link::Record(of, offset) if Some(of as usize) == number => Some(offset),
+            _ => None,
+        })
+        .collect();
+    let told = |n: &usize| {
+        let (first, last, _) = pieces[*n];
+        let within = |offset: &i64| (first..=last).contains(offset);
+        strip.flaws.iter().any(|f| f.first <= last && f.last >= first) || named.iter().any(within)
+    };
+    let mut kept: BTreeSet<usize> = (0..pieces.len()).filter(told).take(shown / 2).collect();
+    for n in 0..pieces.len() {
+        if kept.len() < shown {
+            kept.insert(n);
+        }
+    }
+    let mut next = 0;
+    for n in kept {
+        if n > next {
+            words.push(format!("({} more)", n - next));
+        }
+        next = n + 1;
+        let (first, last, what) = &pieces[n];
         let mut text = format!("{} {what}", span(*first, *last)).trim_end().to_string();
         for flaw in strip.flaws.iter().filter(|f| f.first <= *last && f.last >= *first).take(2) {
             let note = match (flaw.flaw, flaw.of) {
@@ -219,8 +252,8 @@ pub(crate) fn contents(strip: &Strip, story: &Story) -> String {
         }
         words.push(text);
     }
-    if pieces.len() > shown {
-        words.push(format!("and {} more", pieces.len() - shown));
+    if pieces.len() > next {
+        words.push(format!("and {} more", pieces.len() - next));
     }
     words.join(", ")
 }
@@ -271,5 +304,39 @@ mod tests {
 sales-0  0..9 till, 10..19 till [copies of 0..9]
 ";
         assert_eq!(text(&story), expected);
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_log_is_shown_however_far_behind_it_stands() {
+        let batch = |n: i64| Batch { base: 10 * n, count: 10, lane: Some(n as u32 % 2), ..Batch::default() };
+        let strip = Strip {
+            batches: (0..20).map(batch).collect(),
+            flaws: vec![Flawed { flaw: Flaw::Duplicate, first: 150, last: 159, of: Some((0, 30)) }],
+            ..Strip::default()
+        };
+        let lanes = ["a", "b"].map(|name| Lane { name: name.into(), ..Lane::default() }).to_vec();
+        let story = Story { lanes, ..Story::default() };
+        let words = contents(&strip, &story);
+        assert!(words.starts_with("0..9 a, 10..19 b, "), "{words}");
+        assert!(words.ends_with(", 80..89 a, (6 more), 150..159 b [copies of 30..39], and 4 more"), "{words}");
+    }
+
+    #[test]
+    fn a_message_of_a_node_without_a_column_says_between_whom_it_was() {
+        let names = ["a", "b", "c", "d", "e", "f", "rare", "broker-1"];
+        let lanes = names.iter().map(|name| Lane { name: (*name).into(), ..Lane::default() }).collect();
+        let message = |from: u32, sent: u64| {
+            let (kind, purpose) = ("Produce".to_string(), Purpose::Produce);
+            Message { from, to: 7, kind, purpose, sent, arrived: sent, ..Message::default() }
+        };
+        let twice = (0..6).chain(0..6).enumerate().map(|(n, from)| message(from, n as u64));
+        let messages = twice.chain([message(6, 99_000_000)]).collect();
+        let drawn = text(&Story { lanes, messages, ..Story::default() });
+        assert!(!drawn.lines().next().expect("the names").contains("rare"));
+        let last = drawn.lines().last().expect("the last message");
+        assert_eq!(
+            last.trim_start(),
+            format!("0.099000 {}     rare -> broker-1: Produce", "     │    ".repeat(7).trim_end())
+        );
     }
 }

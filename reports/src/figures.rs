@@ -219,7 +219,9 @@ impl Tally {
             }
         };
         count(self.committed, "transaction committed", "transactions committed");
-        count(self.aborted, "aborted", "aborted");
+        let aborted =
+            if self.committed > 0 { ("aborted", "aborted") } else { ("transaction aborted", "transactions aborted") };
+        count(self.aborted, aborted.0, aborted.1);
         count(self.fenced, "producer fenced", "producers fenced");
         count(self.retries, "batch sent again", "batches sent again");
         count(self.absorbed, "duplicate record absorbed by a broker", "duplicate records absorbed by brokers");
@@ -227,12 +229,14 @@ impl Tally {
         count(self.replayed, "record read again", "records read again");
         count(self.leader_moves, "leadership moved", "leaderships moved");
         count(self.coordinator_moves, "coordinator partition moved", "coordinator partitions moved");
-        count(self.largest_lso_lag, "offset of largest LSO lag", "offsets of largest LSO lag");
+        if self.largest_lso_lag > 0 {
+            parts.push(format!("last stable offset up to {} behind", thousands(self.largest_lso_lag)));
+        }
         let mut text = parts.join(", ");
         if let (Some(p50), Some(p99)) = (self.commit_p50_ns, self.commit_p99_ns) {
             let _ = write!(text, "; a commit took {} (p50), {} (p99)", milliseconds(p50), milliseconds(p99));
         }
-        text
+        text.trim_start_matches("; ").to_string()
     }
 }
 
@@ -252,6 +256,28 @@ impl Figures {
             Some(node) => node.tally.add(tally),
             None => self.nodes.push(NodeFigures { name: name.to_string(), tally: tally.clone() }),
         }
+    }
+
+    /// In words by node; empty where less than two nodes have anything to tell, which is then the total.
+    pub fn by_node(&self) -> Vec<(&str, String)> {
+        let words = self.nodes.iter().map(|node| (node.name.as_str(), node.tally.words()));
+        let told: Vec<(&str, String)> = words.filter(|(_, words)| !words.is_empty()).collect();
+        if told.len() < 2 { Vec::new() } else { told }
+    }
+
+    /// In words, a line for the total and below it one for each node; empty if there is nothing to tell.
+    pub fn words(&self) -> String {
+        let mut text = self.total.words();
+        if text.is_empty() {
+            return text;
+        }
+        text.push('\n');
+        let nodes = self.by_node();
+        let width = nodes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, words) in nodes {
+            let _ = writeln!(text, "  {name:width$}  {words}");
+        }
+        text
     }
 
     /// Without nodes that have nothing to tell.
@@ -300,6 +326,23 @@ mod tests {
         assert_eq!((total.committed, total.aborted), (100, 1));
         assert_eq!((total.commit_p50_ns, total.commit_p99_ns), (Some(50_000_000), Some(99_000_000)));
         assert_eq!(total.words(), "100 transactions committed, 1 aborted; a commit took 50 ms (p50), 99 ms (p99)");
+    }
+
+    #[test]
+    fn words_tell_of_each_node_where_several_have_something_to_tell() {
+        let bank = Tally { aborted: 2, ..Tally::default() };
+        let mut figures = Figures::default();
+        figures.node("bank", &bank);
+        assert_eq!(figures.words(), "2 transactions aborted\n");
+        figures.node("broker-1", &Tally { largest_lso_lag: 1_200, ..Tally::default() });
+        figures.node("idle", &Tally::default());
+        let expected = "\
+2 transactions aborted, last stable offset up to 1,200 behind
+  bank      2 transactions aborted
+  broker-1  last stable offset up to 1,200 behind
+";
+        assert_eq!(figures.words(), expected);
+        assert_eq!(Figures::default().words(), "");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn text(story: &Story) -> String {
     let _ = writeln!(out, "**{}**\n", story.judgement.sentence);
     for finding in &story.judgement.findings {
         let remark = if finding.allowed { " (allowed by the promise)" } else { "" };
-        let _ = writeln!(out, "- **{}** {}{remark}", thousands(finding.count), finding.kind);
+        let _ = writeln!(out, "- **{}**{remark}", finding.words);
         for proof in finding.proofs.iter().take(2) {
             let sentence: String = proof.iter().map(|part| part.text.as_str()).collect();
             let _ = writeln!(out, "  - {sentence}");
@@ -52,6 +52,9 @@ pub fn text(story: &Story) -> String {
     let figures = story.figures.total.words();
     if !figures.is_empty() {
         let _ = writeln!(out, "\nFigures: {figures}.");
+    }
+    for (n, (node, words)) in story.figures.by_node().into_iter().enumerate() {
+        let _ = writeln!(out, "{}- {node}: {words}", if n == 0 { "\n" } else { "" });
     }
     let _ = writeln!(out, "\nAgain: `{}`", story.command);
     out

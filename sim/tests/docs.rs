@@ -104,6 +104,25 @@ fn commands_in_the_documentation_print_what_it_quotes() {
     assert!(quoted > 20, "{quoted} lines are quoted");
 }
 
+#[test]
+fn the_page_on_cost_has_the_tables_that_the_command_makes() {
+    let path = std::env::temp_dir().join(format!("fencepost-cost-{}.md", std::process::id()));
+    let mut cost = Command::new(env!("CARGO_BIN_EXE_fencepost"));
+    let status = cost.arg("cost").arg("--markdown").arg(&path).output().expect("it starts").status;
+    assert!(status.success());
+    let made = read(&path);
+    fs::remove_file(&path).expect("it can be removed");
+    let page = read(&root().join("docs/cost.md"));
+    let lines: Vec<&str> = made.lines().filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() > 15, "{made}");
+    for line in lines {
+        assert!(
+            page.contains(line),
+            "docs/cost.md does not have this line of `fencepost cost --markdown FILE`: {line}"
+        );
+    }
+}
+
 /// That it prints what is quoted is the test above.
 #[test]
 fn every_myth_and_each_of_its_cases_is_run_on_the_page_of_myths() {

@@ -399,7 +399,9 @@ fn a_transaction_of_unknown_outcome_is_visible_whole_or_not_at_all() {
     let events = txn_sends(2, 0, 0..2) + &ack(2, 0, 0) + &ack(2, 1, 1) + &ending(2, 0, true);
     let end = ended(2, 0, true, "unknown");
     let result = |one, two| events.clone() + &end + &log(&[(0, 0, one), (1, 1, two)]);
-    finds(&result(true, false), &[(Kind::TornTransaction, 1)]);
+    let report = finds(&result(true, false), &[(Kind::TornTransaction, 1)]);
+    let sentence = &report.violations[0].proof.sentence;
+    assert!(sentence.contains(", 1 is visible, at in-0@0; record 1 of"), "{sentence}");
     clean(&result(true, true));
     clean(&result(false, false));
     // No answer at all is an unknown outcome too.

@@ -37,15 +37,27 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
         let kind = ev.blame(Kind::TornTransaction, ev.session_of_txn(cell.txn));
         findings.add(&ev.promises, kind, Some(topic), 1, || {
             let txn = &ev.txns[cell.txn as usize];
+            let there = visible_part(ev, cell.txn);
+            let (is, at) = if txn.visible == 1 { ("is", "at") } else { ("are", "the first at") };
+            let first = there.map_or(String::new(), |(log, offset)| format!(", {at} {}", ev.place(log, offset)));
             let sentence = format!(
-                "of {} records of {}, {} are visible; {} is not in the final read of {}",
+                "of {} records of {}, {} {is} visible{first}; {} is not in the final read of {}",
                 txn.records,
                 ev.txn_name(cell.txn),
                 txn.visible,
                 ev.slot_name(slot),
                 ev.topic_name(topic)
             );
-            ev.proof(slot, ev.acknowledged_at(slot).as_slice(), sentence)
+            let places: Vec<_> = ev.acknowledged_at(slot).into_iter().chain(there).collect();
+            ev.proof(slot, &places, sentence)
         });
     }
+}
+
+/// Where the first record of a transaction stands that is visible. Looks through the logs: for proofs only.
+fn visible_part(ev: &Evidence, txn: u32) -> Option<(u32, i64)> {
+    ev.logs.iter().enumerate().find_map(|(number, log)| {
+        let of_it = |offset: &i64| ev.records.cell(log.entries.get(*offset).slot).txn == txn;
+        log.visible.iter().find(of_it).map(|offset| (number as u32, offset))
+    })
 }

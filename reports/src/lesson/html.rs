@@ -171,7 +171,7 @@ fn capital(text: &str) -> String {
 fn proof(finding: &Finding) -> String {
     let Some(first) = finding.proofs.first() else { return String::new() };
     let text: String = first.iter().map(|part| escape(&part.text)).collect();
-    format!("<p class=\"proof\"><b>{}</b> {text}</p>", escape(&finding.kind))
+    format!("<p class=\"proof\"><b>{}</b> {text}</p>", escape(&finding.words))
 }
 
 fn command(text: &str) -> String {

@@ -208,6 +208,7 @@ fn strip(strip: &crate::story::Strip, texts: &mut Texts) -> Value {
     json!({
         "name": strip.name,
         "internal": strip.internal,
+        "holds": strip.holds,
         "batches": batches,
         "levels": strip.levels.iter().map(|l| json!([l.t, l.hw, l.lso])).collect::<Vec<_>>(),
         "flaws": flaws.collect::<Vec<_>>(),

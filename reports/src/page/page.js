@@ -24,7 +24,7 @@ const strips = D.strips.map((s, i) => {
   const batches = s.batches.map((b) => ({ t: b[0], base: b[1], n: b[2], end: b[1] + b[2], kind: b[3], lane: b[4], pid: b[5], ep: b[6],
     seq: b[7], le: b[8], txn: b[9], decided: b[10], commit: !!b[11], gone: b[12], msg: b[13], words: b.length > 14 ? D.texts[b[14]] : "" }));
   const flaws = s.flaws.map((f) => ({ kind: f[0], first: f[1], last: f[2], os: f[3], of: f[4] }));
-  return { i, name: s.name, internal: !!s.internal, batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
+  return { i, name: s.name, internal: !!s.internal, holds: s.holds || "", batches, levels: s.levels, flaws, leo: batches.reduce((m, b) => Math.max(m, b.end), 0) };
 });
 const batchAt = (strip, offset) => { for (let i = strip.batches.length - 1; i >= 0; i--) { const b = strip.batches[i]; if (b.base <= offset && offset < b.end) return b; } return null; };
 const FLAWS = ["copy", D.judgement.verdict === "stuck" ? "held back" : "lost", "leaked"];
@@ -38,6 +38,7 @@ for (const s of strips) for (const f of s.flaws) {
   if (troubles.length < 2000) troubles.push({ t, msg: b.msg, strip: s.i, offset: f.first });
 }
 for (const f of D.fences) troubles.push({ t: f.t, msg: -1 });
+if (!troubles.length) for (const p of D.judgement.findings.flatMap((f) => f.allowed ? [] : f.proofs).flat()) if (p.link && p.link.time !== undefined) troubles.push({ t: Math.min(p.link.time, D.end), msg: -1 });
 if (!troubles.length) for (const m of M) if (m.fate === 2 && m.pur < QUIET) troubles.push({ t: m.a, msg: m.i });
 if (!troubles.length) for (const b of D.bands) troubles.push({ t: b.from, msg: -1 });
 troubles.sort((a, b) => a.t - b.t);
@@ -375,20 +376,21 @@ function drawStrips() {
     for (const f of s.flaws) {
       const b = batchAt(s, f.first);
       if (!b || b.t > S.t || (f.kind === 1 && (b.gone < 0 || b.gone > S.t))) continue;
-      const x1 = X(f.first), x2 = Math.max(x1 + 2, X(f.last + 1)), text = f.kind === 0 ? `copies of ${f.os === s.i ? "" : strips[f.os].name + "@"}${range(f.of, f.of + f.last - f.first)}` : FLAWS[f.kind];
+      const x1 = X(f.first), x2 = Math.max(x1 + 2, X(Math.min(f.last + 1, Math.max(leo, f.first)))), text = f.kind === 0 ? `copies of ${f.os === s.i ? "" : strips[f.os].name + "@"}${range(f.of, f.of + f.last - f.first)}` : FLAWS[f.kind];
       out.push(`<rect x="${x1}" y="${Y - 4}" width="${x2 - x1 - 0.6}" height="3" fill="var(--bad)"/>`);
       if (f.kind === 1) out.push(`<path d="M${x1} ${Y}L${x2} ${Y + H}M${x2} ${Y}L${x1} ${Y + H}" stroke="var(--bad)" stroke-width="1.5" fill="none"/>`);
       if (x1 > flawEnd) { const tw = text.length * 5.7, tx = Math.min(x1, Math.max(0, wide - tw)); if (tx > flawEnd) { out.push(`<text class="mark" x="${tx}" y="${Y - 7}" fill="var(--bad)" style="fill:var(--bad)">${esc(text)}</text>`); flawEnd = tx + tw + 8; } }
       if (f.kind === 0 && f.os === s.i && s.flaws.length <= 6) out.push(`<path d="M${(x1 + x2) / 2} ${Y + H + 2}C${(x1 + x2) / 2} ${Y + H + 19} ${X(f.of + (f.last - f.first + 1) / 2)} ${Y + H + 19} ${X(f.of + (f.last - f.first + 1) / 2)} ${Y + H + 2}" stroke="var(--bad)" stroke-dasharray="3 2" fill="none" opacity=".7"/>`);
     }
-    const apart = Math.abs(X(hw) - X(lso)), flag = (o, label, color, side) => {
+    const apart = s.holds ? 0 : Math.abs(X(hw) - X(lso)), flag = (o, label, color, side) => {
       const x = Math.max(1, Math.min(wide - 1, X(o))), end = x > wide - 70 ? "end" : "start";
       out.push(`<line class="lv" stroke="${color}" x1="${x}" x2="${x}" y1="${Y - 3}" y2="${Y + H + 14}"/><text class="lvt" text-anchor="${end}" x="${x + (end === "end" ? -3 : 3)}" y="${Y + H + 22 + side}" style="fill:${color}">${label}</text>`);
     };
-    if (apart < 1) flag(hw, `HW = LSO ${num(hw)}`, "var(--ink)", 0);
+    if (s.holds) { /* a table or an account has no watermarks */ }
+    else if (apart < 1) flag(hw, `HW = LSO ${num(hw)}`, "var(--ink)", 0);
     else { flag(hw, `HW ${num(hw)}`, "var(--ink)", 0); flag(lso, `LSO ${num(lso)}`, "var(--c3)", apart < 60 ? 11 : 0); }
     const who = D.offices.length ? officesAt(S.t).get(`leader of ${s.name}`) : undefined;
-    return `<div class="strip" data-strip="${s.i}"><div class="name">${esc(s.name)}<small>${num(leo)} offsets${who === undefined ? "" : `<br>on ${esc(lanes[who].name)}`}</small></div><svg viewBox="0 0 ${wide} ${Y + H + (apart >= 1 && apart < 60 ? 36 : 25)}" role="img" aria-label="${esc(`${s.name}: ${leo} offsets, high watermark ${hw}, last stable offset ${lso}`)}">${out.join("")}</svg></div>`;
+    return `<div class="strip" data-strip="${s.i}"><div class="name">${esc(s.name)}<small>${num(leo)} ${(s.holds || "offsets").replace(leo === 1 ? /s$/ : "", "")}${who === undefined ? "" : `<br>on ${esc(lanes[who].name)}`}</small></div><svg viewBox="0 0 ${wide} ${Y + H + (apart >= 1 && apart < 60 ? 36 : 25)}" role="img" aria-label="${esc(s.holds ? `${s.name}: ${leo} ${s.holds}` : `${s.name}: ${leo} offsets, high watermark ${hw}, last stable offset ${lso}`)}">${out.join("")}</svg></div>`;
   });
   if (list.length > few.length) html.push(`<p>${list.length - few.length} more partitions; choose one above.</p>`);
   $("strips").innerHTML = html.join("");
@@ -422,9 +424,9 @@ const KINDS = {
   "stuck-run": (n) => `the run itself does not end (${n})`,
 };
 function explain() {
-  const J = D.judgement, wrong = J.findings.filter((f) => !f.allowed), say = (f) => (KINDS[f.kind] || ((n) => `${n} × ${f.kind}`))(num(f.count), f.count === 1);
+  const J = D.judgement, wrong = J.findings.filter((f) => !f.allowed), say = (f) => KINDS[f.kind] ? KINDS[f.kind](num(f.count), f.count === 1) : f.words;
   const w = wrong.length ? wrong.map(say).join("; ") + "." : "What should be there is there once, and nothing else is.";
-  const proofs = J.findings.map((f) => `<h3>${esc(f.kind)}: ${num(f.count)}${f.allowed ? ", allowed by the promise" : ""}</h3>` + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
+  const proofs = J.findings.map((f) => (w === `${f.words}.` ? "" : `<h3>${esc(f.words)}${f.allowed ? ", allowed by the promise" : ""}</h3>`) + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
     + (f.proofs.length > 1 ? `<details><summary><b>${f.proofs.length - 1} more case${f.proofs.length > 2 ? "s" : ""}</b></summary>${f.proofs.slice(1).map((p) => `<div class="proof">${p.map(linkHtml).join("")}</div>`).join("")}</details>` : "")).join("");
   const cell = (n, bad) => `<td class="${bad && n ? "bad" : ""}">${num(n)}</td>`;
   const accounts = [...J.topics, ...(J.sinks || []).map((s) => ({ ...s, name: `${s.name} (${s.kind})` }))];

@@ -31,13 +31,13 @@ pub struct Comparison {
 /// Where two runs part.
 #[derive(Clone, Debug, Default)]
 pub struct FirstDifference {
-    /// How many deliveries were the same.
+    /// How many events (deliveries and timers) were the same.
     pub same: u64,
     /// When they part, in nanoseconds of virtual time.
     pub at: u64,
-    /// The next delivery of the first run, in words; none if that was over.
+    /// The next event of the first run, in words; none if that was over.
     pub left: Option<String>,
-    /// The next delivery of the second run.
+    /// The next event of the second run.
     pub right: Option<String>,
 }
 
@@ -90,7 +90,7 @@ fn facts(left: &Story, right: &Story) -> String {
     };
     let verdict = |story: &Story| {
         let verdict = &story.judgement.verdict;
-        let kinds: Vec<String> = story.judgement.findings.iter().map(|f| escape(&f.kind)).collect();
+        let kinds: Vec<String> = story.judgement.findings.iter().map(|f| escape(&f.words)).collect();
         format!("<b class=\"{verdict}\">{verdict}</b> {}", kinds.join(", "))
     };
     let time = |story: &Story| format!("{}.{:03} s", story.end / 1_000_000_000, story.end / 1_000_000 % 1000);
@@ -101,7 +101,7 @@ fn difference(comparison: &Comparison) -> String {
     let Some(difference) = &comparison.first_difference else { return "<p>Not one event differs.</p>".to_string() };
     let event = |event: &Option<String>| event.as_ref().map_or("the run is over".to_string(), |words| escape(words));
     format!(
-        "<p>The first {} deliveries are the same. <button id=\"part\">to the first difference</button></p>\
+        "<p>The first {} events are the same. <button id=\"part\">to the first difference</button></p>\
          <dl><dt>as it was</dt><dd>{}</dd><dt>what if</dt><dd>{}</dd></dl>",
         difference.same,
         event(&difference.left),

@@ -23,7 +23,7 @@ impl Picture<'_> {
     /// Draws the logs from `y` on, those first with which something is wrong. Returns where they end.
     pub(super) fn logs(&mut self, mut y: f64) -> f64 {
         let story = self.story;
-        let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty()).collect();
+        let mut strips: Vec<&Strip> = story.strips.iter().filter(|s| !s.batches.is_empty() && !s.internal).collect();
         strips.sort_by_key(|s| s.flaws.is_empty());
         strips.truncate(STRIPS);
         for strip in &strips {

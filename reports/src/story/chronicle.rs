@@ -315,7 +315,7 @@ impl h::Sink for Chronicle {
             }
             h::Event::Sink(e) => {
                 self.sinks.insert(e.id, self.strips.len() as u32);
-                self.strips.push(Strip { name: e.name.to_string(), ..Strip::default() });
+                self.strips.push(Strip { name: e.name.to_string(), holds: Some(e.kind), ..Strip::default() });
                 self.ends.push(0);
                 self.reads.push(Vec::new());
             }

@@ -18,6 +18,7 @@ pub use verdict::{Finding, Judgement, Link, Part};
 pub use window::Window;
 
 use crate::figures::Figures;
+use crate::history::event::SinkKind;
 
 /// Version of the form that [`Story`] has as JSON.
 pub const FORMAT: u32 = 1;
@@ -380,6 +381,9 @@ pub struct Strip {
     /// It belongs to one of Kafka's own topics.
     #[serde(default)]
     pub internal: bool,
+    /// What it consists of, where it is a sink and no log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<SinkKind>,
     /// What was appended, in the order of time.
     pub batches: Vec<Batch>,
     /// Watermarks, in the order of time.

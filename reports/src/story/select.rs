@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{BandKind, Fate, Purpose, Story};
+use super::{BandKind, Fate, Link, Purpose, Story};
+
+/// Refusals that every client meets when it starts, and gets over by asking again.
+const ROUTINE: &[&str] = &["COORDINATOR_LOAD_IN_PROGRESS", "MEMBER_ID_REQUIRED"];
 
 /// Something worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,9 @@ impl Story {
     fn weights(&self) -> Vec<u32> {
         // The first time that a request is refused in some way is news, the tenth is not.
         let mut refusals: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        // Where something is wrong, waiting for the markers of the previous transaction is none of it.
+        let wrong = self.judgement.findings.iter().any(|f| !f.allowed);
+        let routine = |error: &str| ROUTINE.contains(&error) || wrong && error == "CONCURRENT_TRANSACTIONS";
         let mut weights: Vec<u32> = self
             .messages
             .iter()
@@ -60,7 +66,7 @@ impl Story {
                     Fate::Lost | Fate::Late => 10,
                     Fate::Delivered | Fate::Underway => 0,
                 };
-                let refusal = m.error.as_deref().map_or(0, |error| {
+                let refusal = m.error.as_deref().filter(|error| !routine(error)).map_or(0, |error| {
                     let times = refusals.entry((&m.kind, error)).or_default();
                     *times += 1;
                     if *times <= 2 { 6 } else { 0 }
@@ -77,6 +83,27 @@ impl Story {
                         weights[message as usize] += 20;
                     }
                 }
+            }
+        }
+        // What the proofs name: records, and times at which something was asked or answered.
+        let proofs = self.judgement.findings.iter().filter(|f| !f.allowed).flat_map(|f| f.proofs.iter().take(2));
+        for link in proofs.flatten().filter_map(|part| part.link) {
+            match link {
+                Link::Record(strip, offset) => {
+                    let strip = &self.strips[strip as usize];
+                    let batch = strip.batch_at(offset).map(|n| &strip.batches[n]);
+                    if let Some(message) = batch.and_then(|b| b.message) {
+                        weights[message as usize] += 20;
+                    }
+                }
+                Link::Time(t) => {
+                    for (message, weight) in self.messages.iter().zip(&mut weights) {
+                        if *weight > 0 && (message.sent == t || message.arrived == t) {
+                            *weight += 10;
+                        }
+                    }
+                }
+                Link::Lane(_) => {}
             }
         }
         // Request and answer belong together.
@@ -131,7 +158,36 @@ pub fn moments(story: &Story, limit: usize) -> Vec<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::Message;
+    use crate::story::{Batch, Finding, Judgement, Message, Part, Strip};
+
+    #[test]
+    fn what_a_proof_names_is_chosen_before_refusals_that_everybody_meets() {
+        let message = |sent, error: Option<&str>| Message {
+            sent,
+            arrived: sent,
+            purpose: Purpose::Produce,
+            error: error.map(str::to_string),
+            ..Message::default()
+        };
+        let part = |link| Part { text: String::new(), link: Some(link) };
+        let finding =
+            Finding { proofs: vec![vec![part(Link::Time(3)), part(Link::Record(0, 7))]], ..Finding::default() };
+        let batch = Batch { base: 0, count: 10, message: Some(4), ..Batch::default() };
+        let story = Story {
+            messages: vec![
+                message(1, Some("COORDINATOR_LOAD_IN_PROGRESS")),
+                message(2, Some("CONCURRENT_TRANSACTIONS")),
+                message(3, None),
+                message(4, None),
+                message(5, None),
+            ],
+            strips: vec![Strip { batches: vec![batch], ..Strip::default() }],
+            judgement: Judgement { findings: vec![finding], ..Judgement::default() },
+            ..Story::default()
+        };
+        let expected = [Moment::Omitted(2), Moment::Message(2), Moment::Omitted(1), Moment::Message(4)];
+        assert_eq!(moments(&story, 2), expected);
+    }
 
     #[test]
     fn what_was_lost_is_chosen_before_what_arrived_and_the_rest_is_counted() {

@@ -34,6 +34,9 @@ pub struct Finding {
     pub kind: String,
     /// How many cases.
     pub count: u64,
+    /// The two in words: `10 duplicates`.
+    #[serde(default)]
+    pub words: String,
     /// The promise allows it.
     pub allowed: bool,
     /// Sentences, in pieces.
@@ -64,6 +67,7 @@ impl Story {
         let finding = |violation: &Violation, allowed: bool| Finding {
             kind: violation.kind.name().to_string(),
             count: violation.count,
+            words: violation.kind.counted(violation.count),
             allowed,
             proofs: core::iter::once(&violation.proof)
                 .chain(&violation.further)

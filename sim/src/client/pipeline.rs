@@ -62,7 +62,7 @@ impl PipelineClient {
         let halted = if pipeline.is_halted() { " (its thread is held)" } else { "" };
         let mut lines = vec![format!("application {}{halted}", super::words::phase(pipeline.phase()))];
         if let Some(n) = pipeline.open_transaction() {
-            lines.push(format!("transaction {n} is open"));
+            lines.push(format!("transaction {} is open", n + 1));
         }
         super::words::consumer(pipeline.consumer(), names, &mut lines);
         super::words::producer(pipeline.producer(), names, &mut lines);
@@ -264,6 +264,8 @@ impl PipelineClient {
 
     fn event(&mut self, now: Now, event: PipelineEvent, out: &mut Outputs, history: &mut History<'_>) {
         let (t, c, i) = (now.mono.0, self.client, self.incarnation);
+        // The machine counts its transactions from 0; in a history the first one is 1, as of producers.
+        let ordinal = |n: u64| n + 1;
         let reading = self.reading.as_mut().expect("a running pipeline was started");
         match event {
             PipelineEvent::Consumer(event @ (ConsumerEvent::Revoked { .. } | ConsumerEvent::Lost { .. })) => {
@@ -279,7 +281,7 @@ impl PipelineClient {
             PipelineEvent::Locate { partitions } => self.work().locate(now, partitions, out),
             PipelineEvent::Sent { op, topic, origin, n } => {
                 self.pending.insert(op);
-                let id = identity(&origin);
+                let (id, n) = (identity(&origin), n.map(ordinal));
                 history.write(&h::Event::Send(h::Send { t, c, i, op, topic: topic.0, partition: None, id, n }));
             }
             PipelineEvent::Delivered { op, result } => {
@@ -298,8 +300,9 @@ impl PipelineClient {
                     }
                 }
             }
-            PipelineEvent::Begun { n } => history.write(&h::Event::Begin(h::Begin { t, c, i, n })),
+            PipelineEvent::Begun { n } => history.write(&h::Event::Begin(h::Begin { t, c, i, n: ordinal(n) })),
             PipelineEvent::Offsets { n, offsets, group } => {
+                let n = ordinal(n);
                 let group = history.group_number(&group.group_id);
                 for o in offsets {
                     let (at, next) = (partition(o.tp), o.offset);
@@ -307,10 +310,12 @@ impl PipelineClient {
                 }
             }
             PipelineEvent::Ending { n, commit } => {
+                let n = ordinal(n);
                 self.ending = Some((n, commit));
                 history.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
             }
             PipelineEvent::Ended { n, commit, outcome, error } => {
+                let n = ordinal(n);
                 self.ending = None;
                 let outcome = match outcome {
                     Outcome::Ok => h::Outcome::Ok,

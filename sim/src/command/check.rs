@@ -40,10 +40,7 @@ pub fn check(path: &Path, json: bool) -> Outcome {
     } else {
         let mut text = format!("{name}: a history of {}\n\n{}", header.writer, report.render_text());
         text += &format!("\n{} events in {} ms\n", thousands(report.events), thousands(wall_ms));
-        let words = figures.total.words();
-        if !words.is_empty() {
-            text += &format!("{words}\n");
-        }
+        text += &figures.words();
         print(&text);
     }
     Ok(report.verdict.exit_code())

@@ -155,6 +155,7 @@ enum Command {
         markdown: Option<PathBuf>,
     },
     /// Go through a run in the terminal, one message after the other, forward and backward
+    #[command(mut_arg("scenario", |a| a.help("Name of a built-in scenario, path of a TOML file, or a capsule (.json)")))]
     Step {
         #[command(flatten)]
         what: What,

@@ -141,10 +141,7 @@ pub fn body(run: &Run, wall_ms: u64) -> String {
         fencepost_protocol::time::Span::from_millis((outcome.finished_at.0 / 1_000_000) as i64),
         thousands(wall_ms),
     );
-    let figures = run.figures.total.words();
-    if !figures.is_empty() {
-        text += &format!("{figures}\n");
-    }
+    text += &run.figures.words();
     text += &format!("digest: {}\n", outcome.digest);
     text
 }

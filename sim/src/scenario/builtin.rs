@@ -89,6 +89,7 @@ capsules! {
     "zoo/verify-append-gap",
     "zoo/zombie-eos-group-id-only",
     "corpus/deposed-leader-resets-position",
+    "corpus/fetch-session-of-another",
 }
 
 /// Files that scenarios read, by their path from the folder `scenarios`.

@@ -10,6 +10,7 @@ use super::keys;
 use super::names::{JOBS, Names};
 use super::nearest::hint;
 use super::problem::{Complaint, Place};
+pub use super::wording::{action_words, words};
 use crate::message::Kind;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
 
@@ -307,7 +308,7 @@ pub fn is_broker(name: &str, id: NodeId) -> bool {
     name.strip_prefix("broker-").and_then(|digits| digits.parse().ok()) == Some(id.0)
 }
 
-fn broker_name(id: NodeId, names: &Names) -> String {
+pub(super) fn broker_name(id: NodeId, names: &Names) -> String {
     let fits = |name: &&String| broker_id(name, names) == Ok(id);
     names.nodes.iter().find(fits).cloned().unwrap_or_else(|| id.to_string())
 }
@@ -534,141 +535,4 @@ pub fn to_json(table: &Table) -> serde_json::Value {
         }
     }
     serde_json::Value::Object(table.iter().map(|(key, value)| ((*key).to_string(), json(value))).collect())
-}
-
-// ---- in words ------------------------------------------------------------------------------------------------------
-
-/// A deviation as a sentence.
-pub fn words(deviation: &Deviation, names: &Names) -> String {
-    match deviation {
-        Deviation::Message(name, effect) => {
-            let message = message_words(name, names);
-            match effect {
-                Effect::DelayRequest(by) => format!("{message} travels {by} longer"),
-                Effect::DelayResponse(by) => format!("the answer to {message} travels {by} longer"),
-                Effect::LoseRequest => format!("{message} is lost with its connection"),
-                Effect::LoseResponse => format!("the answer to {message} is lost with its connection"),
-                Effect::ErrorBefore(e) => format!("{message} is answered {} without being handled", e.name()),
-                Effect::ErrorAfter(e) => format!("{message} is handled, and answered {} all the same", e.name()),
-            }
-        }
-        Deviation::Fault(fault) => {
-            format!("{}: {}", when_words(&fault.when, names), action_words(&fault.action, names))
-        }
-    }
-}
-
-fn ordinal(n: u32) -> String {
-    let suffix = match (n % 10, n % 100) {
-        (1, r) if r != 11 => "st",
-        (2, r) if r != 12 => "nd",
-        (3, r) if r != 13 => "rd",
-        _ => "th",
-    };
-    format!("{n}{suffix}")
-}
-
-fn message_words(name: &MessageName, names: &Names) -> String {
-    let mut words = format!("{}'s {}", names.node(name.from), name.kind.name());
-    let mut notes = Vec::new();
-    match name.subject {
-        Subject::Any => {}
-        Subject::Batch(tp, -1, first) => words += &format!(" {} record {first}", names.partition_name(tp)),
-        Subject::Batch(tp, epoch, first) => {
-            words += &format!(" {} sequence {first}", names.partition_name(tp));
-            notes.push(format!("epoch {epoch}"));
-        }
-        Subject::Position(tp, position) => words += &format!(" {} at {position}", names.partition_name(tp)),
-        Subject::Partition(tp) => words += &format!(" {}", names.partition_name(tp)),
-        Subject::Transaction(id, epoch) => {
-            if id >= 0 {
-                words += &format!(" of producer id {id}");
-            }
-            notes.push(format!("epoch {epoch}"));
-        }
-        Subject::Generation(generation) => words += &format!(" in generation {generation}"),
-        Subject::Row(n) => words += &format!(" of number {n}"),
-    }
-    if let Some(id) = name.to {
-        words += &format!(" to {}", broker_name(id, names));
-    }
-    if name.attempt > 0 {
-        notes.push(format!("{} attempt", ordinal(name.attempt + 1)));
-    }
-    if name.incarnation > 0 {
-        notes.push(format!(
-            "after {} of the sender",
-            if name.incarnation == 1 { "a restart".into() } else { format!("{} restarts", name.incarnation) }
-        ));
-    }
-    if notes.is_empty() { words } else { format!("{words} ({})", notes.join(", ")) }
-}
-
-fn when_words(when: &When, names: &Names) -> String {
-    match when {
-        When::At(at) => format!("at {at}"),
-        When::After(t, pause) => {
-            let from = t.from.map_or_else(String::new, |actor| format!(" from {}", names.node(actor)));
-            let to = t.to.map_or_else(String::new, |actor| format!(" to {}", names.node(actor)));
-            let about = t.partition.map_or_else(String::new, |tp| format!(" about {}", names.partition_name(tp)));
-            let phase = match t.phase {
-                Phase::Sending => "about to be sent",
-                Phase::Handled => "handled",
-                Phase::Answered => "answered",
-                Phase::Received => "answered and the answer received",
-            };
-            let pause = if *pause == Span::ZERO { String::new() } else { format!("{pause} after ") };
-            format!("{pause}when the {} {}{from}{to}{about} is {phase}", ordinal(t.nth), t.kind.name())
-        }
-    }
-}
-
-/// A fault's action as a sentence.
-pub fn action_words(action: &Action, names: &Names) -> String {
-    let node = |actor: &Actor| names.node(*actor).to_string();
-    let back = |down: &Option<Span>| match down {
-        Some(down) => format!(", and is back after {down}"),
-        None => ", and stays away".to_string(),
-    };
-    let links = |links: &[(Actor, Actor)]| {
-        let words: Vec<String> = links.iter().map(|(from, to)| format!("{} -> {}", node(from), node(to))).collect();
-        words.join(", ")
-    };
-    match action {
-        Action::Crash { node: n, down } => format!("the process of {} dies{}", node(n), back(down)),
-        Action::PowerLoss { node: n, down, keep_ppm } => {
-            format!("{} loses power, keeping {keep_ppm} ppm of what it had not flushed{}", node(n), back(down))
-        }
-        Action::Pause { node: n, span } => format!("{} stands still for {span}", node(n)),
-        Action::Restart { node: n, down } => format!("{} is shut down cleanly and started {down} later", node(n)),
-        Action::RollingRestart { down } => format!("all brokers are restarted one by one, each down for {down}"),
-        Action::Block { links: l, span } => format!("nothing gets through for {span}: {}", links(l)),
-        Action::Slow { links: l, by, span } => format!("messages take {by} longer for {span}: {}", links(l)),
-        Action::LoseAnswers { node: n, kind, span } => {
-            format!("for {span} every answer to a {} of {} is lost with its connection", kind.name(), node(n))
-        }
-        Action::MoveLeader { partition, to } => {
-            let to = to.map_or_else(|| "another replica".into(), |id| broker_name(id, names));
-            format!("the leadership of {} moves to {to}", names.partition_name(*partition))
-        }
-        Action::StepClock { node: n, by_ms } => {
-            format!("the clock of {} steps by {}", node(n), print_signed_ms(*by_ms))
-        }
-        Action::DriftClock { node: n, ppm } => format!("the clock of {} runs {ppm} ppm too fast", node(n)),
-        Action::HoldMetadata { node: n, span } => format!("{} learns no metadata for {span}", node(n)),
-        Action::SlowNode { node: n, by, span } => format!("{} takes {by} for each message for {span}", node(n)),
-        Action::PostponeJob { node: n, job, by } => {
-            let job = JOBS.iter().find(|(_, j)| j == job).map_or("a job", |(name, _)| name);
-            format!("{job} of {} comes {by} later", node(n))
-        }
-        Action::SetTransactionVersion(version) => format!("transaction.version becomes {version}"),
-        Action::Message(effect) => match effect {
-            Effect::DelayRequest(by) => format!("it travels {by} longer"),
-            Effect::DelayResponse(by) => format!("its answer travels {by} longer"),
-            Effect::LoseRequest => "it is lost with its connection".into(),
-            Effect::LoseResponse => "its answer is lost with the connection".into(),
-            Effect::ErrorBefore(e) => format!("it is answered {} without being handled", e.name()),
-            Effect::ErrorAfter(e) => format!("it is handled, and answered {} all the same", e.name()),
-        },
-    }
 }

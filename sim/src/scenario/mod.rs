@@ -17,6 +17,7 @@ pub(crate) mod problem;
 mod resolved;
 mod sinks;
 mod streams;
+mod wording;
 
 #[cfg(test)]
 mod tests;

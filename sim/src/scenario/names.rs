@@ -25,6 +25,8 @@ pub struct Names {
     pub nodes: Vec<String>,
     /// By topic id, with the number of partitions.
     pub topics: Vec<(String, u32)>,
+    /// Whose records each workload is.
+    pub workloads: Vec<String>,
 }
 
 impl Names {
@@ -35,7 +37,8 @@ impl Names {
             ("__consumer_offsets".to_string(), plan.cluster.config.offsets_partitions),
         ];
         let topics = internal.into_iter().chain(plan.topics.iter().map(|t| (t.name.clone(), t.partitions))).collect();
-        Names { nodes: crate::world::names(plan), topics }
+        let senders = (0..).map_while(|workload| plan.workload_name(workload)).map(str::to_string).collect();
+        Names { nodes: crate::world::names(plan), topics, workloads: senders }
     }
 
     /// Number of each node among `other`.

@@ -12,7 +12,8 @@ const LISTED: usize = 12;
 
 fn record(id: &Origin, names: &Names) -> String {
     if id.source & Origin::SOURCE != 0 {
-        return format!("record {} of workload {}", id.offset, id.source & !Origin::SOURCE);
+        let sender = names.workloads.get((id.source & !Origin::SOURCE) as usize).map_or("?", String::as_str);
+        return format!("record {} of {sender}", id.offset);
     }
     let source = names.topics.get(id.source as usize).map_or("?", |(name, _)| name.as_str());
     format!("output {} of stage {} for {source}-{}@{}", id.index, id.stage, id.partition, id.offset)
