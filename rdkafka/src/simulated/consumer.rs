@@ -51,7 +51,8 @@ pub(crate) struct ConsumerCore {
     /// What the next automatic commit commits.
     stored: BTreeMap<TopicPartition, (Offset, String)>,
     next_auto_commit: Instant,
-    commits: BTreeMap<u64, Vec<OffsetToCommit>>,
+    /// With the time at which they began.
+    commits: BTreeMap<u64, (Instant, Vec<OffsetToCommit>)>,
     results: BTreeMap<u64, Result<(), CommitFailure>>,
     /// Commits that somebody waits for.
     awaited: Vec<u64>,
@@ -258,7 +259,7 @@ impl ConsumerCore {
             true => self.machine.commit_sync(turn.now, offsets.clone(), turn.out),
             false => self.machine.commit(turn.now, offsets.clone(), turn.out),
         };
-        self.commits.insert(id, offsets);
+        self.commits.insert(id, (turn.world.time(), offsets));
         if awaited {
             self.awaited.push(id);
         }
@@ -354,9 +355,9 @@ impl ConsumerCore {
                     self.notices.push_back(Notice::Lost(partitions.clone()));
                 }
                 ConsumerEvent::CommitDone { id, result } => {
-                    let offsets = self.commits.remove(id).unwrap_or_default();
+                    let (begun, offsets) = self.commits.remove(id).unwrap_or_default();
                     if let (Ok(()), Some(group), Some(shared)) = (result, &self.group, shared()) {
-                        shared.note_committed(group, &offsets);
+                        shared.note_committed(group, &offsets, begun);
                     }
                     match self.awaited.iter().position(|a| a == id) {
                         Some(index) => {

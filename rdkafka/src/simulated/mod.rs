@@ -3,6 +3,7 @@
 //! Whoever touches the world first at a new point of the grid moves it there: a call of the program, or the driver, a
 //! task that sleeps until the world has something to do. So it does not matter in which order they are scheduled.
 
+mod committed;
 mod consumer;
 mod entry;
 mod producer;
@@ -28,6 +29,7 @@ use madsim::time::TimeHandle;
 
 use crate::message::{Content, OwnedMessage};
 
+use committed::Committed;
 pub(crate) use consumer::partition_of;
 pub(crate) use consumer::{ConsumerCore, Notice, Polled};
 pub(crate) use entry::{Core, Entry, Handle, Turn, or_until, wait};
@@ -103,7 +105,7 @@ pub(crate) struct Shared {
     given: RefCell<VecDeque<(madsim::task::NodeId, Arc<Input>, OwnedMessage)>>,
     pub routes: RefCell<Vec<Route>>,
     /// Offsets that programs know to be committed, by group.
-    committed: RefCell<BTreeMap<(Arc<str>, TopicPartition), i64>>,
+    committed: RefCell<Committed>,
     /// Time of the last call of a program, polls that gave nothing excepted.
     pub last_call: Cell<Instant>,
 }
@@ -270,19 +272,15 @@ impl Shared {
         clients.into_iter().for_each(|client| client.end(self));
     }
 
-    /// A program learned that offsets are committed.
-    pub fn note_committed(&self, group: &str, offsets: &[OffsetToCommit]) {
+    /// A program learned that offsets are committed, by a commit that began then.
+    pub fn note_committed(&self, group: &str, offsets: &[OffsetToCommit], begun: Instant) {
         let mut committed = self.committed.borrow_mut();
-        for o in offsets {
-            committed.insert((group.into(), o.tp), o.offset);
-        }
+        offsets.iter().for_each(|o| committed.note(group, o.tp, begun, o.offset));
     }
 
     /// The committed offset as far as it is known here; `None` if nobody in the group has committed anything.
     pub fn committed(&self, group: &Arc<str>, tp: TopicPartition) -> Option<i64> {
-        let committed = self.committed.borrow();
-        let any = committed.keys().any(|(g, _)| g == group);
-        any.then(|| committed.get(&(group.clone(), tp)).copied().unwrap_or(0))
+        self.committed.borrow().of(group, tp)
     }
 
     /// Inputs that a group has not processed to their end: where it stands, and the end.

@@ -45,6 +45,8 @@ pub(crate) struct ProducerCore {
     calls: BTreeMap<Call, Option<Result<(), ProducerError>>>,
     /// Offsets that were made part of the transaction, with their group.
     offsets: Vec<(String, Vec<OffsetToCommit>)>,
+    /// When the last commit began.
+    commit_begun: Instant,
     fatal: Option<ErrorCode>,
     closing: bool,
     closed: bool,
@@ -72,6 +74,7 @@ impl ProducerCore {
             deliveries: VecDeque::new(),
             calls: BTreeMap::new(),
             offsets: Vec::new(),
+            commit_begun: Instant::ZERO,
             fatal: None,
             closing: false,
             closed: false,
@@ -214,7 +217,10 @@ impl ProducerCore {
         // What was refused because it does not fit was no call.
         if !matches!(result, Err(ProducerError::IllegalState(_))) {
             match call {
-                Call::Commit => self.witness.ending(now, true, turn.world),
+                Call::Commit => {
+                    self.commit_begun = turn.world.time();
+                    self.witness.ending(now, true, turn.world);
+                }
                 Call::Abort => self.witness.ending(now, false, turn.world),
                 _ => {}
             }
@@ -272,7 +278,8 @@ impl ProducerCore {
             }
         }
         if let (Call::Commit, Ok(()), Some(shared)) = (call, result, shared()) {
-            self.offsets.drain(..).for_each(|(group, offsets)| shared.note_committed(&group, &offsets));
+            let begun = self.commit_begun;
+            self.offsets.drain(..).for_each(|(group, offsets)| shared.note_committed(&group, &offsets, begun));
         }
         self.ended(call, result, turn);
         if let Err(error) = result {
