@@ -110,6 +110,15 @@ const tests = {
     assert.match(await page.textContent("#now"), /a charge for record 10 of shop/);
     await done(page);
   },
+  async "a page opens at what its first proof ends with, where that comes before copies"() {
+    const page = await open("late-commit");
+    const there = await state(page);
+    assert.match(await page.textContent("#now"), /Fetch answer/);
+    await page.click('#why .proof >> nth=0 >> a.link:text-matches("s$")');
+    await settle(page);
+    assert.equal((await state(page)).t, there.t, "the time at which the reader was given too much");
+    await done(page);
+  },
   async "keys and buttons step through messages, both ways"() {
     const page = await open("lost-ack");
     await page.keyboard.press("Home");

@@ -724,7 +724,10 @@ new ResizeObserver(() => render()).observe(stage);
 addEventListener("beforeprint", paint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); render(); });
 readHash();
-if (S.sel < 0 && !new URLSearchParams(fragment()).has("t")) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
+if (S.sel < 0 && !new URLSearchParams(fragment()).has("t")) {
+  const at = troubles.find((x) => x.t === D.focus && x.msg >= 0), told = M.find((m) => m.a === D.focus && m.pur < QUIET);
+  if (at) { S.sel = at.msg; S.t = at.t; } else if (told) S.sel = told.i;
+}
 // for tests, and for those who look at a run with the console
 window.story = { D, M, S, strips, troubles };
 })();
