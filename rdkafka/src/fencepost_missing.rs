@@ -5,6 +5,8 @@ use std::future::Future;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::message::OwnedMessage;
+
 fn missing() -> ! {
     panic!(
         "this test needs Fencepost's simulation, and was built without it: cfg(madsim) is missing.\n\
@@ -81,6 +83,18 @@ impl Cluster {
     }
 
     pub fn kill(&self, _node: &str) {
+        missing()
+    }
+
+    pub fn terminate(&self, _node: &str) {
+        missing()
+    }
+
+    pub fn made_of(&self, _topic: &str, _relation: impl Fn(&OwnedMessage, &OwnedMessage) -> bool + 'static) {
+        missing()
+    }
+
+    pub fn may_skip(&self, _topic: &str) {
         missing()
     }
 

@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use syn::{FnArg, ImplItem, Item, ReturnType, TraitItem, Type, Visibility};
+use quote::{ToTokens, quote};
+use syn::visit_mut::VisitMut;
+use syn::{FnArg, GenericParam, ImplItem, Item, ReturnType, TraitItem, Type, Visibility};
 
 /// Public items by module of the crate's root: `consumer` has `Consumer::subscribe(&self, 1)`, for instance.
 type Api = BTreeMap<String, BTreeSet<String>>;
@@ -31,36 +33,137 @@ fn type_name(ty: &Type) -> Option<String> {
     }
 }
 
-/// A function as `name(self, 2)`: whether it is asynchronous, how it takes itself, how many arguments it has besides.
+/// A function's whole signature, in one spelling: without the names of its arguments, what goes without saying, and how
+/// paths begin. An `async fn` and a function that gives a future are called in the same way, and are spelled as the first.
 fn shape(signature: &syn::Signature) -> String {
-    let mut arguments = signature.inputs.len();
-    let receiver = signature.inputs.iter().find_map(|input| match input {
-        FnArg::Receiver(r) => Some(match (r.reference.is_some(), r.mutability.is_some()) {
-            (true, true) => "&mut self, ",
-            (true, false) => "&self, ",
-            (false, _) => "self, ",
-        }),
-        FnArg::Typed(_) => None,
-    });
-    if receiver.is_some() {
-        arguments -= 1;
+    let mut signature = signature.clone();
+    Spelling.visit_signature_mut(&mut signature);
+    // `T: Bound` says the same as `where T: Bound`, in any order.
+    let mut bounds: Vec<String> = Vec::new();
+    for parameter in &mut signature.generics.params {
+        if let GenericParam::Type(ty) = parameter
+            && !ty.bounds.is_empty()
+        {
+            let (name, of) = (&ty.ident, &ty.bounds);
+            bounds.push(text(&quote!(#name: #of)));
+            ty.bounds.clear();
+            ty.colon_token = None;
+        }
     }
-    // `async fn` and a function that gives a future are called in the same way.
-    let gives_a_future = match &signature.output {
-        ReturnType::Type(_, ty) => is_impl(ty, "Future"),
-        ReturnType::Default => false,
+    if let Some(clause) = signature.generics.where_clause.take() {
+        bounds.extend(clause.predicates.iter().map(text));
+    }
+    bounds.sort();
+    let arguments: Vec<String> = signature.inputs.iter().map(argument).collect();
+    let (gives, gives_a_future) = match &signature.output {
+        ReturnType::Default => (String::new(), false),
+        ReturnType::Type(_, ty) => match output_of_future(ty) {
+            Some(output) => (format!(" -> {}", text(&output)), true),
+            None => (format!(" -> {}", text(ty)), false),
+        },
     };
     let asyncness = if signature.asyncness.is_some() || gives_a_future { "async " } else { "" };
-    let gives = if matches!(signature.output, ReturnType::Default) { "" } else { " ->" };
-    format!("{asyncness}{}({}{arguments}){gives}", signature.ident, receiver.unwrap_or_default())
+    let generics = if signature.generics.params.is_empty() { String::new() } else { text(&signature.generics) };
+    let bounds = if bounds.is_empty() { String::new() } else { format!(" where {}", bounds.join(", ")) };
+    format!("{asyncness}{}{generics}({}){gives}{bounds}", signature.ident, arguments.join(", "))
 }
 
-fn is_impl(ty: &Type, word: &str) -> bool {
-    let Type::ImplTrait(bounds) = ty else { return false };
-    bounds.bounds.iter().any(|bound| match bound {
-        syn::TypeParamBound::Trait(t) => t.path.segments.last().is_some_and(|s| s.ident == word),
-        _ => false,
+fn argument(argument: &FnArg) -> String {
+    match argument {
+        FnArg::Receiver(receiver) => match (&receiver.reference, receiver.mutability.is_some(), &*receiver.ty) {
+            (Some(_), true, _) => "&mut self".into(),
+            (Some(_), false, _) => "&self".into(),
+            (None, _, ty) if receiver.colon_token.is_some() => format!("self: {}", text(ty)),
+            (None, ..) => "self".into(),
+        },
+        FnArg::Typed(typed) => text(&typed.ty),
+    }
+}
+
+/// The output of `impl Future<Output = ...>`.
+fn output_of_future(ty: &Type) -> Option<Type> {
+    let Type::ImplTrait(bounds) = ty else { return None };
+    bounds.bounds.iter().find_map(|bound| {
+        let syn::TypeParamBound::Trait(of) = bound else { return None };
+        let last = of.path.segments.last().filter(|segment| segment.ident == "Future")?;
+        let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+        arguments.args.iter().find_map(|argument| match argument {
+            syn::GenericArgument::AssocType(output) => Some(output.ty.clone()),
+            _ => None,
+        })
     })
+}
+
+/// Takes away what does not tell two signatures apart.
+struct Spelling;
+
+impl VisitMut for Spelling {
+    fn visit_path_mut(&mut self, path: &mut syn::Path) {
+        // `std::error::Error` and an `Error` that was imported; `C::DeliveryOpaque` and `Self::DeliveryOpaque` stay.
+        let first = path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        if first.starts_with(|c: char| c.is_lowercase()) && path.segments.len() > 1 {
+            let last = path.segments.last().expect("there are several").clone();
+            path.leading_colon = None;
+            path.segments = std::iter::once(last).collect();
+        }
+        syn::visit_mut::visit_path_mut(self, path);
+    }
+
+    fn visit_angle_bracketed_generic_arguments_mut(&mut self, arguments: &mut syn::AngleBracketedGenericArguments) {
+        let elided =
+            |argument: &syn::GenericArgument| matches!(argument, syn::GenericArgument::Lifetime(l) if l.ident == "_");
+        arguments.args = arguments.args.iter().filter(|argument| !elided(argument)).cloned().collect();
+        arguments.colon2_token = None;
+        syn::visit_mut::visit_angle_bracketed_generic_arguments_mut(self, arguments);
+    }
+
+    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+        if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "_") {
+            reference.lifetime = None;
+        }
+        syn::visit_mut::visit_type_reference_mut(self, reference);
+    }
+
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        // `BorrowedMessage<'_>`, which has lost its lifetime, is written `BorrowedMessage` elsewhere.
+        syn::visit_mut::visit_type_mut(self, ty);
+        if let Type::Path(path) = ty {
+            for segment in &mut path.path.segments {
+                let empty = matches!(&segment.arguments, syn::PathArguments::AngleBracketed(a) if a.args.is_empty());
+                if empty {
+                    segment.arguments = syn::PathArguments::None;
+                }
+            }
+        }
+    }
+}
+
+/// Tokens as one writes them, near enough.
+fn text(tokens: &impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (from, to) in [
+        (" < ", "<"),
+        ("< ", "<"),
+        (" <", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (",>", ">"),
+        (", >", ">"),
+        (",)", ")"),
+        (", )", ")"),
+        (" :: ", "::"),
+        ("& ", "&"),
+        (" :", ":"),
+        ("( ", "("),
+        (" )", ")"),
+        (" (", "("),
+        ("[ ", "["),
+        (" ]", "]"),
+        ("* ", "*"),
+    ] {
+        text = text.replace(from, to);
+    }
+    text
 }
 
 fn hidden(attributes: &[syn::Attribute]) -> bool {
@@ -89,12 +192,20 @@ fn scan_items(items: &[Item], found: &mut BTreeSet<String>) {
         match item {
             Item::Struct(s) if is_public(&s.vis) && !hidden(&s.attrs) => {
                 found.insert(s.ident.to_string());
-                let fields = s.fields.iter().filter(|f| is_public(&f.vis)).filter_map(|f| f.ident.as_ref());
-                found.extend(fields.map(|f| format!("{}.{f}", s.ident)));
+                let fields = s.fields.iter().filter(|f| is_public(&f.vis));
+                found.extend(fields.filter_map(|f| {
+                    let mut ty = f.ty.clone();
+                    Spelling.visit_type_mut(&mut ty);
+                    Some(format!("{}.{}: {}", s.ident, f.ident.as_ref()?, text(&ty)))
+                }));
             }
             Item::Enum(e) if is_public(&e.vis) && !hidden(&e.attrs) => {
                 found.insert(e.ident.to_string());
-                found.extend(e.variants.iter().map(|v| format!("{}::{}", e.ident, v.ident)));
+                found.extend(e.variants.iter().map(|v| {
+                    let mut of = v.fields.clone();
+                    Spelling.visit_fields_mut(&mut of);
+                    format!("{}::{}{}", e.ident, v.ident, text(&of))
+                }));
             }
             Item::Type(t) if is_public(&t.vis) => {
                 found.insert(t.ident.to_string());
@@ -213,7 +324,7 @@ fn table() -> String {
                 _ if items.iter().all(|i| i.contains("::") && is_type(i)) && items.len() > 4 => {
                     words.push(format!("{} variants of `{owner}`", items.len()));
                 }
-                items => words.extend(items.iter().map(|item| format!("`{item}`"))),
+                items => words.extend(items.iter().map(|item| format!("`{}`", short(item)))),
             }
         }
         let words = if have == 0 { "the whole module".to_string() } else { words.join(", ") };
@@ -221,6 +332,14 @@ fn table() -> String {
     }
     writeln!(out, "| together | {there} of {total} | |").expect("a text takes everything");
     out
+}
+
+/// An item's name: `StreamConsumer::recv` of `StreamConsumer::async recv(&self)...`.
+fn short(item: &str) -> String {
+    let name = item.replacen("::async ", "::", 1);
+    let name = name.strip_prefix("async ").unwrap_or(&name);
+    let end = if name.contains('.') { name.find(':') } else { name.find(['(', '<']) };
+    name[..end.unwrap_or(name.len())].to_string()
 }
 
 fn is_type(item: &str) -> bool {
@@ -247,26 +366,74 @@ fn the_documented_table_of_the_api_is_true() {
     );
 }
 
-/// What an application needs to be exactly-once is all there.
+/// What an application needs to be exactly-once is all there, letter by letter.
 #[test]
 fn the_calls_of_transactions_and_groups_are_there_in_their_own_form() {
     let ours: BTreeSet<String> = scan(&here().join("src")).into_values().flatten().collect();
     let theirs: BTreeSet<String> = theirs().into_values().flatten().collect();
-    for item in [
-        "Producer::init_transactions(&self, 1) ->",
-        "Producer::begin_transaction(&self, 0) ->",
-        "Producer::send_offsets_to_transaction(&self, 3) ->",
-        "Producer::commit_transaction(&self, 1) ->",
-        "Producer::abort_transaction(&self, 1) ->",
-        "Producer::flush(&self, 1) ->",
-        "Consumer::subscribe(&self, 1) ->",
-        "Consumer::group_metadata(&self, 0) ->",
-        "Consumer::seek(&self, 4) ->",
-        "StreamConsumer::async recv(&self, 0) ->",
-        "FutureProducer::async send(&self, 2) ->",
+    let names = [
+        "Producer::init_transactions",
+        "Producer::begin_transaction",
+        "Producer::send_offsets_to_transaction",
+        "Producer::commit_transaction",
+        "Producer::abort_transaction",
+        "Producer::flush",
+        "Producer::in_flight_count",
+        "Consumer::subscribe",
+        "Consumer::assign",
+        "Consumer::group_metadata",
+        "Consumer::commit",
+        "Consumer::commit_message",
+        "Consumer::store_offset_from_message",
+        "Consumer::committed_offsets",
+        "Consumer::position",
+        "Consumer::seek",
+        "Consumer::pause",
+        "Consumer::resume",
+        "ConsumerContext::pre_rebalance",
+        "ProducerContext::delivery",
+        "BaseConsumer::poll",
+        "BaseProducer::send",
+        "ThreadedProducer::send",
+        "StreamConsumer::recv",
+        "StreamConsumer::stream",
+        "FutureProducer::send",
+        "FutureProducer::send_result",
+        "ClientConfig::create_with_context",
+        "RDKafkaError::txn_requires_abort",
+    ];
+    for name in names {
+        let whole = |item: &&String| short(item) == name;
+        let their: Vec<&String> = theirs.iter().filter(whole).collect();
+        assert_eq!(their.len(), 1, "rust-rdkafka has {name}: {their:?}");
+        assert!(ours.contains(their[0]), "{}, and here {:?}", their[0], ours.iter().filter(whole).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_signature_is_told_from_one_that_only_looks_like_it() {
+    let shape_of = |text: &str| shape(&syn::parse_str::<syn::ItemFn>(&format!("{text} {{}}")).expect("a function").sig);
+    let same = [
+        (
+            "fn f<T: Into<Timeout>>(&self, timeout: T) -> Result<(), KafkaError>",
+            "fn f<T>(&self, t: T) -> std::result::Result<(), KafkaError> where T: Into<Timeout>,",
+        ),
+        (
+            "async fn f(self, m: &BorrowedMessage<'_>) -> i32",
+            "fn f(mut self, message: &'_ BorrowedMessage) -> impl Future<Output = i32> + Send",
+        ),
+    ];
+    for (a, b) in same {
+        assert_eq!(shape_of(a), shape_of(b));
+    }
+    for other in [
+        "fn f(&self, n: i64) -> u32",
+        "fn f(&self, n: i32) -> u64",
+        "fn f(&mut self, n: i32) -> u32",
+        "async fn f(&self, n: i32) -> u32",
+        "fn f(&self, n: Option<i32>) -> u32",
     ] {
-        assert!(theirs.contains(item), "rust-rdkafka has {item}");
-        assert!(ours.contains(item), "{item} is here");
+        assert_ne!(shape_of(other), shape_of("fn f(&self, n: i32) -> u32"), "{other}");
     }
 }
 

@@ -7,8 +7,8 @@ use fencepost_protocol::time::{Instant, Span};
 
 use crate::message::Kind;
 use crate::plan::ChaosPlan;
-use crate::schedule::{Effect, MessageName};
-use crate::stream::{PPM, Stream, scale};
+use crate::schedule::{Actor, Effect, MessageName, Subject};
+use crate::stream::{PPM, Stream, mix, scale};
 use crate::world::LinkId;
 
 /// The source of deviations of messages.
@@ -243,6 +243,10 @@ fn new_stream(root: u64, names: &[String], link: LinkId) -> Stream {
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
     effects: BTreeMap<MessageName, Vec<(Effect, bool)>>,
+    /// For each sender a bit for each kind of which a message deviates. (Kinds may share a bit.)
+    kinds: Vec<u128>,
+    /// A bit for each sender, kind and subject. (They may share a bit, too.)
+    subjects: [u128; 8],
 }
 
 impl Replay {
@@ -252,7 +256,38 @@ impl Replay {
         for (name, effect) in list {
             effects.entry(name).or_default().push((effect, false));
         }
-        Replay { effects }
+        let mut replay = Replay { effects, ..Replay::default() };
+        for name in replay.effects.keys() {
+            let from = usize::from(name.from);
+            replay.kinds.resize(replay.kinds.len().max(from + 1), 0);
+            replay.kinds[from] |= Replay::bit(name.kind);
+            let (word, bit) = Replay::place(name.from, name.kind, name.subject);
+            replay.subjects[word] |= bit;
+        }
+        replay
+    }
+
+    fn place(from: Actor, kind: Kind, subject: Subject) -> (usize, u128) {
+        let (what, number) = subject.words();
+        let hash = mix(mix(what ^ kind.word() << 40 ^ u64::from(from) << 16) ^ number);
+        ((hash % 8) as usize, 1 << (hash >> 8 & 127))
+    }
+
+    fn bit(kind: Kind) -> u128 {
+        1 << (kind.word() % 127)
+    }
+
+    /// Whether some message of that sender, kind and subject may deviate. What does not need not be named.
+    #[inline]
+    pub fn concerns_subject(&self, from: Actor, kind: Kind, subject: Subject) -> bool {
+        let (word, bit) = Replay::place(from, kind, subject);
+        self.subjects[word] & bit != 0
+    }
+
+    /// Whether some message of that sender and kind may deviate.
+    #[inline]
+    pub fn concerns(&self, from: Actor, kind: Kind) -> bool {
+        self.kinds.get(usize::from(from)).is_some_and(|kinds| kinds & Replay::bit(kind) != 0)
     }
 
     /// What happens to the message of that name; remembers that it occurred.

@@ -75,7 +75,8 @@ pub fn retry(mut call: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
     }
 }
 
-fn requires_abort(error: &KafkaError) -> bool {
+/// Whether the transaction has failed, and nothing else.
+pub fn requires_abort(error: &KafkaError) -> bool {
     match error {
         KafkaError::Transaction(error) => error.txn_requires_abort(),
         // A delivery failed, so the transaction has.
@@ -140,7 +141,7 @@ async fn one_transaction(config: &Config, consumer: &StreamConsumer, producer: &
 }
 
 /// Goes back to what is committed.
-fn rewind(consumer: &StreamConsumer) -> KafkaResult<()> {
+pub fn rewind(consumer: &StreamConsumer) -> KafkaResult<()> {
     let committed = consumer.committed(CALL)?;
     for place in committed.elements() {
         let offset = match place.offset() {

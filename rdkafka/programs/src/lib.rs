@@ -4,3 +4,4 @@ pub mod audit;
 pub mod enrichment;
 pub mod mistakes;
 pub mod relay;
+pub mod sieve;

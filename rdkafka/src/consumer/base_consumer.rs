@@ -89,6 +89,7 @@ impl<C: ConsumerContext> BaseConsumer<C> {
                 Polled::Message(content) => {
                     if let Some(shared) = shared() {
                         crate::simulated::looked_at(content.input.as_ref());
+                        shared.note_given(&content);
                         shared.note_call();
                     }
                     return Some(Ok(BorrowedMessage::new(content)));

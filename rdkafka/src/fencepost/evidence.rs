@@ -131,9 +131,10 @@ pub(super) fn fingerprint(ran: Option<&Ran>, result: &Result<(), String>) -> Str
     ran.map_or_else(|| format!("- {verdict}"), |r| format!("{} {} {verdict}", r.digest, r.verdict))
 }
 
-/// Runs a seed twice more, each time in a fresh process, and compares with what this one came to.
-pub(super) fn compare_processes(name: &str, seed: u64, here: &str) -> String {
-    let once = || {
+/// Runs a seed twice more, each time in a fresh process, and compares with what it came to when it failed, and when it was
+/// run `again` in this process to write the capsule and the page.
+pub(super) fn compare(name: Option<&str>, seed: u64, failed: &str, again: &str) -> String {
+    let once = |name: &str| {
         let output = Command::new(std::env::current_exe().ok()?)
             .args([name, "--exact", "--include-ignored", "--nocapture"])
             .env("FENCEPOST_SEED", seed.to_string())
@@ -144,15 +145,22 @@ pub(super) fn compare_processes(name: &str, seed: u64, here: &str) -> String {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().find_map(|l| l.split_once(CHILD_SAYS).map(|(_, found)| found.trim().to_string()))
     };
-    match (once(), once()) {
-        (Some(b), Some(c)) if here == b && b == c => {
-            "the same in two more processes: the program is deterministic\n".into()
+    let others = name.and_then(|name| Some([once(name)?, once(name)?]));
+    let differs = again != failed || others.iter().flatten().any(|other| other != failed);
+    match others {
+        _ if differs => {
+            let others = others.map_or(String::new(), |[a, b]| format!(", two fresh processes to '{a}' and '{b}'"));
+            format!(
+                "NOT DETERMINISTIC: the seed came to '{failed}', then in the same process, for the capsule and the page, to \
+                 '{again}'{others}.\nKnown sources: random numbers of rand 0.8 or fastrand, futures::select!, \
+                 tokio::select! that is neither biased nor seeded; also threads, addresses used as values, files, the order \
+                 of a HashMap.\n"
+            )
         }
-        (Some(b), Some(c)) => format!(
-            "NOT DETERMINISTIC: this process came to '{here}', two more to '{b}' and '{c}'.\nKnown sources: random numbers \
-             of rand 0.8 or fastrand, futures::select!, tokio::select! that is neither biased nor seeded; also threads, \
-             addresses used as values, files, the order of a HashMap.\n"
-        ),
-        _ => "it could not be run again in another process\n".into(),
+        Some(_) => "the same in two more processes: the program is deterministic\n".into(),
+        None if name.is_none() => {
+            "not run again in other processes: the test's name is not known (--test-threads=1)\n".into()
+        }
+        None => "it could not be run again in another process\n".into(),
     }
 }

@@ -20,6 +20,7 @@
 //! ```
 
 mod evidence;
+mod faults;
 mod runner;
 
 use std::cell::RefCell;
@@ -44,12 +45,13 @@ use madsim::task::NodeId;
 
 pub use runner::{digest, test};
 
+use crate::message::OwnedMessage;
 use crate::simulated::Shared;
 
 /// Points of the grid on which the world's time moves.
 const GRID: Duration = Duration::from_micros(100);
 /// Clients that programs can have at a time.
-const SLOTS: u32 = 64;
+pub(crate) const SLOTS: u32 = 64;
 /// So long a program must not have called before the run is taken to be over.
 const QUIET: Span = Span::from_secs(2);
 
@@ -97,6 +99,8 @@ pub struct Cluster {
     replayed: bool,
     programs: RefCell<Vec<String>>,
     nodes: RefCell<Vec<NodeId>>,
+    /// Topics in which an input may have no output.
+    skipped: RefCell<Vec<String>>,
 }
 
 impl Drop for Cluster {
@@ -111,25 +115,39 @@ impl Cluster {
     ///
     /// # Panics
     /// If there is no such scenario, or something is wrong with it; outside a runtime of madsim.
+    #[track_caller]
     pub fn from_scenario(name: &str) -> Cluster {
         let scenario = if name.ends_with(".toml") {
-            let text = std::fs::read_to_string(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let text = match std::fs::read_to_string(name) {
+                Ok(text) => text,
+                Err(error) => {
+                    let folder = std::env::current_dir().unwrap_or_default();
+                    panic!("cannot read {name} in {}, where cargo runs the package's tests: {error}", folder.display());
+                }
+            };
             let mut read = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
             Scenario::load(name, &text, Choice::default(), &mut read)
         } else {
             Scenario::load_built_in(name, Choice::default())
         };
-        Cluster::new(scenario.unwrap_or_else(|problem| panic!("{problem}")))
+        match scenario {
+            Ok(scenario) => Cluster::new(scenario),
+            Err(problem) => panic!("{problem}"),
+        }
     }
 
     /// The cluster of a scenario's text.
     ///
     /// # Panics
     /// If something is wrong with it; outside a runtime of madsim.
+    #[track_caller]
     pub fn from_text(name: &str, text: &str) -> Cluster {
         let mut read = |path: &str| Err(format!("{path}: a scenario in a text has no files"));
         let scenario = Scenario::load(name, text, Choice::default(), &mut read);
-        Cluster::new(scenario.unwrap_or_else(|problem| panic!("{problem}")))
+        match scenario {
+            Ok(scenario) => Cluster::new(scenario),
+            Err(problem) => panic!("{problem}"),
+        }
     }
 
     fn new(mut scenario: Scenario) -> Cluster {
@@ -158,6 +176,7 @@ impl Cluster {
             replayed,
             programs: RefCell::default(),
             nodes: RefCell::default(),
+            skipped: RefCell::default(),
             scenario,
         }
     }
@@ -246,6 +265,21 @@ impl Cluster {
         tell(node, ProcessState::Down);
     }
 
+    /// Asks a node's process to end, as `kill` and Kubernetes do: SIGTERM. If it listens neither to `tokio::signal::ctrl_c`
+    /// nor to SIGTERM or SIGINT, it is killed.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn terminate(&self, node: &str) {
+        self.must_have(node);
+        Handle::current().send_ctrl_c(node);
+        if Handle::current().is_exit(node) {
+            self.end_clients(node);
+            tell(node, ProcessState::Down);
+        }
+    }
+
     /// Kills a node's process and starts it again at once.
     ///
     /// # Panics
@@ -272,21 +306,72 @@ impl Cluster {
     }
 
     /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that
-    /// has passed is now. When a capsule is replayed this does nothing: what went wrong is among the capsule's deviations,
+    /// has passed is now. The node of a program can be named where messages are held, slowed or lost (`block`, `slow`,
+    /// `slow_node`, `lose_answers`): it stands for all clients that the program has or will have. When a capsule is replayed this does nothing: what went wrong is among the capsule's deviations,
     /// unless somebody took it out.
     ///
     /// # Panics
     /// If something is wrong with the text.
+    #[track_caller]
     pub fn fault(&self, text: &str) {
         self.shared.touch();
         let mut world = self.shared.world.borrow_mut();
-        let faults = world.read_faults(text).unwrap_or_else(|problem| panic!("{problem}"));
+        let all_places = places(SLOTS);
+        let text = {
+            let known = faults::Known {
+                nodes: world.names().nodes.iter().map(String::as_str).filter(|n| !is_place(n, &all_places)).collect(),
+                programs: &self.programs.borrow(),
+                places: &|name| {
+                    let range = self.shared.places_of(name)?;
+                    Ok(all_places[range].to_vec())
+                },
+            };
+            match faults::with_places(text, &known) {
+                Ok(text) => text,
+                Err(problem) => panic!("fault: {problem}"),
+            }
+        };
+        let faults = match world.read_faults(&text) {
+            Ok(faults) => faults,
+            Err(problem) => panic!("{problem}"),
+        };
         if self.replayed {
             return;
         }
         faults.into_iter().for_each(|fault| world.fault(fault));
         drop(world);
         self.shared.wake_driver();
+    }
+
+    /// An input may have no output in this topic, or fewer than others: the program filters, or chooses among topics. What
+    /// it once sent for an input must be there all the same when the input is committed. Without this, every input must
+    /// have as many outputs in a topic as the inputs that had most.
+    ///
+    /// # Panics
+    /// If there is no such topic.
+    #[track_caller]
+    pub fn may_skip(&self, topic: &str) {
+        self.must_have_topic(topic);
+        self.skipped.borrow_mut().push(topic.to_string());
+    }
+
+    /// Tells which message a record of this topic is made of: whether the second is made of the first. Without this it is
+    /// taken to be the one that the sending task looked at last, which it is not if a program computes several records
+    /// before it sends the first.
+    ///
+    /// # Panics
+    /// If there is no such topic.
+    #[track_caller]
+    pub fn made_of(&self, topic: &str, relation: impl Fn(&OwnedMessage, &OwnedMessage) -> bool + 'static) {
+        self.must_have_topic(topic);
+        self.shared.relate(topic, Box::new(relation));
+    }
+
+    #[track_caller]
+    fn must_have_topic(&self, topic: &str) {
+        let world = self.shared.world.borrow();
+        let names = || world.plan().topics.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ");
+        assert!(world.topic(topic).is_some(), "there is no topic '{topic}' (topics: {})", names());
     }
 
     /// Waits until everything has finished (faults over, input processed, transactions ended), or until the scenario's
@@ -329,7 +414,9 @@ impl Cluster {
         let nobody = Embedded::new(&self.scenario.plan, Course::Seed(self.seed), Recording::Nothing, 0);
         let world = self.shared.world.replace(nobody);
         let names = world.names().clone();
-        let (Run { outcome, report, .. }, story) = judge(world, &routes, &undrained);
+        let several = routes.iter().filter(|route| route.most > 1);
+        let several = several.map(|route| (world.topic_name(route.output).to_string(), route.most)).collect();
+        let (Run { outcome, report, .. }, story) = judge(world, &routes, &undrained, &self.skipped.take());
         // Deviations name the clients of programs by their places.
         let mut scenario = self.scenario.clone();
         Arc::make_mut(&mut scenario.plan).externals = places(SLOTS);
@@ -362,8 +449,18 @@ impl Cluster {
             unused: (unused, written),
         };
         LAST.with(|last| *last.borrow_mut() = Some(ran));
-        Finished { seed: self.seed, digest: outcome.digest.to_string(), deliveries: outcome.deliveries, report }
+        Finished {
+            seed: self.seed,
+            digest: outcome.digest.to_string(),
+            deliveries: outcome.deliveries,
+            report,
+            several,
+        }
     }
+}
+
+fn is_place(node: &str, places: &[String]) -> bool {
+    places.iter().any(|place| place == node)
 }
 
 /// For the story: what a program's process does.
@@ -379,6 +476,7 @@ fn judge(
     mut world: Embedded,
     routes: &[crate::simulated::Route],
     undrained: &[(usize, fencepost_protocol::ids::TopicPartition, i64, i64)],
+    skipped: &[String],
 ) -> (Run, Option<Story>) {
     let mut clients = Vec::new();
     let t = world.time().0;
@@ -392,6 +490,7 @@ fn judge(
             outputs: vec![route.output.0],
             stage: index as u16 + 1,
             outputs_per_input: route.most,
+            may_skip: skipped.iter().any(|topic| topic == world.topic_name(route.output)),
             guarantee: h::Guarantee::ExactlyOnce,
             ..h::Client::default()
         });
@@ -412,6 +511,8 @@ pub struct Finished {
     digest: String,
     deliveries: u64,
     report: Report,
+    /// Topics of which several records were taken to be made of one message, and of how many at most.
+    several: Vec<(String, u16)>,
 }
 
 impl Finished {
@@ -453,6 +554,14 @@ impl Finished {
             self.seed,
             self.report.topics.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ")
         );
-        assert!(self.report.verdict == Verdict::Clean, "seed {}: {}", self.seed, self.report.render_text());
+        let hints = self.several.iter().filter(|(name, _)| name == topic).map(|(name, most)| {
+            format!(
+                "\n(Up to {most} records of {name} were taken to be made of one message: the one that the sending task looked \
+                 at last. If the program computes several records before it sends the first, say by Cluster::made_of() \
+                 which is made of which.)"
+            )
+        });
+        let hints: String = hints.collect();
+        assert!(self.report.verdict == Verdict::Clean, "seed {}: {}{hints}", self.seed, self.report.render_text());
     }
 }

@@ -24,6 +24,8 @@ use super::{LAST, RETURNED, Ran, WANTED, Wanted};
 struct Failure {
     seed: u64,
     message: String,
+    /// What the run came to.
+    fingerprint: String,
 }
 
 /// Set in a process that runs a failing seed once more, only to compare.
@@ -35,7 +37,7 @@ pub(super) const CHILD: &str = "FENCEPOST_CHILD";
 ///
 /// # Panics
 /// If a seed fails: with the first such seed, where its capsule and its page are, and how to run it alone. If one of the
-/// variables cannot be understood.
+/// variables cannot be understood, or there are no seeds.
 pub fn test<F, Fut>(seeds: RangeInclusive<u64>, program: F)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
@@ -57,10 +59,12 @@ where
         (None, Some(range)) => range,
         (None, None) => (*seeds.start(), *seeds.end()),
     };
+    assert!(first <= last, "there are no seeds from {first} to {last}");
     let child = std::env::var_os(CHILD).is_some();
     let next = Arc::new(AtomicU64::new(first));
     let failed: Arc<Mutex<Option<Failure>>> = Arc::default();
-    let workers = thread::available_parallelism().map_or(1, usize::from).min((last - first + 1) as usize);
+    let seeds = usize::try_from(last - first).unwrap_or(usize::MAX).saturating_add(1);
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(seeds);
     let workers: Vec<_> = (0..workers)
         .map(|_| {
             let (program, next, failed) = (program.clone(), next.clone(), failed.clone());
@@ -72,13 +76,14 @@ where
                         return;
                     }
                     let (result, ran) = on_a_fresh_thread(&program, seed, Wanted::default());
+                    let fingerprint = evidence::fingerprint(ran.as_ref(), &result);
                     if child {
-                        println!("{}{}", evidence::CHILD_SAYS, evidence::fingerprint(ran.as_ref(), &result));
+                        println!("{}{fingerprint}", evidence::CHILD_SAYS);
                     }
                     if let Err(message) = result {
                         let mut failed = failed.lock().expect("nobody panics with it");
                         if failed.as_ref().is_none_or(|f| f.seed > seed) {
-                            *failed = Some(Failure { seed, message });
+                            *failed = Some(Failure { seed, message, fingerprint });
                         }
                     }
                 }
@@ -87,18 +92,18 @@ where
         .collect();
     workers.into_iter().for_each(|worker| worker.join().expect("a worker only starts threads"));
     let failure = failed.lock().expect("nobody panics with it").take();
-    let Some(Failure { seed, message }) = failure else { return };
+    let Some(Failure { seed, message, fingerprint }) = failure else { return };
     if child {
         panic!("seed {seed} failed");
     }
     // Once to learn which nodes there are, once more with everything that is wanted of it.
-    let (result, first) = on_a_fresh_thread(&program, seed, Wanted::default());
-    let programs = first.as_ref().map(|ran| ran.programs.clone()).unwrap_or_default();
-    let (_, ran) = on_a_fresh_thread(&program, seed, Wanted { story: Some(programs), ..Wanted::default() });
+    let (_, first) = on_a_fresh_thread(&program, seed, Wanted::default());
+    let programs = first.map(|ran| ran.programs).unwrap_or_default();
+    let (result, ran) = on_a_fresh_thread(&program, seed, Wanted { story: Some(programs), ..Wanted::default() });
+    let again = evidence::fingerprint(ran.as_ref(), &result);
     let command = evidence::alone_command(name.as_deref(), seed);
     let files = evidence::write(name.as_deref(), seed, ran, &command, &message);
-    let here = evidence::fingerprint(first.as_ref(), &result);
-    let same = name.as_deref().map_or(String::new(), |name| evidence::compare_processes(name, seed, &here));
+    let same = evidence::compare(name.as_deref(), seed, &fingerprint, &again);
     panic!("{message}\n\n{files}\n{same}run this seed alone: {command}\n");
 }
 

@@ -18,7 +18,7 @@ use crate::message::{BorrowedMessage, Content, OwnedHeaders, Timestamp, ToBytes}
 use crate::producer::{
     DefaultProducerContext, NoCustomPartitioner, Partitioner, Producer, ProducerContext, PurgeConfig,
 };
-use crate::simulated::{Call, Core, Delivered, Handle, ProducerCore, ProducerSettings, last_looked_at, wait};
+use crate::simulated::{Call, Core, Delivered, Handle, ProducerCore, ProducerSettings, wait};
 use crate::topic_partition_list::{Offset, TopicPartitionList};
 use crate::util::{IntoOpaque, Timeout};
 
@@ -129,10 +129,10 @@ pub(crate) fn content<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
 
 /// Sends; `op` is the record's number.
 pub(crate) fn send(handle: &Handle, op: u64, content: Content, custom: Option<i32>) -> KafkaResult<()> {
-    let input = last_looked_at();
     let Some((shared, _)) = handle.entry() else {
         return Err(KafkaError::MessageProduction(RDKafkaErrorCode::DestroyBroker));
     };
+    let input = shared.made_of(&content);
     let sent = handle.access(|core, turn| core.producer().send(&shared, turn, op, content, custom, input.as_deref()));
     sent.expect("the entry is there")
 }
@@ -280,6 +280,12 @@ pub(crate) mod calls {
         finish(handle, call, timeout)
     }
 
+    /// As rust-rdkafka: a flush first, with an error of its own.
+    pub fn commit(handle: &Handle, timeout: Timeout, serve: impl FnMut()) -> KafkaResult<()> {
+        flush(handle, timeout, serve)?;
+        call(handle, Call::Commit, timeout)
+    }
+
     pub fn begin(handle: &Handle) -> KafkaResult<()> {
         handle.access(|core, turn| core.producer().begin_transaction(turn)).ok_or_else(gone)?
     }
@@ -357,7 +363,7 @@ macro_rules! producer {
         }
 
         fn commit_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {
-            calls::call(&self.client.handle, Call::Commit, timeout.into())
+            calls::commit(&self.client.handle, timeout.into(), || $served(self))
         }
 
         fn abort_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {

@@ -350,7 +350,7 @@ where
     }
 
     fn commit_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {
-        calls::call(&self.client.handle, Call::Commit, timeout.into())
+        calls::commit(&self.client.handle, timeout.into(), || {})
     }
 
     fn abort_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {

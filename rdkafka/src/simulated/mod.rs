@@ -9,7 +9,7 @@ mod producer;
 mod settings;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,11 +26,19 @@ use fencepost_protocol::time::Instant;
 use fencepost_sim::embed::{Embedded, Slot};
 use madsim::time::TimeHandle;
 
+use crate::message::{Content, OwnedMessage};
+
 pub(crate) use consumer::partition_of;
 pub(crate) use consumer::{ConsumerCore, Notice, Polled};
 pub(crate) use entry::{Core, Entry, Handle, Turn, or_until, wait};
 pub(crate) use producer::{Call, Delivered, ProducerCore};
 pub(crate) use settings::{ConsumerSettings, ProducerSettings};
+
+/// So many messages are looked through for the one that a record is made of.
+const GIVEN: usize = 10_000;
+
+/// Whether the second is made of the first.
+pub(crate) type Relation = Box<dyn Fn(&OwnedMessage, &OwnedMessage) -> bool>;
 
 /// Places for clients of one node; a node's further ones take any that are free.
 const SLOTS_OF_A_NODE: u32 = 8;
@@ -89,6 +97,10 @@ pub(crate) struct Shared {
     nodes: RefCell<BTreeMap<madsim::task::NodeId, NodeSeen>>,
     looked_at: RefCell<BTreeMap<u64, Arc<Input>>>,
     contents: RefCell<BTreeMap<(TopicId, u128), i64>>,
+    /// How the test tells which message a record of a topic is made of.
+    relations: RefCell<BTreeMap<String, Relation>>,
+    /// What programs were given lately, by node, where there are relations.
+    given: RefCell<VecDeque<(madsim::task::NodeId, Arc<Input>, OwnedMessage)>>,
     pub routes: RefCell<Vec<Route>>,
     /// Offsets that programs know to be committed, by group.
     committed: RefCell<BTreeMap<(Arc<str>, TopicPartition), i64>>,
@@ -137,6 +149,8 @@ impl Shared {
             nodes: RefCell::default(),
             looked_at: RefCell::default(),
             contents: RefCell::default(),
+            relations: RefCell::default(),
+            given: RefCell::default(),
             routes: RefCell::default(),
             committed: RefCell::default(),
             last_call: Cell::new(Instant::ZERO),
@@ -233,6 +247,23 @@ impl Shared {
         nodes.insert(id, NodeSeen { ordinal, name: name.to_string(), clients: 0 });
     }
 
+    /// The places of a node's clients.
+    ///
+    /// # Errors
+    /// Others could have them, too.
+    pub fn places_of(&self, name: &str) -> Result<std::ops::Range<usize>, String> {
+        let nodes = self.nodes.borrow();
+        let node = nodes.values().find(|node| node.name == name).ok_or("the node has no places")?;
+        let (first, count) = (node.ordinal * SLOTS_OF_A_NODE, SLOTS_OF_A_NODE);
+        if first + count > crate::fencepost::SLOTS {
+            let nodes = crate::fencepost::SLOTS / count;
+            return Err(format!(
+                "'{name}' is one of more than {nodes} programs: faults can name the first {nodes} of them"
+            ));
+        }
+        Ok(first as usize..(first + count) as usize)
+    }
+
     /// A node's process is killed: its clients are gone at this instant, before anything of it is dropped.
     pub fn end_node(&self, name: &str) {
         let clients: Vec<_> = self.entries.borrow().values().filter(|entry| entry.node == name).cloned().collect();
@@ -280,6 +311,33 @@ impl Shared {
     /// How far the member of a group that has a partition has come.
     fn processed(&self, group: &str, tp: TopicPartition) -> Option<i64> {
         self.entries.borrow().values().filter_map(|entry| entry.processed(group, tp)).max()
+    }
+
+    /// From now on the test tells what records of this topic are made of.
+    pub fn relate(&self, topic: &str, relation: Relation) {
+        self.relations.borrow_mut().insert(topic.to_string(), relation);
+    }
+
+    /// The program that runs now is given a message.
+    pub fn note_given(&self, content: &Content) {
+        let Some(input) = content.input.as_ref().filter(|_| !self.relations.borrow().is_empty()) else { return };
+        let message = OwnedMessage::of(Content { input: None, ..content.clone() });
+        let mut given = self.given.borrow_mut();
+        given.push_back((madsim::plugin::node(), input.clone(), message));
+        if given.len() > GIVEN {
+            given.pop_front();
+        }
+    }
+
+    /// The message that a record is made of: by the test's relation, or that which the task looked at last.
+    pub fn made_of(&self, content: &Content) -> Option<Arc<Input>> {
+        let relations = self.relations.borrow();
+        let Some(relation) = relations.get(&*content.topic) else { return last_looked_at() };
+        let output = OwnedMessage::of(Content { input: None, ..content.clone() });
+        let node = madsim::plugin::node();
+        let given = self.given.borrow();
+        let fits = |of: &&(_, _, OwnedMessage)| of.0 == node && relation(&of.2, &output);
+        given.iter().rev().find(fits).map(|(_, input, _)| input.clone())
     }
 
     /// The identity of a record that is about to be sent.

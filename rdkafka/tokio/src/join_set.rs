@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use madsim::task::{AbortHandle, Id, JoinError, JoinHandle};
 
@@ -90,6 +90,14 @@ impl<T: 'static> JoinSet<T> {
     pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         let (id, result) = poll_fn(|cx| self.poll_with_id(cx)).await?;
         Some(result.map(|output| (id, output)))
+    }
+
+    /// A task that has finished, if there is one now.
+    pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        match self.poll_join_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(found) => found,
+            Poll::Pending => None,
+        }
     }
 
     /// Waits for all of them.

@@ -24,4 +24,4 @@ mod task_local;
 #[cfg(madsim)]
 pub use madsim_tokio::*;
 #[cfg(madsim)]
-pub use simulated::{runtime, spawn, task};
+pub use simulated::{runtime, signal, spawn, task, time};

@@ -10,12 +10,15 @@
 //!   `spawn` is async-task's `spawn_local`, which checks it). A `Stackful` notes the thread on which it was first
 //!   polled, and aborts the test if it is polled or dropped on another one while a coroutine of it is suspended. The pool
 //!   is thread-local.
-//! - **The future outlives the poll.** It is boxed and pinned; the coroutine has a pointer to it while a poll runs or is
-//!   suspended. It is dropped only after the coroutine was unwound, because `Stackful::drop` does that first.
+//! - **The future outlives the poll.** It has a place of its own in memory and stays there; the coroutine borrows it while
+//!   a poll runs or is suspended. Everybody else has a raw pointer, and makes a reference of it only when no coroutine has
+//!   one. It is dropped only after the coroutine was unwound, because `Stackful::drop` does that first.
 //! - **A context outlives its poll.** Code that was suspended in the middle of a poll goes on with the `Context` that it
 //!   had, in a later poll of the `Stackful`, when the executor's own context of that time is long gone. So what it is
 //!   given is a context of the coroutine's, whose waker looks up who is to be woken: a pointer, under a lock, to the
 //!   waker of the poll that runs now, and null while the coroutine is suspended. Its clones are clones of that waker.
+//!   What took such a clone before the poll was suspended wakes whoever polled then; if the poll ends for somebody else,
+//!   that one is woken at once and polls again.
 //! - **Nothing else polls the future meanwhile**: while a coroutine of it is suspended, a poll resumes that one.
 //! - **Unwinding.** Dropping a suspended coroutine unwinds its stack (corosensei's `force_unwind`), so everything on it
 //!   is dropped, the half-polled future included, as if the blocking call had panicked. A panic within a poll reaches
@@ -31,9 +34,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::pin::{Pin, pin};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::thread::ThreadId;
@@ -137,6 +141,8 @@ thread_local! {
     static CURRENT: Cell<*const Frame> = const { Cell::new(ptr::null()) };
     /// Not 0 while something is dropped: how often what is dropped has tried to wait, and one.
     static DROPPING: Cell<u32> = const { Cell::new(0) };
+    /// The task that is dropped; 0 without one.
+    static DROPPED: Cell<u64> = const { Cell::new(0) };
     static MADE: Cell<u64> = const { Cell::new(0) };
     static IDLE: RefCell<Vec<Worker>> = const { RefCell::new(Vec::new()) };
 }
@@ -155,12 +161,12 @@ fn new_worker() -> Worker {
 }
 
 /// Something is dropped on this thread.
-struct Dropping(u32, *const Frame);
+struct Dropping(u32, *const Frame, u64);
 
 impl Dropping {
     /// What is dropped may not wait: there is nobody to resume it.
-    fn begin() -> Dropping {
-        Dropping(DROPPING.replace(1), CURRENT.replace(ptr::null()))
+    fn begin(task: u64) -> Dropping {
+        Dropping(DROPPING.replace(1), CURRENT.replace(ptr::null()), DROPPED.replace(task))
     }
 }
 
@@ -168,15 +174,17 @@ impl Drop for Dropping {
     fn drop(&mut self) {
         DROPPING.set(self.0);
         CURRENT.set(self.1);
+        DROPPED.set(self.2);
     }
 }
 
 /// A future whose polls can wait in the middle.
 pub struct Stackful<F: Future> {
     /// `None` only when it is dropped.
-    task: Option<Pin<Box<Task<F>>>>,
+    task: Option<NonNull<Task<F>>>,
     suspended: Option<Suspended>,
     number: u64,
+    owns: PhantomData<Box<Task<F>>>,
 }
 
 /// The coroutine of a poll that waits in the middle, and the thread that it belongs to.
@@ -185,9 +193,12 @@ struct Suspended {
     thread: ThreadId,
     /// Within a destructor that a panic runs.
     panicking: bool,
+    /// Whose poll it is; `None` if several have polled in its course.
+    waker: Option<Waker>,
 }
 
 struct Task<F: Future> {
+    /// Pinned.
     future: F,
     output: Option<F::Output>,
 }
@@ -201,7 +212,8 @@ impl<F: Future> Stackful<F> {
     pub fn new(future: F) -> Stackful<F> {
         let number = MADE.get() + 1;
         MADE.set(number);
-        Stackful { task: Some(Box::pin(Task { future, output: None })), suspended: None, number }
+        let task = NonNull::from(Box::leak(Box::new(Task { future, output: None })));
+        Stackful { task: Some(task), suspended: None, number, owns: PhantomData }
     }
 }
 
@@ -210,11 +222,12 @@ impl<F: Future> Stackful<F> {
 /// # Safety
 /// `data` points to a pinned `Task<F>` that nobody else uses.
 unsafe fn poll_task<F: Future>(data: *mut (), waker: &Slot) {
-    // SAFETY: as the caller promises. The future is not moved.
-    let task = unsafe { &mut *data.cast::<Task<F>>() };
-    let future = unsafe { Pin::new_unchecked(&mut task.future) };
+    let task = data.cast::<Task<F>>();
+    // SAFETY: as the caller promises. The future is not moved before it is dropped.
+    let future = unsafe { Pin::new_unchecked(&mut (*task).future) };
     if let Poll::Ready(output) = waker.with_context(|context| future.poll(context)) {
-        task.output = Some(output);
+        // SAFETY: as the caller promises.
+        unsafe { (*task).output = Some(output) };
     }
 }
 
@@ -222,26 +235,24 @@ impl<F: Future> Future for Stackful<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: nothing is moved out of the pinned box; the rest is not pinned structurally.
-        let this = unsafe { self.get_unchecked_mut() };
+        let this = self.get_mut();
         let here = std::thread::current().id();
-        let mut worker = match this.suspended.take() {
-            Some(Suspended { worker, thread, .. }) => {
+        let (mut worker, resumed) = match this.suspended.take() {
+            Some(Suspended { worker, thread, waker, .. }) => {
                 if thread != here {
                     abort("a task with a stack was polled on another thread");
                 }
-                worker
+                (worker, Some(waker.filter(|waker| waker.will_wake(context.waker()))))
             }
-            None => IDLE.with_borrow_mut(Vec::pop).unwrap_or_else(new_worker),
+            None => (IDLE.with_borrow_mut(Vec::pop).unwrap_or_else(new_worker), None),
         };
-        let task = this.task.as_mut().expect("a task that is polled was not dropped");
-        // SAFETY: nothing is moved out of it.
-        let data = ptr::from_mut(unsafe { task.as_mut().get_unchecked_mut() }).cast();
+        let task = this.task.expect("a task that is polled was not dropped");
         let _restore = Restore(CURRENT.get());
-        let job = Job { poll: poll_task::<F>, data, waker: context.waker(), task: this.number };
+        let job = Job { poll: poll_task::<F>, data: task.as_ptr().cast(), waker: context.waker(), task: this.number };
         match worker.resume(job) {
             CoroutineResult::Yield(Pause::Blocked { panicking }) => {
-                this.suspended = Some(Suspended { worker, thread: here, panicking });
+                let waker = resumed.unwrap_or_else(|| Some(context.waker().clone()));
+                this.suspended = Some(Suspended { worker, thread: here, panicking, waker });
                 Poll::Pending
             }
             CoroutineResult::Yield(Pause::Free) => {
@@ -250,9 +261,16 @@ impl<F: Future> Future for Stackful<F> {
                         idle.push(worker);
                     }
                 });
-                // SAFETY: the output is not pinned.
-                let output = unsafe { &mut task.as_mut().get_unchecked_mut().output };
-                output.take().map_or(Poll::Pending, Poll::Ready)
+                // SAFETY: the poll has returned, so that nobody else borrows it. The output is not pinned.
+                match unsafe { (*task.as_ptr()).output.take() } {
+                    Some(output) => Poll::Ready(output),
+                    None => {
+                        if matches!(resumed, Some(None)) {
+                            context.waker().wake_by_ref();
+                        }
+                        Poll::Pending
+                    }
+                }
             }
             CoroutineResult::Return(()) => unreachable!("a worker never returns"),
         }
@@ -270,18 +288,20 @@ impl Drop for Restore {
 
 impl<F: Future> Drop for Stackful<F> {
     fn drop(&mut self) {
-        let _dropping = Dropping::begin();
-        if let Some(Suspended { worker, thread, panicking }) = self.suspended.take() {
+        let _dropping = Dropping::begin(self.number);
+        let task = self.task.take();
+        if let Some(Suspended { worker, thread, panicking, .. }) = self.suspended.take() {
             if thread != std::thread::current().id() {
                 abort("a task with a stack was dropped on another thread");
             }
             if panicking {
-                mem::forget((worker, self.task.take()));
-                return;
+                mem::forget(worker);
+                return; // the task is left alone, too
             }
             drop(worker);
         }
-        drop(self.task.take());
+        // SAFETY: it comes from a box, and nobody borrows it any more.
+        drop(task.map(|task| unsafe { Box::from_raw(task.as_ptr()) }));
     }
 }
 
@@ -300,11 +320,12 @@ pub fn is_being_dropped() -> bool {
     DROPPING.get() > 0
 }
 
-/// Number of the task that runs: they count up on each thread from 1. 0 outside a task that has a stack of its own.
+/// Number of the task that runs, or is dropped: they count up on each thread from 1. 0 outside a task that has a stack of
+/// its own.
 pub fn number() -> u64 {
     let frame = CURRENT.get();
     // SAFETY: the frame lives at the bottom of the stack that this code runs on.
-    if frame.is_null() { 0 } else { unsafe { &*frame }.task.get() }
+    if frame.is_null() { DROPPED.get() } else { unsafe { &*frame }.task.get() }
 }
 
 /// Waits for a future in the middle of a synchronous call.
@@ -312,9 +333,15 @@ pub fn number() -> u64 {
 /// # Panics
 /// Outside a task that has a stack of its own, and in a destructor of a task that was aborted or killed.
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let found = try_block_on(future);
-    found
-        .expect("what is dropped with a task that was aborted, or with its node, cannot wait: it makes a blocking call")
+    if let Some(found) = try_block_on(future) {
+        return found;
+    }
+    const WHY: &str =
+        "what is dropped with a task that was aborted, or with its node, cannot wait: it makes a blocking call";
+    if std::thread::panicking() {
+        eprintln!("fencepost-tokio: {WHY}"); // Rust ends the process here, and says only that a destructor panicked
+    }
+    panic!("{WHY}");
 }
 
 /// As [`block_on`]; `None` in a destructor of a task that was aborted or killed, where nothing can wait.

@@ -223,6 +223,54 @@ fn every_kind_of_task_can_wait() {
 }
 
 #[test]
+fn what_a_main_function_needs_is_there() {
+    simulate(async {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("there is one");
+        let _entered = runtime.enter();
+        assert_eq!(runtime.block_on(async { 7 }), 7);
+        assert!(tokio::time::timeout_at(tokio::time::Instant::now() + ms(1), pending::<()>()).await.is_err());
+        let mut set = tokio::task::JoinSet::new();
+        set.spawn(async { 1 });
+        assert!(set.try_join_next().is_none());
+        tokio::time::sleep(ms(1)).await;
+        assert_eq!(set.try_join_next().expect("it has ended").expect("by itself"), 1);
+    });
+}
+
+#[test]
+fn a_process_that_listens_is_told_of_a_signal_and_one_that_does_not_is_killed() {
+    use tokio::signal::unix::{SignalKind, signal};
+    static TOLD: AtomicU32 = AtomicU32::new(0);
+    simulate(async {
+        let handle = madsim::runtime::Handle::current();
+        let program = || {
+            stackful(async {
+                let mut terminate = signal(SignalKind::terminate()).expect("it can listen");
+                let mut hangup = signal(SignalKind::hangup()).expect("it can listen");
+                wait(ms(10)); // what comes meanwhile is not lost
+                for _ in 0..2 {
+                    tokio::select! {
+                        _ = terminate.recv() => TOLD.fetch_add(1, Ordering::Relaxed),
+                        _ = hangup.recv() => unreachable!("nobody sends it"),
+                    };
+                }
+            })
+        };
+        let listens = handle.create_node().name("listens").init(program).build();
+        let does_not = handle.create_node().name("does not").init(|| stackful(pending::<()>())).build();
+        tokio::time::sleep(ms(5)).await;
+        handle.send_ctrl_c(listens.id());
+        handle.send_ctrl_c(does_not.id());
+        tokio::time::sleep(ms(10)).await;
+        assert!(!handle.is_exit(listens.id()) && handle.is_exit(does_not.id()));
+        handle.send_ctrl_c(listens.id());
+        tokio::time::sleep(ms(10)).await;
+    });
+    assert_eq!(TOLD.load(Ordering::Relaxed), 2);
+}
+
+#[test]
 fn tasks_of_a_set_that_is_dropped_are_aborted() {
     let dropped = Rc::new(Cell::new(0));
     simulate(async {
@@ -329,6 +377,15 @@ fn a_value_of_a_task_stays_its_own_across_blocking_calls() {
         aborted.abort();
         tokio::time::sleep(ms(1)).await;
         assert_eq!(seen.load(Ordering::Relaxed), 7, "what is dropped has it, too");
+        let looks = Looks(seen.clone());
+        let aborted = tokio::spawn(REQUEST.scope(Cell::new(8), async move {
+            let _looks = looks;
+            wait(ms(1_000));
+        }));
+        tokio::time::sleep(ms(2)).await;
+        aborted.abort();
+        tokio::time::sleep(ms(1)).await;
+        assert_eq!(seen.load(Ordering::Relaxed), 8, "also in the middle of a call");
         assert!(REQUEST.try_with(Cell::take).is_err(), "others have values, this task has none");
         for (n, task) in (0..20).zip(tasks) {
             assert_eq!(task.await.expect("it ends"), 10 * n + 3);
@@ -369,9 +426,55 @@ fn code_that_has_waited_is_woken_by_the_waker_of_the_poll_that_resumed_it() {
     let wakers = [Waker::from(first.clone()), Waker::from(second.clone())];
     let mut contexts = wakers.each_ref().map(Context::from_waker); // in two places
     assert!(task.as_mut().poll(&mut contexts[0]).is_pending());
-    assert_eq!(Arc::strong_count(&first), 2, "nobody else holds on to it");
     assert!(task.as_mut().poll(&mut contexts[1]).is_pending());
-    assert_eq!((first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed)), (0, 2));
+    assert_eq!(Arc::strong_count(&first), 2, "nobody else holds on to it");
+    // Twice by the task, and once because somebody else has polled it to its end.
+    assert_eq!((first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed)), (0, 3));
+}
+
+/// What was registered before the wait would wake whoever polled then.
+#[test]
+fn who_polls_a_task_to_its_end_that_another_one_began_is_woken_to_poll_again() {
+    let mut task = pin!(stackful(async {
+        poll_fn(|_| {
+            block_on(second_poll());
+            Poll::<()>::Pending
+        })
+        .await;
+    }));
+    let woken = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+    let wakers = woken.each_ref().map(|woken| Waker::from(woken.clone()));
+    let mut poll = |n: usize| assert!(task.as_mut().poll(&mut Context::from_waker(&wakers[n])).is_pending());
+    let times = || woken.each_ref().map(|woken| woken.0.load(Ordering::Relaxed));
+    poll(0);
+    poll(0);
+    assert_eq!(times(), [0, 0], "the same one");
+    poll(0);
+    poll(1);
+    assert_eq!(times(), [0, 1], "another one");
+}
+
+/// As when a test catches what its program panics with, and polls it again.
+#[test]
+fn a_task_that_has_panicked_panics_again_when_it_is_polled_and_can_be_dropped() {
+    let dropped = Rc::new(Cell::new(0));
+    let guard = Dropped(dropped.clone());
+    let mut task = Box::pin(stackful(async move {
+        let _guard = guard;
+        block_on(second_poll());
+        panic!("once");
+    }));
+    let mut poll = || {
+        let context = &mut Context::from_waker(Waker::noop());
+        catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context).is_pending()))
+    };
+    assert!(poll().expect("it waits"));
+    assert!(poll().is_err());
+    assert_eq!(dropped.get(), 1);
+    assert!(poll().is_err(), "a future that has panicked cannot go on");
+    assert!(!can_block(), "no frame is left behind");
+    drop(task);
+    assert_eq!(dropped.get(), 1);
 }
 
 #[test]

@@ -44,6 +44,7 @@ pub(crate) struct ClientInfo {
     pub(crate) sinks: Vec<u32>,
     pub(crate) stage: u16,
     pub(crate) outputs_per_input: u16,
+    pub(crate) may_skip: bool,
     pub(crate) guarantee: Guarantee,
     /// Number of the session by incarnation, or [`NONE`].
     sessions: Vec<u32>,
@@ -433,6 +434,7 @@ impl Evidence {
             sinks: client.sinks.clone(),
             stage: client.stage,
             outputs_per_input: client.outputs_per_input,
+            may_skip: client.may_skip,
             guarantee: client.guarantee,
             sessions: Vec::new(),
         });

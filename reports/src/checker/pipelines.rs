@@ -15,6 +15,8 @@ pub(crate) struct Pipeline {
     pub(crate) inputs: Vec<u32>,
     pub(crate) outputs: Vec<u32>,
     outputs_per_input: u16,
+    /// What was never sent is not missed.
+    may_skip: bool,
     /// Outputs and offsets are promised to move together.
     pub(crate) transactional: bool,
 }
@@ -32,6 +34,7 @@ pub(crate) fn gather(ev: &Evidence) -> Vec<Pipeline> {
                 known.inputs.extend(&client.inputs);
                 known.inputs.sort_unstable();
                 known.inputs.dedup();
+                known.may_skip |= client.may_skip;
             }
             None => pipelines.push(Pipeline {
                 group,
@@ -39,6 +42,7 @@ pub(crate) fn gather(ev: &Evidence) -> Vec<Pipeline> {
                 inputs: client.inputs.clone(),
                 outputs: client.outputs.clone(),
                 outputs_per_input: client.outputs_per_input,
+                may_skip: client.may_skip,
                 transactional: client.guarantee == Guarantee::ExactlyOnce,
             }),
         }
@@ -76,6 +80,7 @@ fn account(ev: &mut Evidence, findings: &mut Findings, pipeline: &Pipeline, inpu
             let output = find(ev, pipeline, id);
             let there = output.filter(|slot| ev.records.cell(*slot).copies > 0);
             match (visible, there) {
+                (true, _) if offset < committed && pipeline.may_skip && output.is_none() => {}
                 (true, _) if offset < committed => {
                     let usual = pipeline.outputs[usize::from(index) % pipeline.outputs.len()];
                     let slot = output.unwrap_or_else(|| ev.records.slot(id, usual));

@@ -491,6 +491,19 @@ fn a_committed_offset_without_the_output_of_its_input_is_found() {
 }
 
 #[test]
+fn an_input_that_may_be_skipped_has_no_output_or_the_one_that_was_sent() {
+    let skips = "{\"client\":{\"id\":9,\"name\":\"eos-2\",\"kind\":\"pipeline\",\"group\":0,\"inputs\":[0],\"outputs\":[1],\
+                 \"stage\":1,\"outputs_per_input\":1,\"may_skip\":true,\"guarantee\":\"exactly_once\"}}\n";
+    clean(&(skips.to_owned() + &eos(&[0], 2, "ok") + &out(1, &[0])));
+    // Once it was sent, in a transaction that was aborted.
+    let aborted = "{\"begin\":{\"t\":2,\"c\":6,\"n\":0}}\n{\"send\":{\"t\":2,\"c\":6,\"op\":0,\"topic\":1,\"id\":[0,0,1,1,0],\"n\":0}}\n";
+    let aborted = aborted.to_owned() + &ending(6, 0, false) + &ended(6, 0, false, "ok");
+    let later = eos(&[0], 2, "ok").replace("\"n\":0", "\"n\":1").replace("\"c\":6,\"op\":0", "\"c\":6,\"op\":1");
+    finds(&(skips.to_owned() + &aborted + &later + &out(1, &[0])), &[(Kind::OffsetsWithoutOutputs, 1)]);
+    finds(&(skips.to_owned() + &eos(&[0, 1], 1, "ok") + &out(1, &[0, 1])), &[(Kind::OutputsWithoutOffsets, 1)]);
+}
+
+#[test]
 fn an_output_without_the_offset_of_its_input_is_found() {
     finds(&(eos(&[0, 1], 1, "ok") + &out(1, &[0, 1])), &[(Kind::OutputsWithoutOffsets, 1)]);
     // The commit's outcome is unknown, and so is the offset.

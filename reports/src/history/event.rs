@@ -285,6 +285,9 @@ pub struct Client<'a> {
     /// How many outputs a pipeline writes for each input; their identities have the indices 0, 1, ...
     #[serde(default, skip_serializing_if = "is_default")]
     pub outputs_per_input: u16,
+    /// An input may have fewer outputs, or none: only what was once sent for it has to be there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub may_skip: bool,
     /// `processing.guarantee` of a pipeline. Only `exactly_once` promises that outputs and offsets move together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub guarantee: Guarantee,

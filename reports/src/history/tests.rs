@@ -37,6 +37,7 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             sinks: vec![0, 1],
             stage: 1,
             outputs_per_input: 2,
+            may_skip: true,
             guarantee: Guarantee::AtLeastOnce,
         })),
         Event::Promise(Promise::default()),

@@ -129,14 +129,13 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Names a request that is about to be sent.
-    pub fn name(&mut self, from: Actor, incarnation: u32, channel: Channel, request: &Request) -> MessageName {
-        let kind = request.kind();
+    /// What a request that is about to be sent is about, as its name says it. Asking again changes nothing.
+    pub fn subject(&mut self, from: Actor, channel: Channel, request: &Request) -> Subject {
         let mut subject = Subject::of(request);
         if matches!(channel.purpose, Purpose::Client | Purpose::PipelineProducer | Purpose::GroupCoordinator) {
             subject = subject.of_client();
         }
-        if kind == Kind::Kafka(ApiKey::Fetch) {
+        if request.kind() == Kind::Kafka(ApiKey::Fetch) {
             // A fetch without news is named by its ordinal since its position last changed.
             match subject {
                 Subject::Any => subject = *self.last_position.get(&(from, channel)).unwrap_or(&Subject::Any),
@@ -145,6 +144,13 @@ impl Attempts {
                 }
             }
         }
+        subject
+    }
+
+    /// Names a request that is about to be sent.
+    pub fn name(&mut self, from: Actor, incarnation: u32, channel: Channel, request: &Request) -> MessageName {
+        let kind = request.kind();
+        let subject = self.subject(from, channel, request);
         let by_role = match kind {
             Kind::Kafka(kind) => matches!(
                 kind,

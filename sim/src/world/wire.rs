@@ -253,7 +253,13 @@ impl World<'_> {
                 Some(_) => {}
             }
         }
+        if self.recorded.is_none() && self.faults.for_this_message.is_empty() && self.is_nominal(conn, channel, request)
+        {
+            return (Span::ZERO, false, None);
+        }
         let Tag { name, fate } = self.name_and_fate(conn, channel, request, drawn);
+        // The answer's deviation is written down under the name of its request.
+        let name = name.filter(|_| self.recorded.is_some());
         let tag = (name.is_some() || fate.concerns_answer()).then(|| Box::new(Tag { name, fate }));
         (fate.delay_request, fate.lose_request, tag)
     }
@@ -261,6 +267,7 @@ impl World<'_> {
     /// Looks up what happens to a request, or draws it, unless that is done.
     #[inline(never)]
     fn name_and_fate(&mut self, conn: ConnId, channel: Channel, request: &Request, drawn: Option<Effect>) -> Tag {
+        self.forget_names_after_the_splice();
         let line = &self.lines[conn.0 as usize];
         let (from, link) = (line.client, line.to_server);
         let name = self
@@ -293,6 +300,31 @@ impl World<'_> {
             }
         }
         Tag { name, fate }
+    }
+
+    /// Whether no written deviation can be meant for a request, and none is drawn now: then it needs no name.
+    fn is_nominal(&mut self, conn: ConnId, channel: Channel, request: &Request) -> bool {
+        let (from, kind) = (self.lines[conn.0 as usize].client, request.kind());
+        let replay = match &self.explorer {
+            Explorer::Replay(replay) => replay,
+            Explorer::Splice(replay, until, _) if self.now < *until => replay,
+            _ => return false,
+        };
+        let Some(attempts) = &mut self.attempts else { return false };
+        // Subjects are only asked for where a kind may deviate, and then for all of that kind.
+        !replay.concerns(from, kind) || !replay.concerns_subject(from, kind, attempts.subject(from, channel, request))
+    }
+
+    /// Once everything is drawn, messages need names only if deviations are written down.
+    fn forget_names_after_the_splice(&mut self) {
+        let is_over = |explorer: &Explorer| matches!(explorer, Explorer::Splice(_, until, _) if self.now >= *until);
+        if self.recorded.is_none() && is_over(&self.explorer) {
+            if let Explorer::Splice(_, _, draw) = std::mem::replace(&mut self.explorer, Explorer::Nominal) {
+                self.explorer = Explorer::Draw(draw);
+            }
+            self.attempts = None;
+            self.is_plain = true;
+        }
     }
 
     #[inline(never)]
