@@ -89,7 +89,7 @@ const tests = {
     const tips = await page.$$eval('.strip [data-tip*="__"]', (list) => list.map((x) => x.dataset.tip));
     assert.ok(tips.some((t) => /: PrepareCommit, pid \d+ e\d+/.test(t)), "a state of the transaction");
     assert.ok(tips.some((t) => /next \d+/.test(t)), "a committed offset");
-    assert.match(page.url(), /internal=1/);
+    await page.waitForFunction(() => location.hash.includes("internal=1"));
     const again = await open("zombie-fixed", { fragment: page.url().split("#")[1] });
     assert.deepEqual((await again.$$eval(".strip .name", (list) => list.map((x) => x.firstChild.textContent))), after, "the address keeps it");
     if (shots) await again.screenshot({ path: `${shots}/internal.png`, fullPage: true });
@@ -108,6 +108,15 @@ const tests = {
     await page.click('a.link:text("bank@10")');
     await settle(page);
     assert.match(await page.textContent("#now"), /a charge for record 10 of shop/);
+    await done(page);
+  },
+  async "a page opens at what its first proof ends with, where that comes before copies"() {
+    const page = await open("late-commit");
+    const there = await state(page);
+    assert.match(await page.textContent("#now"), /Fetch answer/);
+    await page.click('#why .proof >> nth=0 >> a.link:text-matches("s$")');
+    await settle(page);
+    assert.equal((await state(page)).t, there.t, "the time at which the reader was given too much");
     await done(page);
   },
   async "keys and buttons step through messages, both ways"() {
@@ -208,8 +217,10 @@ const tests = {
     await done(page);
   },
   async "what if: two runs side by side stand at their first difference, and move together"() {
-    const page = await open("pair", { width: 1500, height: 1000 });
+    const page = await open("pair", { width: 1400, height: 800 });
     await page.waitForTimeout(800);
+    const squeezed = await page.$eval("header", (h) => h.scrollHeight - h.clientHeight);
+    assert.ok(squeezed <= 1, `what there is to say stands above the runs, whole: ${squeezed} px are hidden`);
     assert.match(await page.textContent("header"), /violated \d+ duplicates.*clean/s);
     assert.match(await page.textContent("header"), /without at 3\.4s: enrich-1 stands still for 10s/);
     const [left, right] = page.frames().slice(1);

@@ -86,7 +86,7 @@ fn mermaid(out: &mut String, story: &Story) {
                     (_, true) => "-->>",
                 };
                 let words = safe(&message_words(story, n));
-                let _ = writeln!(out, "    n{}{arrow}n{}: {} {words}", m.from, m.to, seconds(m.sent));
+                let _ = writeln!(out, "    n{}{arrow}n{}: {} {words}", m.from, m.to, brief(m.sent));
             }
             Moment::Omitted(n) => {
                 let messages = if n == 1 { "message" } else { "messages" };
@@ -96,7 +96,7 @@ fn mermaid(out: &mut String, story: &Story) {
                 let band = &story.bands[n];
                 let lane = band.lanes.iter().find(|lane| used[**lane as usize]);
                 let over = lane.map_or_else(|| format!("n{first},n{last}"), |lane| format!("n{lane}"));
-                let _ = writeln!(out, "    Note over {over}: {} {}", seconds(band.from), safe(&band.words));
+                let _ = writeln!(out, "    Note over {over}: {} {}", brief(band.from), safe(&band.words));
             }
             Moment::Fence(n) => {
                 let fence = &story.fences[n];
@@ -107,6 +107,11 @@ fn mermaid(out: &mut String, story: &Story) {
         }
     }
     out.push_str("```\n");
+}
+
+/// A time to the microsecond: drawn times have nanoseconds.
+fn brief(t: u64) -> String {
+    seconds(t / 1_000 * 1_000)
 }
 
 /// Mermaid ends a statement at a semicolon and takes `#` for an entity.

@@ -147,7 +147,8 @@ fn exhibit(exhibit: Exhibit<'_>, line: &str) -> String {
     let story = exhibit.story;
     let judgement = &story.judgement;
     let picture = svg(story, &exhibit.window.moments(story));
-    let proofs: String = judgement.findings.iter().filter(|f| !f.allowed).map(proof).collect();
+    let wrong: Vec<&Finding> = judgement.findings.iter().filter(|f| !f.allowed).collect();
+    let proofs: String = wrong.iter().map(|finding| proof(finding, wrong.len() > 1)).collect();
     format!(
         "<figure class=\"run {}\"><figcaption><code>{}</code>{}</figcaption><div class=\"scroll\">{picture}</div>\
          <div class=\"verdict\"><p class=\"sentence\">{}</p>{proofs}</div>{}</figure>",
@@ -168,10 +169,12 @@ fn capital(text: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn proof(finding: &Finding) -> String {
+/// The first proof; of which finding is said where there are several, else the verdict has said it.
+fn proof(finding: &Finding, several: bool) -> String {
     let Some(first) = finding.proofs.first() else { return String::new() };
     let text: String = first.iter().map(|part| escape(&part.text)).collect();
-    format!("<p class=\"proof\"><b>{}</b> {text}</p>", escape(&finding.words))
+    let which = if several { format!("<b>{}:</b> ", escape(&finding.words)) } else { String::new() };
+    format!("<p class=\"proof\">{which}{text}</p>")
 }
 
 fn command(text: &str) -> String {

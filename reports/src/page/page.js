@@ -457,7 +457,7 @@ function describe() {
   const m = M[S.sel];
   if (!m) { $("now").innerHTML = `<h2>${time(S.t)}</h2><p style="color:var(--dim)">Step with ← and →, or click a message, a transaction or a record.</p>`; return; }
   const other = m.ans ? m.req : m.answer, o = M[other];
-  $("now").innerHTML = `<h2>${esc(nameOf(m))} ${m.fate ? `<span class="badge">${FATES[m.fate]}</span>` : ""} ${m.err ? `<span class="badge">${esc(m.err)}</span>` : ""}</h2><dl><dt>from</dt><dd>${esc(lanes[m.f].name)}, ${time(m.s)}</dd><dt>to</dt><dd>${esc(lanes[m.t].name)}, ${m.fate < 2 ? `${time(m.a)} (${span(m.a - m.s)})` : fateWords(m)}</dd>${m.fate === 1 ? `<dt></dt><dd>${fateWords(m)}</dd>` : ""}${m.pid >= 0 ? `<dt>producer</dt><dd>pid ${m.pid}, epoch ${m.ep}</dd>` : ""}</dl>${m.detail ? `<pre>${esc(m.detail)}</pre>` : ""}${o ? `<a class="link" role="button" tabindex="0" data-go="${other}">${m.ans ? "its request" : `its answer${o.err ? ": " + esc(o.err) : o.fate === 2 ? ", lost" : ""}`}</a>` : m.ans ? "" : "<small>It was never answered.</small>"}`;
+  $("now").innerHTML = `<h2>${esc(nameOf(m))} ${m.fate ? `<span class="badge">${FATES[m.fate]}</span>` : ""} ${m.err ? `<span class="badge">${esc(m.err)}</span>` : ""}</h2><dl><dt>from</dt><dd>${esc(lanes[m.f].name)}, ${time(m.s)}</dd><dt>to</dt><dd>${esc(lanes[m.t].name)}, ${m.fate < 2 ? `${time(m.a)} (${span(m.a - m.s)})` : fateWords(m)}</dd>${m.fate === 1 ? `<dt></dt><dd>${fateWords(m)}</dd>` : ""}${m.pid >= 0 ? `<dt>producer</dt><dd>pid ${m.pid}, epoch ${m.ep}</dd>` : ""}</dl>${m.detail && m.detail !== m.err ? `<pre>${esc(m.detail)}</pre>` : ""}${o ? `<a class="link" role="button" tabindex="0" data-go="${other}">${m.ans ? "its request" : `its answer${o.err ? ": " + esc(o.err) : o.fate === 2 ? ", lost" : ""}`}</a>` : m.ans ? "" : "<small>It was never answered.</small>"}`;
 }
 const rowHtml = (m) => `<button class="row" data-go="${m.i}" aria-current="${m.i === S.sel}"><span>${time(m.s).replace(" s", "")}</span><span>${esc(lanes[m.f].name)} → ${esc(lanes[m.t].name)} ${esc(m.ans ? nameOf(m) + (m.err ? " " + m.err : m.label ? " " + m.label : "") : shortOf(m))}${m.fate ? ` <span class="badge">${FATES[m.fate]}</span>` : ""}</span></button>`;
 function around() {
@@ -671,7 +671,7 @@ $("events").addEventListener("toggle", around);
 function tipFor(e) {
   const m = e.target.closest?.("[data-m]"), d = e.target.closest?.("[data-tip]"), tip = $("tip");
   if (drag?.moved || (!m && !d)) { tip.hidden = true; return; }
-  if (m) { const x = M[+m.dataset.m]; tip.innerHTML = `<b>${esc(nameOf(x))}${x.err ? ` · ${esc(x.err)}` : ""}</b>${esc(lanes[x.f].name)} → ${esc(lanes[x.t].name)}\n${time(x.s)}${x.fate < 2 ? ` → ${time(x.a)}` : ""}${x.fate ? `\n${fateWords(x)}` : ""}${x.detail ? `\n<span class="m">${esc(x.detail)}</span>` : ""}`; }
+  if (m) { const x = M[+m.dataset.m]; tip.innerHTML = `<b>${esc(nameOf(x))}${x.err ? ` · ${esc(x.err)}` : ""}</b>${esc(lanes[x.f].name)} → ${esc(lanes[x.t].name)}\n${time(x.s)}${x.fate < 2 ? ` → ${time(x.a)}` : ""}${x.fate ? `\n${fateWords(x)}` : ""}${x.detail && x.detail !== x.err ? `\n<span class="m">${esc(x.detail)}</span>` : ""}`; }
   else { const [head, ...rest] = d.dataset.tip.split("\n"); tip.innerHTML = `<b>${esc(head)}</b>${esc(rest.join("\n"))}`; }
   tip.hidden = false;
   const r = tip.getBoundingClientRect();
@@ -724,7 +724,10 @@ new ResizeObserver(() => render()).observe(stage);
 addEventListener("beforeprint", paint);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { theme(); render(); });
 readHash();
-if (S.sel < 0 && !new URLSearchParams(fragment()).has("t")) { const at = troubles.find((x) => x.t >= D.focus && x.msg >= 0); if (at) { S.sel = at.msg; S.t = at.t; } }
+if (S.sel < 0 && !new URLSearchParams(fragment()).has("t")) {
+  const at = troubles.find((x) => x.t === D.focus && x.msg >= 0), told = M.find((m) => m.a === D.focus && m.pur < QUIET);
+  if (at) { S.sel = at.msg; S.t = at.t; } else if (told) S.sel = told.i;
+}
 // for tests, and for those who look at a run with the console
 window.story = { D, M, S, strips, troubles };
 })();

@@ -27,9 +27,11 @@ impl Story {
             let flaw = strip.flaws.first()?;
             Some(strip.batches[strip.batch_at(flaw.first)?].t)
         });
-        let proof = || {
-            let parts = self.judgement.findings.iter().flat_map(|f| &f.proofs).flatten();
-            parts.filter_map(|p| if let Some(super::Link::Time(t)) = p.link { Some(t) } else { None }).next()
+        // A proof ends with what went wrong: the second charge, the reader that was given too much.
+        let proof = {
+            let times = |p: &super::Part| if let Some(Link::Time(t)) = p.link { Some(t) } else { None };
+            let proofs = self.judgement.findings.iter().filter(|f| !f.allowed).flat_map(|f| f.proofs.first());
+            proofs.map(|parts| parts.iter().filter_map(times).max()).next().flatten()
         };
         let fence = || self.fences.first().map(|f| f.t);
         let band = || self.bands.first().map(|b| b.from);
@@ -40,7 +42,7 @@ impl Story {
             (worst.hw - worst.lso > 0 && self.transactions.iter().any(|x| x.end.is_none_or(|end| end > worst.t)))
                 .then_some(worst.t)
         };
-        flawed.min().or_else(proof).or_else(fence).or_else(band).or_else(lag).or_else(first).unwrap_or(0)
+        flawed.chain(proof).min().or_else(fence).or_else(band).or_else(lag).or_else(first).unwrap_or(0)
     }
 
     /// How much each message tells; 0 for those of no interest.
@@ -158,7 +160,24 @@ pub fn moments(story: &Story, limit: usize) -> Vec<Moment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{Batch, Finding, Judgement, Message, Part, Strip};
+    use crate::story::{Batch, Finding, Flaw, Flawed, Judgement, Message, Part, Strip};
+
+    #[test]
+    fn a_story_opens_at_the_end_of_its_first_proof_or_at_a_flaw_that_is_earlier() {
+        let part = |t| Part { text: String::new(), link: Some(Link::Time(t)) };
+        let finding =
+            |times: &[u64]| Finding { proofs: vec![times.iter().copied().map(part).collect()], ..Finding::default() };
+        let mut story = Story::default();
+        story.judgement.findings = vec![finding(&[4, 14]), finding(&[2])];
+        assert_eq!(story.focus(), 14);
+        story.judgement.findings[0].allowed = true;
+        assert_eq!(story.focus(), 2);
+        story.judgement.findings[0].allowed = false;
+        let batch = Batch { t: 9, base: 0, count: 10, ..Batch::default() };
+        let flaw = Flawed { flaw: Flaw::Duplicate, first: 5, last: 9, of: None };
+        story.strips = vec![Strip { batches: vec![batch], flaws: vec![flaw], ..Strip::default() }];
+        assert_eq!(story.focus(), 9);
+    }
 
     #[test]
     fn what_a_proof_names_is_chosen_before_refusals_that_everybody_meets() {

@@ -82,7 +82,12 @@ impl ProducerClient {
 
     /// Where it stands, in words.
     pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
-        let Some(producer) = &self.producer else { return Vec::new() };
+        let Some(producer) = &self.producer else {
+            return match self.phase {
+                Phase::Broken { until } => vec![format!("application makes a new producer at {until}")],
+                _ => Vec::new(),
+            };
+        };
         let sent = self.plan.source.len().min(self.next);
         let doing = match self.phase {
             Phase::Initializing => "waits for initTransactions".to_string(),

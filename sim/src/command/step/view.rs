@@ -246,7 +246,8 @@ fn message_in_full(story: &Story, n: usize, lines: &mut Vec<Line<'_>>) {
         lines.push(Line::styled(error.clone(), WRONG));
     }
     let text = if m.detail.is_empty() { &m.label } else { &m.detail };
-    lines.extend(text.lines().map(|line| Line::raw(line.to_string())));
+    let said = text.lines().filter(|line| m.error.as_deref() != Some(line));
+    lines.extend(said.map(|line| Line::raw(line.to_string())));
     if let Some(request) = m.request {
         let request = &story.messages[request as usize];
         lines.push(Line::styled(format!("it asked: {}", request.label), QUIET));
