@@ -222,7 +222,7 @@ const tests = {
     const squeezed = await page.$eval("header", (h) => h.scrollHeight - h.clientHeight);
     assert.ok(squeezed <= 1, `what there is to say stands above the runs, whole: ${squeezed} px are hidden`);
     assert.match(await page.textContent("header"), /violated \d+ duplicates.*clean/s);
-    assert.match(await page.textContent("header"), /without at 3\.4s: enrich-1 stands still for 10s/);
+    assert.match(await page.textContent("header"), /without: at 3\.4s: enrich-1 stands still for 10s/);
     const [left, right] = page.frames().slice(1);
     const places = () => Promise.all([left, right].map((f) => f.evaluate(() => window.story.S.t)));
     const [a, b] = await places();

@@ -85,7 +85,7 @@ pub fn whatif(path: &Path, without: &[usize], sets: &[String], html: Option<&Pat
     let fates = compare_fates((&left.fates, &left.scenario.plan), (&right.fates, &right.scenario.plan));
     let mut changes: Vec<String> = without
         .iter()
-        .map(|n| format!("without {}", deviation::words(&left.schedule.deviations[n - 1], &names)))
+        .map(|n| format!("without: {}", deviation::words(&left.schedule.deviations[n - 1], &names)))
         .collect();
     changes.extend(sets.iter().map(|set| format!("with {set}")));
     let no_longer: Vec<String> = match &right.ran {
