@@ -180,9 +180,20 @@ fn to_variants(document: &mut Document, setting: &Setting) -> Result<(), Complai
     Ok(())
 }
 
+/// Whether a service leaves what it has to say in its database, as it does unless it is told otherwise.
+fn has_outbox(service: &Fields) -> bool {
+    match service.get("announce").map(|item| &item.value) {
+        Some(Value::Text(how)) => how == "outbox",
+        _ => true,
+    }
+}
+
 fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
     let mut known = false;
     for (kind, fields) in clients(document) {
+        if kind == Kind::Service && ProducerConfig::KEYS.contains(&key) && has_outbox(fields) {
+            continue; // its relay is the producer
+        }
         for path in kind.paths(key) {
             fields.replace(path, setting.item());
             known = true;
@@ -276,6 +287,7 @@ fn unknown(document: &mut Document, setting: &Setting) -> Result<(), Complaint> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{Choice, Scenario, builtin};
 
     const TEXT: &str = r#"
         [[topic]]
@@ -330,6 +342,30 @@ mod tests {
         let document = set("variant=").unwrap();
         assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
         assert!(set("variant=no-epoch-chek").unwrap_err().contains("'no-epoch-check'"));
+    }
+
+    #[test]
+    fn a_producers_key_for_everybody_leaves_out_a_service_whose_relay_sends() {
+        let text = "[[service]]\nname = \"left\"\n[[service]]\nname = \"sent\"\nannounce = \"kafka_then_database\"\n\
+                    [[relay]]\nname = \"relay\"\n";
+        let mut document = Document::parse(text).unwrap();
+        let setting = Setting::parse("linger.ms=5").map_err(|c| c.message).unwrap();
+        apply(&mut document, &setting).map_err(|c| c.message).unwrap();
+        assert!(!document.services[0].has("linger.ms"));
+        assert!(document.services[1].has("linger.ms") && document.relays[0].has("linger.ms"));
+    }
+
+    #[test]
+    fn every_variant_can_be_set_on_every_chaos_scenario() {
+        let variants = BrokerVariant::ALL.iter().map(|v| v.name()).chain(ProducerVariant::ALL.iter().map(|v| v.name()));
+        let chaos = || builtin::SCENARIOS.iter().map(|(name, _)| *name).filter(|name| name.starts_with("chaos/"));
+        for variant in variants {
+            for name in chaos() {
+                let choice = Choice { case: None, sets: vec![format!("variant={variant}")] };
+                let loaded = Scenario::load_built_in(name, choice);
+                assert!(loaded.is_ok(), "{name}: {}", loaded.err().map_or_else(String::new, |p| p.to_string()));
+            }
+        }
     }
 
     #[test]
