@@ -42,6 +42,11 @@ impl<'s> Search<'s> {
         Some(Search { seed, goal, run, go_on, given, runs: 1, stopped: false, scenario, deviations, ran })
     }
 
+    /// Seed of the execution.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The settings that were added.
     pub fn settings(&self) -> Vec<String> {
         self.scenario.choice.sets.iter().filter(|set| !self.given.contains(set)).cloned().collect()
