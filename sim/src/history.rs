@@ -172,9 +172,10 @@ impl<'a> History<'a> {
         let cause = match m.marker {
             Some((pid, epoch)) => h::MoveCause::Marker { pid, epoch },
             None if m.offset < 0 => h::MoveCause::Tombstone,
-            None => match self.invokers.remove(&(group, at, m.offset)) {
-                Some((c, i)) => h::MoveCause::Commit { c, i, generation: None },
-                // The same value once more (a repeated request), or one that nobody asked for: the checker knows.
+            // It stays: the same value may come once more, by a request that was late.
+            None => match self.invokers.get(&(group, at, m.offset)) {
+                Some((c, i)) => h::MoveCause::Commit { c: *c, i: *i, generation: None },
+                // Nobody asked for it: the checker knows.
                 None => h::MoveCause::Commit { c: 0, i: 0, generation: None },
             },
         };

@@ -78,6 +78,7 @@ capsules! {
     "zoo/ack-then-truncate",
     "zoo/coordinator-failover-forgets-begin",
     "zoo/duplicate-producer-id-block",
+    "zoo/late-commit-sets-group-back",
     "zoo/late-endtxn-hits-next-txn",
     "zoo/late-produce-hangs-lso",
     "zoo/leader-before-term-commit",
@@ -88,6 +89,7 @@ capsules! {
     "zoo/txn-timeout-no-fence",
     "zoo/verify-append-gap",
     "zoo/zombie-eos-group-id-only",
+    "corpus/connector-never-begins-anew",
     "corpus/deposed-leader-resets-position",
     "corpus/fetch-session-of-another",
 }

@@ -151,10 +151,8 @@ impl Database {
     fn execute(&mut self, now: Now, conn: ConnId, by: u32, call: Call) {
         let kind = call.kind();
         let ends = matches!(kind, Kind::SqlCommit | Kind::SqlRollback);
-        if self.expired.contains(&conn) {
-            if ends {
-                self.expired.remove(&conn);
-            }
+        // Once its client has been told, what it sends begins anew.
+        if self.expired.remove(&conn) {
             return self.replies.reply(now, conn, kind, Answer::NoTransaction);
         }
         let answer = match call {
@@ -396,8 +394,10 @@ mod tests {
         assert_eq!(answers(&mut db, 60_000), [(B, inserted(&[true]))]);
         // Nothing of it can be committed any more, nor what its client adds to it unaware.
         assert_eq!(ask(&mut db, 60_001, A, Call::Insert(vec![row(2, true)])), [(A, Answer::NoTransaction)]);
-        assert_eq!(ask(&mut db, 60_002, A, Call::Commit), [(A, Answer::NoTransaction)]);
-        assert_eq!(ask(&mut db, 60_003, A, Call::Insert(vec![row(3, true)])), [(A, inserted(&[true]))]);
+        // It has been told, and begins anew without a word.
+        assert_eq!(ask(&mut db, 60_002, A, Call::Insert(vec![row(3, true)])), [(A, inserted(&[true]))]);
+        assert_eq!(ask(&mut db, 60_003, A, Call::Commit), [(A, Answer::Done)]);
+        assert_eq!(rows(&db), [3]);
     }
 
     #[test]
