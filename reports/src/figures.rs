@@ -306,7 +306,7 @@ mod tests {
 
     fn read(c: u32, offset: i64) -> h::Event<'static> {
         let at = h::Partition::new(2, 0);
-        h::Event::Read(h::Read { t: 0, c, i: 0, at, offset, id: Identity::of_workload(0, offset) })
+        h::Event::Read(h::Read { t: 0, c, i: 0, at, offset, id: Identity::of_workload(0, offset), value: None })
     }
 
     fn count(events: impl IntoIterator<Item = h::Event<'static>>) -> Figures {

@@ -4,6 +4,7 @@
 //! unknown, what each reader was given, and the final read of every topic. [`Checker`] judges it
 //! without knowing how it was made. Nothing here depends on the protocol or on the simulator.
 
+pub mod account;
 pub mod checker;
 pub mod diagram;
 pub mod figures;

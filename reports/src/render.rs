@@ -48,6 +48,12 @@ impl Report {
         };
         match self.verdict {
             Verdict::Clean => "verdict: clean: what should be there is there once, and nothing else is".to_owned(),
+            Verdict::Vacuous => {
+                format!(
+                    "verdict: vacuous: nothing wrong was seen, but not all was put to the test: {}",
+                    self.untested.join("; ")
+                )
+            }
             Verdict::Stuck => {
                 format!("verdict: stuck: nothing wrong was seen, but not everything finished: {}", kinds())
             }
@@ -124,6 +130,9 @@ mod tests {
     fn a_report_reads_like_this() {
         let proof = |sentence: &str| Proof { sentence: sentence.into(), ..Proof::default() };
         let report = Report {
+            untested: Vec::new(),
+            account: Default::default(),
+            warnings: Vec::new(),
             verdict: Verdict::Violated,
             violations: vec![Violation {
                 kind: Kind::Duplicate,

@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::Account;
 use crate::history::Identity;
 use crate::history::event::SinkKind;
 use crate::render::{counted, thousands};
@@ -83,6 +84,26 @@ kinds! {
     RowWithoutRecord = "row-without-record", Safety;
     /// A record announces a row that is not in its table.
     RecordWithoutRow = "record-without-row", Safety;
+    /// A record's value is not what the pure function that made it gives for its input, or not what was sent.
+    WrongValue = "wrong-value", Safety;
+    /// A transaction was decided twice and differently, or otherwise than its client was told or its markers say.
+    ContradictoryDecision = "contradictory-decision", Safety;
+    /// A transaction was decided, and a partition that holds its records has no marker of it.
+    MissingMarker = "missing-marker", Safety;
+    /// In a log, a producer's sequence repeats or has a hole.
+    SequenceBroken = "sequence-broken", Safety;
+    /// In a log, a batch has an older leader epoch than one before it.
+    LeaderEpochBack = "leader-epoch-back", Safety;
+    /// Two clients were given one producer id and epoch.
+    SharedProducerId = "shared-producer-id", Safety;
+    /// Two members of one generation of a group own one partition.
+    TwoOwners = "two-owners", Safety;
+    /// An offset commit was answered with success and never took effect.
+    CommitWithoutEffect = "commit-without-effect", Safety;
+    /// The offset that consumers keep in a sink is behind the rows that are there.
+    SinkOffsetBehind = "sink-offset-behind", Safety;
+    /// The evidence contradicts itself: an offset at or above its partition's high watermark was read in the end, and the like.
+    Contradiction = "contradiction", Safety;
     /// Named exception: an idempotent producer raised its epoch and sent a batch of unknown outcome again, and the
     /// first one had been stored (§5.6). Counted: extra copies.
     EpochBumpDuplicate = "epoch-bump-duplicate", Safety;
@@ -92,8 +113,12 @@ kinds! {
     HangingTransaction = "hanging-transaction", Liveness;
     /// A last stable offset stays below its high watermark.
     StalledLso = "stalled-lso", Liveness;
-    /// A pipeline stays behind its input.
-    UndrainedPipeline = "undrained-pipeline", Liveness;
+    /// An input that its consumers may see was neither processed nor skipped by declaration. Counted: records.
+    Unprocessed = "unprocessed", Liveness;
+    /// A partition that a group reads was never given to any of its members, or belongs to nobody in the end.
+    Unowned = "unowned", Liveness;
+    /// A send, a commit or a transaction's end has no outcome, not even an unknown one.
+    Unanswered = "unanswered", Liveness;
     /// The run itself does not end.
     StuckRun = "stuck-run", Liveness;
 }
@@ -101,7 +126,9 @@ kinds! {
 impl Kind {
     /// The kind of that name.
     pub fn from_name(name: &str) -> Option<Kind> {
-        Kind::ALL.iter().copied().find(|kind| kind.name() == name)
+        const OF_FORMAT_1: &str = "undrained-pipeline";
+        let known = Kind::ALL.iter().copied().find(|kind| kind.name() == name);
+        known.or_else(|| (name == OF_FORMAT_1).then_some(Kind::Unprocessed))
     }
 
     /// So many cases of it, in words: `3,000 duplicates`, `1 aborted record visible`.
@@ -132,7 +159,19 @@ impl Kind {
             Kind::LateRequest => ("late request", "late requests"),
             Kind::HangingTransaction => ("hanging transaction", "hanging transactions"),
             Kind::StalledLso => ("stalled last stable offset", "stalled last stable offsets"),
-            Kind::UndrainedPipeline => ("undrained pipeline", "undrained pipelines"),
+            Kind::WrongValue => ("wrong value", "wrong values"),
+            Kind::ContradictoryDecision => ("contradictory decision", "contradictory decisions"),
+            Kind::MissingMarker => ("missing marker", "missing markers"),
+            Kind::SequenceBroken => ("broken sequence", "broken sequences"),
+            Kind::LeaderEpochBack => ("leader epoch that goes back", "leader epochs that go back"),
+            Kind::SharedProducerId => ("shared producer id", "shared producer ids"),
+            Kind::TwoOwners => ("partition with two owners", "partitions with two owners"),
+            Kind::CommitWithoutEffect => ("commit without effect", "commits without effect"),
+            Kind::SinkOffsetBehind => ("offset behind its rows", "offsets behind their rows"),
+            Kind::Contradiction => ("contradiction in the evidence", "contradictions in the evidence"),
+            Kind::Unprocessed => ("unprocessed input", "unprocessed inputs"),
+            Kind::Unowned => ("partition without an owner", "partitions without an owner"),
+            Kind::Unanswered => ("call without an outcome", "calls without an outcome"),
             Kind::StuckRun => ("run without end", "runs without end"),
             // The name is a noun.
             _ => return counted(n, self.name()),
@@ -151,8 +190,10 @@ impl fmt::Display for Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing wrong.
+    /// Nothing wrong, and everything that was promised was put to the test.
     Clean,
+    /// Nothing wrong was seen, and something that was promised was not put to the test.
+    Vacuous,
     /// Something did not finish; nothing else is wrong.
     Stuck,
     /// Something happened that must not.
@@ -165,7 +206,7 @@ impl Verdict {
         match self {
             Verdict::Clean => 0,
             Verdict::Violated => 1,
-            Verdict::Stuck => 3,
+            Verdict::Stuck | Verdict::Vacuous => 3,
         }
     }
 
@@ -173,6 +214,7 @@ impl Verdict {
     pub const fn name(self) -> &'static str {
         match self {
             Verdict::Clean => "clean",
+            Verdict::Vacuous => "vacuous",
             Verdict::Stuck => "stuck",
             Verdict::Violated => "violated",
         }
@@ -292,6 +334,15 @@ pub struct Report {
     /// Each sink outside the log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkAccount>,
+    /// What was promised and not put to the test, each as a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<String>,
+    /// What happened in the run: records, clients, faults, errors.
+    #[serde(default)]
+    pub account: Account,
+    /// What its user should know although it is not held against the verdict: a fault that did not fire, a client that never ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What could not be judged, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -54,7 +54,7 @@ impl World {
             sent: 0,
             checker: Checker::new(),
         };
-        world.tell(Event::Topic(Topic { id: 0, name: "in".into(), partitions: 1, internal: false }));
+        world.tell(Event::Topic(Topic { id: 0, name: "in".into(), partitions: 1, ..Topic::default() }));
         for id in 0..6u32 {
             world.tell(Event::Client(Box::new(Client {
                 id,
@@ -110,7 +110,7 @@ impl World {
                 let id = Identity::of_workload(c, self.sent);
                 self.sent += 1;
                 let n = transactional.then_some(n);
-                self.tell(Event::Send(Send { t, c, i, op, topic: 0, partition: None, id, n }));
+                self.tell(Event::Send(Send { t, c, i, op, topic: 0, partition: None, id, n, value: None }));
                 // What a transaction flushes before it ends is answered.
                 let stored = stored || answered;
                 if stored {
@@ -155,7 +155,7 @@ impl World {
                     // The other reader stops short of what may yet be aborted: its leaks are the business of other tests.
                     if state == State::Visible {
                         left -= 1;
-                        self.tell(Event::Read(Read { t, c, i: 0, at: IN, offset, id }));
+                        self.tell(Event::Read(Read { t, c, i: 0, at: IN, offset, id, value: None }));
                     } else if !committed && state != State::Marker {
                         self.positions[c as usize - 4] = offset;
                         return;
@@ -183,7 +183,7 @@ impl World {
             let offset = offset as i64;
             if state != State::Marker && Some(offset) != dropped {
                 let visible = state == State::Visible;
-                self.tell(Event::Final(Final { at: IN, offset, id, pid: -1, epoch: -1, visible }));
+                self.tell(Event::Final(Final { at: IN, offset, id, pid: -1, epoch: -1, visible, value: None }));
             }
         }
         self.checker.finish()

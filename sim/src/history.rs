@@ -60,7 +60,7 @@ impl<'a> History<'a> {
         let partitions = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));
         for (id, partitions) in partitions.enumerate() {
             let name = history.topics[id].clone().into();
-            let topic = h::Topic { id: id as u32, name, partitions, internal: id < 2 };
+            let topic = h::Topic { id: id as u32, name, partitions, internal: id < 2, ..h::Topic::default() };
             history.write(&h::Event::Topic(topic));
         }
         for (id, account) in plan.accounts().into_iter().enumerate() {
@@ -106,7 +106,7 @@ impl<'a> History<'a> {
                 Promise::Idempotent => vec!["epoch-bump-duplicate".into()],
                 _ => Vec::new(),
             };
-            history.write(&h::Event::Promise(h::Promise { topic, sink, guarantee, allow }));
+            history.write(&h::Event::Promise(h::Promise { topic, sink, client: None, guarantee, allow }));
         }
         history
     }

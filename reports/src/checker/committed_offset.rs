@@ -41,7 +41,7 @@ pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved)
     let (before, floor, asked) = (state.moved, state.floor, state.asked.get(e.offset));
     let mut what = None;
     match e.cause {
-        MoveCause::Tombstone => {
+        MoveCause::Tombstone | MoveCause::Expired => {
             what = before.map(|before| format!("was deleted; it was {before}"));
             state.moved = None;
         }
@@ -51,7 +51,7 @@ pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved)
             }
             state.moved = Some(e.offset);
         }
-        MoveCause::Commit { .. } | MoveCause::Marker { .. } => {
+        MoveCause::Commit { .. } | MoveCause::Marker { .. } | MoveCause::Unknown => {
             if !asked {
                 what = Some(format!("moved to {}, which no client asked for", e.offset));
             } else if let Some(before) = before.filter(|before| e.offset < *before && e.offset < floor) {

@@ -43,7 +43,7 @@ pub(crate) fn stalled(ev: &Evidence, findings: &mut Findings, e: &Stalled<'_>) {
 
 pub(crate) fn undrained(ev: &Evidence, findings: &mut Findings, e: &Undrained<'_>) {
     let log = ev.log(e.at);
-    findings.add(&ev.promises, Kind::UndrainedPipeline, Some(e.at.topic), 1, || {
+    findings.add(&ev.promises, Kind::Unprocessed, Some(e.at.topic), 1, || {
         let client = &ev.client(e.c).name;
         let sentence = format!(
             "{client} has committed offset {} of {}, whose end is {}, at {}: {}",

@@ -82,7 +82,8 @@ impl Checker {
             Verdict::Clean
         };
         let (violations, allowed, notes) = findings.into_lists();
-        Report { verdict, violations, allowed, topics, sinks, notes, events }
+        let (untested, account, warnings) = Default::default();
+        Report { verdict, violations, allowed, topics, sinks, untested, account, warnings, notes, events }
     }
 }
 
@@ -129,6 +130,8 @@ impl Sink for Checker {
                     findings.note(|| format!("a promise allows '{name}', which is no kind of finding"));
                 }
             }
+            Event::Fault(_) | Event::Fired(_) | Event::FaultEnd(_) => {}
+            Event::Started(_) | Event::Stopped(_) | Event::Told(_) | Event::Skipped(_) => {}
             Event::Send(e) => outcomes::send(ev, findings, e),
             Event::Ack(e) => outcomes::ack(ev, findings, e),
             Event::Fail(e) => outcomes::error(ev, findings, e, true),

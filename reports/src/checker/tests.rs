@@ -785,7 +785,7 @@ fn what_does_not_finish_is_stuck_and_not_violated() {
     let open = "{\"open_transaction\":{\"t\":9,\"c\":2,\"pid\":7,\"epoch\":0,\"since\":1000000000,\"culprit\":\"nobody coordinates it\"}}\n";
     let stalled = "{\"stalled\":{\"t\":9,\"at\":[0,0],\"lso\":0,\"hw\":1,\"culprit\":\"producer id 7\"}}\n";
     let undrained = "{\"undrained\":{\"t\":9,\"c\":6,\"at\":[0,0],\"position\":0,\"end\":1,\"culprit\":\"eos-1\"}}\n";
-    let kinds = [(Kind::HangingTransaction, 1), (Kind::StalledLso, 1), (Kind::UndrainedPipeline, 1)];
+    let kinds = [(Kind::HangingTransaction, 1), (Kind::StalledLso, 1), (Kind::Unprocessed, 1)];
     let end = log_with(0, 0, 1, &[(0, 0, false)]);
     let events = txn_sends(2, 0, 0..1) + &ack(2, 0, 0) + &end + open + stalled + undrained;
     let report = finds(&events, &kinds);

@@ -20,17 +20,29 @@ pub type Text<'a> = Cow<'a, str>;
 
 /// Something that takes events as they happen: the checker, a writer, several of them.
 pub trait Sink {
+    /// Takes the version of the format that the events are written in, before the first of them. Without it they are of the
+    /// newest one.
+    fn version(&mut self, _version: u32) {}
+
     /// Takes the next event.
     fn event(&mut self, event: &Event<'_>);
 }
 
 impl<S: Sink + ?Sized> Sink for &mut S {
+    fn version(&mut self, version: u32) {
+        (**self).version(version);
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         (**self).event(event);
     }
 }
 
 impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn version(&mut self, version: u32) {
+        (**self).version(version);
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         (**self).event(event);
     }
@@ -42,6 +54,12 @@ impl Sink for () {
 }
 
 impl<S: Sink> Sink for Option<S> {
+    fn version(&mut self, version: u32) {
+        if let Some(sink) = self {
+            sink.version(version);
+        }
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         if let Some(sink) = self {
             sink.event(event);
@@ -51,6 +69,11 @@ impl<S: Sink> Sink for Option<S> {
 
 /// Fan-out to two sinks.
 impl<A: Sink, B: Sink> Sink for (A, B) {
+    fn version(&mut self, version: u32) {
+        self.0.version(version);
+        self.1.version(version);
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         self.0.event(event);
         self.1.event(event);
@@ -59,6 +82,12 @@ impl<A: Sink, B: Sink> Sink for (A, B) {
 
 /// Fan-out to any number of sinks.
 impl<S: Sink> Sink for [S] {
+    fn version(&mut self, version: u32) {
+        for sink in self {
+            sink.version(version);
+        }
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         for sink in self {
             sink.event(event);
@@ -68,6 +97,10 @@ impl<S: Sink> Sink for [S] {
 
 /// Fan-out to any number of sinks.
 impl<S: Sink> Sink for Vec<S> {
+    fn version(&mut self, version: u32) {
+        self.as_mut_slice().version(version);
+    }
+
     fn event(&mut self, event: &Event<'_>) {
         self.as_mut_slice().event(event);
     }
@@ -154,7 +187,7 @@ impl From<Identity> for (u32, u32, i64, u16, u16) {
 }
 
 /// Preamble: a topic and its number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topic<'a> {
     /// Number; small and dense.
@@ -167,6 +200,15 @@ pub struct Topic<'a> {
     /// One of the system's own topics, which are not judged as outputs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub internal: bool,
+    /// It may stay empty: a run that puts nothing into it is not called vacuous for its sake.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub may_be_empty: bool,
+    /// Records may go from its beginning (retention, DeleteRecords), acknowledged ones too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deletes: bool,
+    /// Records that a later one with the same key has replaced may go.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub compacted: bool,
 }
 
 /// Preamble: a consumer group and its number.
@@ -291,6 +333,33 @@ pub struct Client<'a> {
     /// `processing.guarantee` of a pipeline. Only `exactly_once` promises that outputs and offsets move together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub guarantee: Guarantee,
+    /// The pure function that makes a pipeline's output values of its input's: `copy`, `append:TEXT` or `hash`. Values are
+    /// judged where it is given.
+    #[serde(default, borrow, skip_serializing_if = "is_default")]
+    pub function: Option<Text<'a>>,
+}
+
+/// Preamble: something that is to go wrong in this run. Whether it did is told by [`Fired`] and [`FaultEnd`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault<'a> {
+    /// Number; small and dense.
+    pub id: u32,
+    /// What it does and when, as a sentence without a full stop.
+    #[serde(borrow)]
+    pub words: Text<'a>,
+    /// What its trigger counts, such as `EndTxn`; absent where it begins at a time.
+    #[serde(default, borrow, skip_serializing_if = "is_default")]
+    pub counts: Option<Text<'a>>,
+    /// At which count it begins; 0 where it begins at a time.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub nth: u32,
+    /// It may stay out: nobody is warned of that.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub optional: bool,
+    /// Drawn from the seed, not written by anybody: `optional` too, therefore.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drawn: bool,
 }
 
 /// Preamble: what is promised of a topic or sink. What no promise names is judged as exactly-once, nothing allowed.
@@ -303,6 +372,9 @@ pub struct Promise<'a> {
     /// The sink.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sink: Option<u32>,
+    /// The client: what `allow` names is then allowed in what this reader is given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub client: Option<u32>,
     /// How often the effect of an input may be found there.
     #[serde(default, skip_serializing_if = "is_default")]
     pub guarantee: Guarantee,
@@ -335,6 +407,10 @@ pub struct Send {
     /// Ordinal of the transaction that it is part of.
     #[serde(default, skip_serializing_if = "is_default")]
     pub n: Option<u64>,
+    /// Fingerprint of its value, where values are judged: any 64-bit hash that is a function of the value alone and that the
+    /// named functions can be computed on (`docs/history-format.md`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub value: Option<u64>,
 }
 
 /// A send was acknowledged.
@@ -604,6 +680,109 @@ pub struct Read {
     pub offset: i64,
     /// The record.
     pub id: Identity,
+    /// Fingerprint of its value, where values are judged: any 64-bit hash that is a function of the value alone and that the
+    /// named functions can be computed on (`docs/history-format.md`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub value: Option<u64>,
+}
+
+/// An input is skipped by declaration: the application says that it will write nothing for it (a filter, a poison record).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The input partition.
+    pub at: Partition,
+    /// The input's offset.
+    pub offset: i64,
+}
+
+/// An incarnation of a client began to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Started {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+}
+
+/// Why an incarnation of a client runs no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// It was killed, or its host lost power.
+    Killed,
+    /// It ended by itself: nothing was left to do, or it gave up.
+    Ended,
+    /// It panicked.
+    Panicked,
+}
+
+/// An incarnation of a client runs no more. Without it the client still ran when the history ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stopped<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// Why.
+    pub reason: StopReason,
+    /// More about it: an error, the text of a panic.
+    #[serde(default, borrow, skip_serializing_if = "str::is_empty")]
+    pub text: Text<'a>,
+}
+
+/// A client was told an error by a broker or a sink, whether or not its application heard of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told<'a> {
+    /// Time.
+    pub t: u64,
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub i: u32,
+    /// The call that it answers: the name of a request, such as `Produce`.
+    #[serde(borrow)]
+    pub call: Text<'a>,
+    /// Name of the error, such as `NOT_LEADER_OR_FOLLOWER`.
+    #[serde(borrow)]
+    pub error: Text<'a>,
+}
+
+/// A fault began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fired {
+    /// Time.
+    pub t: u64,
+    /// Number of the fault.
+    pub fault: u32,
+}
+
+/// In the end: how far a fault's trigger came, whether or not it fired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultEnd {
+    /// Number of the fault.
+    pub fault: u32,
+    /// How many of what its trigger counts were seen.
+    pub seen: u64,
 }
 
 /// The application asked a sink for the effect of a record: a row, or a charge.
@@ -713,6 +892,10 @@ pub enum MoveCause {
     },
     /// The offset was deleted; `offset` is -1.
     Tombstone,
+    /// The offset was deleted because nobody had committed it for `offsets.retention.minutes`; `offset` is -1.
+    Expired,
+    /// Who asked for it is not known: nobody is accused.
+    Unknown,
     /// A new coordinator loaded it: it must be what it was.
     Reload,
 }
@@ -873,6 +1056,10 @@ pub struct Final {
     pub epoch: i16,
     /// Whether a reader at read_committed that starts now is given it.
     pub visible: bool,
+    /// Fingerprint of its value, where values are judged: any 64-bit hash that is a function of the value alone and that the
+    /// named functions can be computed on (`docs/history-format.md`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub value: Option<u64>,
 }
 
 /// Liveness: a transaction that should have ended by now is open.
@@ -958,6 +1145,19 @@ pub enum Event<'a> {
     Client(Box<Client<'a>>),
     /// Preamble: a promise.
     Promise(Promise<'a>),
+    /// Preamble: a fault.
+    Fault(Fault<'a>),
+
+    /// An incarnation of a client began to run.
+    Started(Started),
+    /// An incarnation of a client runs no more.
+    Stopped(Stopped<'a>),
+    /// A client was told an error.
+    Told(Told<'a>),
+    /// A fault began.
+    Fired(Fired),
+    /// In the end: how far a fault's trigger came.
+    FaultEnd(FaultEnd),
 
     /// A record was handed to `send()`.
     Send(Send),
@@ -991,6 +1191,8 @@ pub enum Event<'a> {
     Position(Position),
     /// A reader was given a record.
     Read(Read),
+    /// An input is skipped by declaration.
+    Skipped(Skipped),
     /// An effect was asked of a sink.
     Apply(Apply),
     /// What was asked of a sink returned.
@@ -1032,7 +1234,12 @@ impl Event<'_> {
     pub fn time(&self) -> Option<u64> {
         Some(match self {
             Event::Topic(_) | Event::Group(_) | Event::Sink(_) | Event::Client(_) | Event::Promise(_) => return None,
-            Event::Final(_) | Event::SinkFinal(_) => return None,
+            Event::Fault(_) | Event::FaultEnd(_) | Event::Final(_) | Event::SinkFinal(_) => return None,
+            Event::Started(e) => e.t,
+            Event::Stopped(e) => e.t,
+            Event::Told(e) => e.t,
+            Event::Fired(e) => e.t,
+            Event::Skipped(e) => e.t,
             Event::Apply(e) => e.t,
             Event::Applied(e) => e.t,
             Event::SinkEnd(e) => e.t,

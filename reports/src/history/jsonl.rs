@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::event::{Event, Sink};
 use super::validate::Validator;
 
-/// Version of the format. Another version is refused.
-pub const VERSION: u32 = 1;
+/// Version of the format that is written.
+pub const VERSION: u32 = 2;
+
+/// The oldest version that is read. What it cannot show is not judged.
+pub const OLDEST: u32 = 1;
 
 /// The first line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`VERSION`].
+    /// [`VERSION`], or an older one.
     pub version: u32,
     /// Who wrote it: a name and a version.
     #[serde(default)]
@@ -166,7 +169,7 @@ impl fmt::Display for HistoryError {
                 write!(f, "line 1: not a history: expected a header like {HEADER_EXAMPLE}, found {found}")
             }
             HistoryError::Version { found } => {
-                write!(f, "line 1: history format version {found}; expected version {VERSION}")
+                write!(f, "line 1: history format version {found}; expected one from {OLDEST} to {VERSION}")
             }
             HistoryError::Line { line, message } => write!(f, "line {line}: {message}"),
             HistoryError::TruncatedLine { line } => {
@@ -191,7 +194,7 @@ impl From<io::Error> for HistoryError {
     }
 }
 
-const HEADER_EXAMPLE: &str = r#"{"history":{"version":1,"writer":"me"}}"#;
+const HEADER_EXAMPLE: &str = r#"{"history":{"version":2,"writer":"me"}}"#;
 const DONE_EXAMPLE: &str = r#"{"done":{"events":N}}"#;
 
 /// Reads a whole history, event by event, into `sink`; memory does not grow with its length.
@@ -204,6 +207,7 @@ pub fn read<R: BufRead, S: Sink + ?Sized>(mut from: R, sink: &mut S) -> Result<H
         return Err(HistoryError::Empty);
     }
     let header = header(&buffer)?;
+    sink.version(header.version);
     let mut validator = Validator::default();
     let (mut line, mut events) = (1u64, 0u64);
     let mut done: Option<u64> = None;
@@ -259,7 +263,7 @@ fn header(line: &[u8]) -> Result<Header, HistoryError> {
         HistoryError::Foreign { found: if start.is_empty() { "an empty line".into() } else { format!("'{start}'") } }
     };
     let versioned: Versioned = serde_json::from_slice(line).map_err(|_| foreign())?;
-    if versioned.history.version != VERSION {
+    if !(OLDEST..=VERSION).contains(&versioned.history.version) {
         return Err(HistoryError::Version { found: versioned.history.version });
     }
     match serde_json::from_slice::<Frame<Header>>(line) {

@@ -17,8 +17,16 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
     let at = Partition::new(0, 1);
     let id = Identity::of_input(Partition::new(0, 0), 7, 2, 1);
     vec![
-        Event::Topic(Topic { id: 0, name: "orders".into(), partitions: 2, internal: false }),
-        Event::Topic(Topic { id: 1, name: "__consumer_offsets".into(), partitions: 1, internal: true }),
+        Event::Topic(Topic { id: 0, name: "orders".into(), partitions: 2, ..Topic::default() }),
+        Event::Topic(Topic {
+            id: 1,
+            name: "__consumer_offsets".into(),
+            partitions: 1,
+            internal: true,
+            may_be_empty: true,
+            deletes: true,
+            compacted: true,
+        }),
         Event::Group(Group { id: 0, name: "a \"quoted\" \\ name\n".into() }),
         Event::Sink(ExternalSink { id: 0, name: "bank".into(), kind: SinkKind::Charges, announced_in: None }),
         Event::Sink(ExternalSink { id: 1, name: "db.orders".into(), kind: SinkKind::Rows, announced_in: Some(0) }),
@@ -39,15 +47,33 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             outputs_per_input: 2,
             may_skip: true,
             guarantee: Guarantee::AtLeastOnce,
+            function: Some("append:!".into()),
         })),
         Event::Promise(Promise::default()),
         Event::Promise(Promise {
             topic: Some(0),
             sink: None,
+            client: None,
             guarantee: Guarantee::AtMostOnce,
             allow: vec!["epoch-bump-duplicate".into()],
         }),
         Event::Promise(Promise { sink: Some(1), ..Promise::default() }),
+        Event::Promise(Promise { client: Some(1), ..Promise::default() }),
+        Event::Fault(Fault { id: 0, words: "broker-1 crashes at 5 s".into(), ..Fault::default() }),
+        Event::Fault(Fault {
+            id: 1,
+            words: "enrich-1 pauses after the 3rd EndTxn".into(),
+            counts: Some("EndTxn".into()),
+            nth: 3,
+            optional: true,
+            drawn: true,
+        }),
+        Event::Started(Started { t: 1, c: 0, i: 0 }),
+        Event::Fired(Fired { t: 1, fault: 1 }),
+        Event::Told(Told { t: 1, c: 0, i: 0, call: "Produce".into(), error: "NOT_LEADER_OR_FOLLOWER".into() }),
+        Event::Stopped(Stopped { t: 1, c: 0, i: 0, reason: StopReason::Killed, text: "".into() }),
+        Event::Stopped(Stopped { t: 1, c: 0, i: 1, reason: StopReason::Panicked, text: "index out of bounds".into() }),
+        Event::FaultEnd(FaultEnd { fault: 1, seen: 2 }),
         Event::Send(Send {
             t: 1,
             c: 0,
@@ -57,8 +83,19 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             partition: None,
             id: Identity::of_workload(0, 3),
             n: None,
+            value: None,
         }),
-        Event::Send(Send { t: 2, c: 1, i: 3, op: 1 << 40, topic: 0, partition: Some(1), id, n: Some(4) }),
+        Event::Send(Send {
+            t: 2,
+            c: 1,
+            i: 3,
+            op: 1 << 40,
+            topic: 0,
+            partition: Some(1),
+            id,
+            n: Some(4),
+            value: Some(u64::MAX),
+        }),
         Event::Ack(Ack { t: 3, c: 0, i: 0, op: 0, at, offset: -1 }),
         Event::Ack(Ack { t: 3, c: 1, i: 3, op: 1 << 40, at, offset: 9 }),
         Event::Fail(SendError { t: 3, c: 0, i: 1, op: 1, error: "INVALID_RECORD".into() }),
@@ -101,7 +138,8 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
         Event::Assigned(Assignment { t: 6, c: 1, i: 1, at, generation: Some(2) }),
         Event::Revoked(Assignment { t: 6, c: 1, i: 1, at, generation: None }),
         Event::Position(Position { t: 6, c: 1, i: 1, at, position: 0, reason: PositionReason::Rewind }),
-        Event::Read(Read { t: 6, c: 1, i: 1, at, offset: 0, id }),
+        Event::Read(Read { t: 6, c: 1, i: 1, at, offset: 0, id, value: Some(7) }),
+        Event::Skipped(Skipped { t: 6, c: 1, i: 1, at, offset: 0 }),
         Event::OffsetMoved(OffsetMoved {
             t: 7,
             group: 0,
@@ -140,8 +178,8 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             kind: BatchKind::TxnData,
         }),
         Event::End(End { t: 8, at, start: 0, lso: 5, hw: 6, leo: 7 }),
-        Event::Final(Final { at, offset: 0, id, pid: -1, epoch: -1, visible: true }),
-        Event::Final(Final { at, offset: 1, id, pid: 1000, epoch: 3, visible: false }),
+        Event::Final(Final { at, offset: 0, id, pid: -1, epoch: -1, visible: true, value: Some(8) }),
+        Event::Final(Final { at, offset: 1, id, pid: 1000, epoch: 3, visible: false, value: None }),
         Event::SinkEnd(SinkEnd { t: 8, sink: 0 }),
         Event::SinkFinal(SinkFinal { sink: 0, n: 0, id, done: Some(6), c: Some(1) }),
         Event::SinkFinal(SinkFinal { sink: 0, n: 1, id, done: None, c: None }),
@@ -206,8 +244,8 @@ fn a_foreign_file_is_refused() {
 
 #[test]
 fn another_version_is_refused() {
-    let error = error_of("{\"history\":{\"version\":2,\"new\":true}}\n");
-    assert_eq!(error, "line 1: history format version 2; expected version 1");
+    let error = error_of("{\"history\":{\"version\":3,\"new\":true}}\n");
+    assert_eq!(error, "line 1: history format version 3; expected one from 1 to 2");
 }
 
 #[test]
@@ -218,7 +256,7 @@ fn a_cut_file_is_noticed_wherever_it_is_cut() {
         assert!(read(part.as_bytes(), &mut ()).is_err(), "cut at {cut} went unnoticed");
     }
     let middle = text.find("\"ack\"").expect("there is one") + 9;
-    assert_eq!(error_of(&text[..middle]), "line 14: the last line ends in its middle: the history is truncated");
+    assert_eq!(error_of(&text[..middle]), "line 23: the last line ends in its middle: the history is truncated");
     let boundary = text.find("{\"done\"").expect("there is one");
     assert!(error_of(&text[..boundary]).contains("ends without its last line"));
 }

@@ -16,6 +16,7 @@ pub struct Validator {
     /// Sinks whose final read has begun.
     read_sinks: Vec<bool>,
     clients: Vec<bool>,
+    faults: Vec<bool>,
     ended: Vec<Vec<bool>>,
     now: u64,
 }
@@ -46,10 +47,11 @@ impl Validator {
                 e.sinks.iter().try_for_each(|sink| self.sink(*sink))?;
                 e.group.map_or(Ok(()), |group| self.group(group))
             }
-            Event::Promise(Promise { topic: Some(_), sink: Some(_), .. }) => {
-                Err("a promise is of a topic or of a sink, not of both".to_owned())
+            Event::Promise(e) if [e.topic, e.sink, e.client].iter().flatten().count() > 1 => {
+                Err("a promise is of a topic, of a sink or of a client, not of several".to_owned())
             }
             Event::Promise(e) => {
+                e.client.map_or(Ok(()), |client| self.client(client, 0))?;
                 e.topic.map_or(Ok(()), |topic| self.topic(topic))?;
                 e.sink.map_or(Ok(()), |sink| self.sink(sink))
             }
@@ -77,6 +79,13 @@ impl Validator {
             Event::Assigned(e) | Event::Revoked(e) => self.client(e.c, e.i).and_then(|()| self.partition(e.at)),
             Event::Position(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.position)),
             Event::Read(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.offset)),
+            Event::Fault(e) => declare(&mut self.faults, e.id, "fault"),
+            Event::Fired(e) => self.fault(e.fault),
+            Event::FaultEnd(e) => self.fault(e.fault),
+            Event::Started(e) => self.client(e.c, e.i),
+            Event::Stopped(e) => self.client(e.c, e.i),
+            Event::Told(e) => self.client(e.c, e.i),
+            Event::Skipped(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.offset)),
             Event::Apply(e) => self.client(e.c, e.i).and_then(|()| self.sink(e.sink)),
             Event::Applied(e) => self.client(e.c, e.i),
             Event::OffsetMoved(e) => self.group(e.group).and_then(|()| self.partition(e.at)),
@@ -181,6 +190,13 @@ impl Validator {
         match self.sinks.get(sink as usize) {
             Some(true) => Ok(()),
             _ => Err(format!("sink {sink} is not declared")),
+        }
+    }
+
+    fn fault(&self, fault: u32) -> Result<(), String> {
+        match self.faults.get(fault as usize) {
+            Some(true) => Ok(()),
+            _ => Err(format!("fault {fault} is not declared")),
         }
     }
 

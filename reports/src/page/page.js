@@ -420,7 +420,7 @@ const KINDS = {
   "torn-transaction": (n, one) => `${n} ${one ? "transaction is" : "transactions are"} only partly visible`,
   "hanging-transaction": (n, one) => `${n} ${one ? "transaction stays" : "transactions stay"} open`,
   "stalled-lso": (n, one) => `${n} ${one ? "partition holds its" : "partitions hold their"} readers back`,
-  "undrained-pipeline": (n) => `${n} times a group stays behind its input`,
+  "unprocessed": (n) => `${n} times a group stays behind its input`,
   "stuck-run": (n) => `the run itself does not end (${n})`,
 };
 function explain() {

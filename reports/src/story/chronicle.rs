@@ -375,7 +375,7 @@ mod tests {
     fn chronicle() -> Chronicle {
         let lanes = vec![Lane { name: "bank".into(), ..Lane::default() }];
         let mut chronicle = Chronicle::new(lanes);
-        let topic = h::Topic { id: 2, name: "out".into(), partitions: 1, internal: false };
+        let topic = h::Topic { id: 2, name: "out".into(), partitions: 1, ..h::Topic::default() };
         chronicle.event(&h::Event::Topic(topic));
         let client = h::Client { id: 0, name: "bank".into(), ..h::Client::default() };
         chronicle.event(&h::Event::Client(Box::new(client)));
@@ -390,7 +390,7 @@ mod tests {
 
     fn last(offset: i64, record: i64, visible: bool) -> h::Event<'static> {
         let id = Identity::of_workload(0, record);
-        h::Event::Final(h::Final { at: AT, offset, id, pid: 7, epoch: 1, visible })
+        h::Event::Final(h::Final { at: AT, offset, id, pid: 7, epoch: 1, visible, value: None })
     }
 
     fn told(chronicle: Chronicle) -> Story {
@@ -417,7 +417,7 @@ mod tests {
     fn copies_are_marked_as_one_run_with_their_original_and_unread_aborted_records_are_not_leaks() {
         let mut c = chronicle();
         let id = |n| Identity::of_workload(0, n);
-        c.event(&h::Event::Read(h::Read { t: 1, c: 0, i: 0, at: AT, offset: 5, id: id(5) }));
+        c.event(&h::Event::Read(h::Read { t: 1, c: 0, i: 0, at: AT, offset: 5, id: id(5), value: None }));
         for (offset, record, visible) in
             [(0, 0, true), (1, 1, true), (2, 0, true), (3, 1, true), (4, 4, false), (5, 5, false)]
         {
@@ -432,7 +432,17 @@ mod tests {
     fn an_append_below_the_end_shows_that_what_was_there_is_gone_and_acknowledged_records_are_lost() {
         let mut c = chronicle();
         let id = Identity::of_workload(0, 0);
-        c.event(&h::Event::Send(h::Send { t: 1, c: 0, i: 0, op: 0, topic: 2, partition: None, id, n: None }));
+        c.event(&h::Event::Send(h::Send {
+            t: 1,
+            c: 0,
+            i: 0,
+            op: 0,
+            topic: 2,
+            partition: None,
+            id,
+            n: None,
+            value: None,
+        }));
         c.event(&append(2, 0, 2, h::BatchKind::Data));
         c.event(&h::Event::Ack(h::Ack { t: 3, c: 0, i: 0, op: 0, at: AT, offset: 1 }));
         c.event(&append(4, 1, 1, h::BatchKind::Data));

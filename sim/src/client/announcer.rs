@@ -161,7 +161,7 @@ impl Announcer {
             self.op += 1;
             let id = identity(&record.origin);
             let n = transactional.then_some(self.transaction);
-            history.write(&h::Event::Send(h::Send { t, c, i, op, topic, partition: None, id, n }));
+            history.write(&h::Event::Send(h::Send { t, c, i, op, topic, partition: None, id, n, value: None }));
             self.pending.insert(op, place);
             let producer = self.producer.as_mut().expect("a ready announcer has a producer");
             if let Err(error) = producer.send(now, op, self.topic, None, record, out) {

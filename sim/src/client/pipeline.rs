@@ -282,7 +282,17 @@ impl PipelineClient {
             PipelineEvent::Sent { op, topic, origin, n } => {
                 self.pending.insert(op);
                 let (id, n) = (identity(&origin), n.map(ordinal));
-                history.write(&h::Event::Send(h::Send { t, c, i, op, topic: topic.0, partition: None, id, n }));
+                history.write(&h::Event::Send(h::Send {
+                    t,
+                    c,
+                    i,
+                    op,
+                    topic: topic.0,
+                    partition: None,
+                    id,
+                    n,
+                    value: None,
+                }));
             }
             PipelineEvent::Delivered { op, result } => {
                 self.pending.remove(&op);

@@ -318,6 +318,7 @@ impl ProducerClient {
             partition: self.plan.partition,
             id: identity(&record.origin),
             n: transactional.then_some(self.transaction),
+            value: None,
         }));
         self.pending.push_back(Pending { op, index });
         if transactional {

@@ -24,7 +24,7 @@ impl Reading {
         let (t, c, at) = (now.mono.0, self.client, partition(records.tp));
         for (offset, record) in records.iter() {
             let id = identity(&record.origin);
-            history.write(&h::Event::Read(h::Read { t, c, i, at, offset, id }));
+            history.write(&h::Event::Read(h::Read { t, c, i, at, offset, id, value: None }));
         }
     }
 

@@ -82,7 +82,7 @@ impl WriterWitness {
         self.pending.insert(op);
         let (t, c, n) = (now.mono.0, self.client, self.open.then_some(self.transaction));
         let id = identity(origin);
-        world.write(&h::Event::Send(h::Send { t, c, i: 0, op, topic: topic.0, partition: to, id, n }));
+        world.write(&h::Event::Send(h::Send { t, c, i: 0, op, topic: topic.0, partition: to, id, n, value: None }));
     }
 
     /// A record has its fate.

@@ -356,6 +356,9 @@ mod tests {
         let violation =
             Violation { kind: Kind::Duplicate, count: duplicates, proof: Default::default(), further: Vec::new() };
         Report {
+            untested: Vec::new(),
+            account: Default::default(),
+            warnings: Vec::new(),
             verdict,
             violations: if duplicates > 0 { vec![violation] } else { Vec::new() },
             allowed: Vec::new(),

@@ -199,6 +199,7 @@ impl World<'_> {
                             pid: batch.producer_id,
                             epoch: batch.producer_epoch,
                             visible: !hidden && offset < lso,
+                            value: None,
                         }));
                     }
                 }
