@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::content::Shared;
 use crate::ids::*;
 
 /// A record's key or value. Cloning is cheap.
@@ -101,7 +102,7 @@ pub enum TransactionResult {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// An application's records.
-    Records(Arc<[Record]>),
+    Records(Shared<Record>),
     /// An end-of-transaction marker: one control record.
     Marker {
         /// Commit or abort.
@@ -110,9 +111,9 @@ pub enum Payload {
         coordinator_epoch: CoordinatorEpoch,
     },
     /// Records of `__transaction_state`.
-    TransactionLog(Arc<[crate::message::TransactionLogRecord]>),
+    TransactionLog(Shared<crate::message::TransactionLogRecord>),
     /// Records of `__consumer_offsets`.
-    GroupLog(Arc<[crate::message::GroupLogRecord]>),
+    GroupLog(Shared<crate::message::GroupLogRecord>),
     /// A batch whose records compaction removed; the header stays.
     Empty,
 }
@@ -156,7 +157,7 @@ impl RecordBatch {
             base_sequence: NO_SEQUENCE,
             max_timestamp_ms: records.iter().map(|r| r.timestamp_ms).max().unwrap_or(0),
             size,
-            payload: Payload::Records(records),
+            payload: Payload::Records(records.into()),
         }
     }
 

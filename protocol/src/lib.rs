@@ -13,6 +13,7 @@ pub mod broker;
 pub mod config;
 pub mod connections;
 pub mod consumer;
+pub mod content;
 pub mod controller;
 pub mod coordinator;
 pub mod error;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::batch::{RecordBatch, TransactionResult};
+use crate::content::{Content, Hash};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::{Features, MetadataChange};
@@ -110,6 +111,18 @@ macro_rules! requests {
 
             /// Kind of the request that this answers.
             pub const fn api_key(&self) -> ApiKey { match self { $(Response::$variant(_) => ApiKey::$variant,)* } }
+        }
+
+        /// What it says beyond its kind.
+        impl Content for Request {
+            #[inline]
+            fn add_to(&self, hash: &mut Hash) { match self { $(Request::$variant(body) => body.add_to(hash),)* } }
+        }
+
+        /// What it says beyond its kind.
+        impl Content for Response {
+            #[inline]
+            fn add_to(&self, hash: &mut Hash) { match self { $(Response::$variant(body) => body.add_to(hash),)* } }
         }
 
         $(impl From<$request> for Request { fn from(r: $request) -> Request { Request::$variant(r.into()) } })*

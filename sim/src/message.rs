@@ -1,10 +1,11 @@
 //! What travels in the world: Kafka's requests and answers, and those of the sinks outside Kafka.
 //!
 //! `fencepost-protocol` knows Kafka only. What an application sends to a database or a payment API goes over the same
-//! connections, has a logical name, is in the digest, and can be delayed, lost and waited for by a fault like the rest.
+//! connections, has a logical name, is in the digest with all that it says, and can be delayed, lost and waited for by a fault like the rest.
 
 use core::fmt;
 
+use fencepost_protocol::content::content_of;
 use fencepost_protocol::message as kafka;
 use fencepost_protocol::message::ApiKey;
 
@@ -101,6 +102,15 @@ impl Request {
         }
     }
 
+    /// What it says beyond its kind, as a number for the digest.
+    #[inline]
+    pub fn content(&self) -> u64 {
+        match self {
+            Request::Kafka(request) => content_of(request),
+            Request::Sink(request) => content_of(request),
+        }
+    }
+
     /// Its kind.
     #[inline]
     pub fn kind(&self) -> Kind {
@@ -115,23 +125,21 @@ impl Response {
     /// An answer without content.
     pub(crate) const EMPTY: Response = Response::Kafka(kafka::Response::EMPTY);
 
+    /// What it says beyond its kind, as a number for the digest.
+    #[inline]
+    pub fn content(&self) -> u64 {
+        match self {
+            Response::Kafka(response) => content_of(response),
+            Response::Sink(response) => content_of(response),
+        }
+    }
+
     /// The kind of the request that it answers.
     #[inline]
     pub fn kind(&self) -> Kind {
         match self {
             Response::Kafka(response) => Kind::Kafka(response.api_key()),
             Response::Sink(response) => Kind::Sink(response.kind),
-        }
-    }
-}
-
-impl Response {
-    /// What an answer says beyond its kind and its request's number, for the digest; 0 for Kafka's.
-    #[inline]
-    pub fn word(&self) -> u64 {
-        match self {
-            Response::Kafka(_) => 0,
-            Response::Sink(response) => response.answer.word(),
         }
     }
 }

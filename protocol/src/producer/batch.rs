@@ -150,7 +150,7 @@ impl ProducerBatch {
             base_sequence: self.base_sequence,
             max_timestamp_ms: self.max_timestamp_ms,
             size: self.size,
-            payload: Payload::Records(records),
+            payload: Payload::Records(records.into()),
         });
         self.wire = Some(wire.clone());
         wire

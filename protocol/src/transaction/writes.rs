@@ -121,7 +121,7 @@ fn batch(records: Arc<[TransactionLogRecord]>, now_ms: i64) -> RecordBatch {
         base_sequence: NO_SEQUENCE,
         max_timestamp_ms: now_ms,
         size,
-        payload: Payload::TransactionLog(records),
+        payload: Payload::TransactionLog(records.into()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Their effects are durable when they are answered, and nothing of Kafka's takes them back: no offset, no epoch and no
 //! abort marker reaches them. What they can tell is what they were told, which is why a caller gives a key.
 
+mod content;
 mod database;
 mod payments;
 
@@ -15,7 +16,6 @@ use fencepost_protocol::time::{Instant, Now, Span};
 
 use crate::scenario::Names;
 use crate::schedule::Subject;
-use crate::stream::mix;
 
 pub use database::Database;
 pub use payments::Payments;
@@ -197,22 +197,6 @@ pub enum Answer {
         /// The key was known.
         known: bool,
     },
-}
-
-impl Answer {
-    /// What it says, as a number for the digest: what a sink knows decides what it answers.
-    pub fn word(&self) -> u64 {
-        let list = |tag: u64, words: &mut dyn Iterator<Item = u64>| words.fold(tag, |sum, word| mix(sum ^ word));
-        match self {
-            Answer::Inserted(fresh) => list(1, &mut fresh.iter().map(|fresh| u64::from(*fresh))),
-            Answer::Changed(rows) => 2 | u64::from(*rows) << 8,
-            Answer::Done => 3,
-            Answer::NoTransaction => 4,
-            Answer::Offsets(offsets) => list(5, &mut offsets.iter().map(|(_, offset)| offset.unwrap_or(-1) as u64)),
-            Answer::Unsent(rows) => list(6, &mut rows.iter().map(|row| row.row)),
-            Answer::Charged { known } => 7 | u64::from(*known) << 8,
-        }
-    }
 }
 
 /// An answer.

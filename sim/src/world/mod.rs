@@ -384,7 +384,7 @@ impl<'a> World<'a> {
             Event::Refused(conn) => self.syn_answer(rank, conn, false),
             Event::ClosedByClient(conn) => self.closed_by_client(rank, conn),
             Event::ClosedByServer(conn) => self.closed_by_server(rank, conn),
-            Event::Silence(conn) => self.silence(conn),
+            Event::Silence(conn) => self.silence(rank, conn),
             Event::Fault(index) => self.fault(index),
             Event::Step(step) => self.continue_fault(*step),
         }

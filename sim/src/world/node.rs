@@ -1,10 +1,10 @@
 //! Nodes: what runs where, and the life of their processes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use fencepost_protocol::batch::{Payload, Record};
 use fencepost_protocol::broker::{Broker, BrokerDisk, BrokerTally};
+use fencepost_protocol::content::Shared;
 use fencepost_protocol::controller::{Controller, NewTopic};
 use fencepost_protocol::ids::{NodeId, TopicPartition};
 use fencepost_protocol::image::Features;
@@ -107,7 +107,7 @@ pub struct Node {
     /// Batches that were sent again.
     pub(super) retries: u64,
     /// The records of the batches that it sent last: a batch that is sent again has the very same.
-    recently_sent: VecDeque<Arc<[Record]>>,
+    recently_sent: VecDeque<Shared<Record>>,
 }
 
 /// How many batches are remembered for telling which are sent again.
@@ -195,7 +195,7 @@ impl Node {
     pub(super) fn count_retries(&mut self, request: &ProduceRequest) {
         for partition in &request.partitions {
             let Payload::Records(records) = &partition.batch.payload else { continue };
-            if self.recently_sent.iter().any(|sent| Arc::ptr_eq(sent, records)) {
+            if self.recently_sent.iter().any(|sent| sent.is(records)) {
                 self.retries += 1;
                 continue;
             }

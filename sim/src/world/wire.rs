@@ -14,10 +14,15 @@ use super::{TracedEvent, World};
 use crate::explorer::{Explorer, Replay};
 use crate::message::{Request, Response};
 use crate::queue::Rank;
-use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase, Subject};
+use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase};
 
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
+
+/// What a digest is given besides requests: higher than the word of any kind, lower than what is shifted above it.
+const ANSWER: u64 = 1 << 16;
+const CONNECTED: u64 = 1 << 18;
+const DISCONNECTED: u64 = 1 << 18 | 1;
 
 /// A request whose answer can be sent.
 struct InTurn {
@@ -164,11 +169,11 @@ impl World<'_> {
         let channel = self.line(conn).channel;
         if accepted {
             self.line(conn).established = true;
-            self.tell_client(client, NetInput::Connected(channel));
+            self.tell_client(client, rank, NetInput::Connected(channel));
         } else {
             self.forget_channel(client, channel, conn);
             self.line(conn).client_open = false;
-            self.tell_client(client, NetInput::Disconnected(channel));
+            self.tell_client(client, rank, NetInput::Disconnected(channel));
         }
     }
 
@@ -381,8 +386,7 @@ impl World<'_> {
         let kind = request.kind();
         let injected = tag.as_ref().and_then(|t| t.fate.error_before);
         line.in_hand = Some(InHand { correlation, kind, tag });
-        let (about, number) = Subject::of(request).words();
-        self.delivered(server, rank, kind.word() ^ about, number);
+        self.delivered(server, rank, u64::from(correlation) << 20 | kind.word(), request.content());
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, false, TracedEvent::Request(request));
         }
@@ -568,7 +572,8 @@ impl World<'_> {
             return;
         }
         let Answer { correlation, ref response } = *parcel.content();
-        self.delivered(client, rank, 1 << 16, u64::from(correlation) ^ response.word() << 22);
+        let what = u64::from(correlation) << 20 | ANSWER | response.kind().word();
+        self.delivered(client, rank, what, response.content());
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Response(response));
         }
@@ -584,7 +589,14 @@ impl World<'_> {
     }
 
     #[inline(never)]
-    fn tell_client(&mut self, client: Actor, input: NetInput) {
+    fn tell_client(&mut self, client: Actor, rank: Rank, input: NetInput) {
+        let (what, Channel { to, purpose }) = match &input {
+            NetInput::Connected(channel) => (CONNECTED, *channel),
+            NetInput::Disconnected(channel) => (DISCONNECTED, *channel),
+            NetInput::Response(..) => unreachable!("an answer is counted where it arrives"),
+        };
+        let about = u64::from(to.0 as u32) << 8 | purpose as u64;
+        self.digest.add_event([self.now.0, rank.word(), what, about]);
         self.tell_here(client, input);
     }
 
@@ -701,11 +713,11 @@ impl World<'_> {
         self.line(conn).client_open = false;
         let channel = self.line(conn).channel;
         self.forget_channel(client, channel, conn);
-        self.tell_client(client, NetInput::Disconnected(channel));
+        self.tell_client(client, rank, NetInput::Disconnected(channel));
     }
 
     /// Fifteen minutes after something was held: if it still is, the connection is dead.
-    pub(super) fn silence(&mut self, conn: ConnId) {
+    pub(super) fn silence(&mut self, rank: Rank, conn: ConnId) {
         let client = self.line(conn).client;
         if !self.faults.holds(conn) {
             return;
@@ -718,7 +730,7 @@ impl World<'_> {
             self.line(conn).client_open = false;
             let channel = self.line(conn).channel;
             self.forget_channel(client, channel, conn);
-            self.tell_client(client, NetInput::Disconnected(channel));
+            self.tell_client(client, rank, NetInput::Disconnected(channel));
         }
         let server = self.line(conn).server;
         self.forget_closed(server);
