@@ -247,7 +247,7 @@ impl Run<'_> {
         for tp in self.partitions(step, "to")? {
             let record = |i| {
                 let text = format!("{}.{i}", index + 1);
-                let value = Blob::from(&*format!("{text}{}", "x".repeat(size.saturating_sub(text.len()))));
+                let value = Value::from(&*format!("{text}{}", "x".repeat(size.saturating_sub(text.len()))));
                 Record { origin: Origin::default(), timestamp_ms, key: None, value: Some(value) }
             };
             let records: Vec<Record> = (0..count).map(record).collect();

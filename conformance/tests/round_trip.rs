@@ -92,7 +92,7 @@ impl Gen {
                 origin: if self.bool() { origin(self) } else { Origin::default() },
                 timestamp_ms: self.i64() >> 2,
                 key: self.blob(),
-                value: self.blob(),
+                value: self.blob().map(Into::into),
             })
             .collect();
         let mut batch = match self.below(4) {

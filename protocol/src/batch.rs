@@ -4,41 +4,7 @@ use std::sync::Arc;
 
 use crate::content::Shared;
 use crate::ids::*;
-
-/// A record's key or value. Cloning is cheap.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Blob {
-    /// Bytes that somebody supplied.
-    Bytes(Arc<[u8]>),
-    /// `len` bytes that a workload generated for `id`; their text is a pure function of `id`, so they take no memory.
-    Generated {
-        /// What the text is generated from.
-        id: u64,
-        /// Length in bytes.
-        len: u32,
-    },
-}
-
-impl Blob {
-    /// Size in bytes.
-    pub fn len(&self) -> u32 {
-        match self {
-            Blob::Bytes(bytes) => bytes.len() as u32,
-            Blob::Generated { len, .. } => *len,
-        }
-    }
-
-    /// Whether it has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl From<&str> for Blob {
-    fn from(text: &str) -> Blob {
-        Blob::Bytes(text.as_bytes().into())
-    }
-}
+pub use crate::value::{Blob, Value};
 
 /// The identity of a record: a header that travels with it and that nothing in the protocol looks at.
 ///
@@ -73,14 +39,14 @@ pub struct Record {
     /// Key; decides the partition where the application names none.
     pub key: Option<Blob>,
     /// Value; `None` is a tombstone.
-    pub value: Option<Blob>,
+    pub value: Option<Value>,
 }
 
 impl Record {
     /// Bytes that the record counts for in `batch.size` and fetch limits: key, value and a constant for framing.
     pub fn size(&self) -> u32 {
-        let len = |blob: &Option<Blob>| blob.as_ref().map_or(0, Blob::len);
-        len(&self.key) + len(&self.value) + RECORD_OVERHEAD
+        let key = self.key.as_ref().map_or(0, Blob::len);
+        key + self.value.as_ref().map_or(0, Value::len) + RECORD_OVERHEAD
     }
 }
 

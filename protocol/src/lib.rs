@@ -28,3 +28,4 @@ pub mod producer;
 mod sorted;
 pub mod time;
 pub mod transaction;
+pub mod value;

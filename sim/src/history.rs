@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_protocol::batch::Origin;
+use fencepost_protocol::batch::{Origin, Record, Value};
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Instant;
@@ -35,6 +35,12 @@ pub fn identity(origin: &Origin) -> h::Identity {
         stage: origin.stage,
         index: origin.index,
     }
+}
+
+/// The fingerprint of a record's value as the history writes it; none for a tombstone.
+#[inline]
+pub fn fingerprint(record: &Record) -> Option<u64> {
+    record.value.as_ref().map(Value::fingerprint)
 }
 
 /// A partition as the history writes it.

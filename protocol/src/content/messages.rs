@@ -59,6 +59,13 @@ impl Content for Blob {
     }
 }
 
+impl Content for Value {
+    #[inline]
+    fn add_to(&self, hash: &mut Hash) {
+        self.blob().add_to(hash); // the fingerprint is a function of it
+    }
+}
+
 impl Content for Origin {
     #[inline]
     fn add_to(&self, hash: &mut Hash) {

@@ -80,6 +80,16 @@ variants! {
         Blob::Generated { id: 0, len: 7 }, Blob::Generated { id: 1, len: 7 }, Blob::Generated { id: 0, len: 8 };
 }
 
+impl Sample for Value {
+    fn sample() -> Self {
+        Blob::sample().into()
+    }
+
+    fn flips(&self) -> Vec<Self> {
+        self.blob().flips().into_iter().map(Value::from).collect()
+    }
+}
+
 impl Sample for Name {
     fn sample() -> Self {
         "name".into()

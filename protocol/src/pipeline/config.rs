@@ -1,5 +1,6 @@
 //! What a pipeline reads and writes, and what it promises.
 
+use super::Function;
 use crate::config::{AutoOffsetReset, ConfigError, ConsumerConfig, Domains, ProducerConfig};
 use crate::ids::*;
 use crate::message::IsolationLevel;
@@ -63,6 +64,10 @@ pub struct PipelineConfig {
     pub stage: u16,
     /// Outputs for each input; 0 for a pipeline that writes nothing.
     pub outputs_per_input: u16,
+    /// What it makes of a value.
+    pub function: Function,
+    /// A slip, for tests of judges: this one of its sends (from 0) has another value than it should.
+    pub slip_at: Option<u64>,
     /// What is promised.
     pub guarantee: Guarantee,
     /// Outputs of unknown outcome, outside transactions.
@@ -102,6 +107,8 @@ impl PipelineConfig {
             output,
             stage: 1,
             outputs_per_input: 1,
+            function: Function::Copy,
+            slip_at: None,
             guarantee,
             on_unknown: OnUnknown::Keep,
             commit_interval_ms: if guarantee == Guarantee::ExactlyOnceV2 { 100 } else { 0 },

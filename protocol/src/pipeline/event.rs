@@ -94,6 +94,8 @@ pub enum PipelineEvent {
         origin: Origin,
         /// The transaction that it is part of.
         n: Option<u64>,
+        /// Fingerprint of its value; none for a tombstone.
+        value: Option<u64>,
     },
     /// Fate of an output.
     Delivered {

@@ -12,6 +12,7 @@
 
 mod config;
 mod event;
+mod function;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 pub use config::*;
 pub use event::*;
+pub use function::Function;
 
 use crate::batch::Record;
 use crate::consumer::{

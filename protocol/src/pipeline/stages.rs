@@ -1,7 +1,7 @@
 //! The loop itself: one function for each phase, which does what can be done now.
 
 use super::*;
-use crate::batch::Origin;
+use crate::batch::{Origin, Value};
 use crate::error::Retry;
 use crate::message::GroupMetadata;
 use crate::producer::ProducerState;
@@ -302,12 +302,15 @@ impl Pipeline {
             let position = (read.range.start + self.next_record) as usize;
             let input = &read.batch.records()[position];
             let (tp, offset) = (read.tp, read.batch.base_offset + position as Offset);
-            let (key, value) = (input.key.clone(), input.value.clone());
+            let key = input.key.clone();
+            let value = input.value.as_ref().map(|value| self.config.function.apply(value));
             while self.next_output < self.config.outputs_per_input {
                 let index = self.next_output;
                 let stage = self.config.stage;
                 let origin = Origin { source: tp.topic.0, partition: tp.partition, offset, stage, index };
-                let record = Record { origin, timestamp_ms: now.wall_ms, key: key.clone(), value: value.clone() };
+                let slip = self.config.slip_at == Some(self.next_op);
+                let value = if slip { Some("a slip".into()) } else { value.clone() };
+                let record = Record { origin, timestamp_ms: now.wall_ms, key: key.clone(), value };
                 if !self.send(now, record, out) {
                     return true;
                 }
@@ -333,7 +336,8 @@ impl Pipeline {
     fn send(&mut self, now: Now, record: Record, out: &mut Outputs) -> bool {
         let (op, topic, n) = (self.next_op, self.config.output, self.open);
         self.next_op += 1;
-        self.say(PipelineEvent::Sent { op, topic, origin: record.origin, n });
+        let value = record.value.as_ref().map(Value::fingerprint);
+        self.say(PipelineEvent::Sent { op, topic, origin: record.origin, n, value });
         if !self.transactional() {
             self.unacknowledged.push_back(Unacknowledged { op, record: Some(record.clone()) });
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use fencepost_protocol::batch::Blob;
+use fencepost_protocol::batch::{Blob, Value};
 use fencepost_protocol::consumer::{CommitFailure, Consumer, ConsumerError, ConsumerEvent, Records};
 use fencepost_protocol::ids::{NO_LEADER_EPOCH, Name, Offset, TopicId, TopicPartition};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput};
@@ -298,7 +298,7 @@ impl ConsumerCore {
         self.witness.records(turn.now, &records, turn.world);
         let tp = records.tp;
         let (offset, record) = records.iter().next().expect("it gave one");
-        let (payload, headers) = without_headers(record.value.as_ref());
+        let (payload, headers) = without_headers(record.value.as_ref().map(Value::blob));
         let content = Content {
             payload,
             key: record.key.as_ref().map(bytes),

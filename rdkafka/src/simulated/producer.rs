@@ -178,9 +178,9 @@ impl ProducerCore {
             origin,
             timestamp_ms,
             key: content.key.clone().map(Blob::Bytes),
-            value: super::consumer::with_headers(content.payload.clone(), content.headers.as_ref()),
+            value: super::consumer::with_headers(content.payload.clone(), content.headers.as_ref()).map(Into::into),
         };
-        self.witness.sent(turn.now, op, topic, partition, &origin, turn.world);
+        self.witness.sent(turn.now, op, topic, partition, &record, turn.world);
         self.outstanding.insert(op, content);
         if let Err(error) = self.machine.send(turn.now, op, topic, partition, record, turn.out) {
             self.outstanding.remove(&op);

@@ -26,6 +26,7 @@ mod sinks;
 mod torn;
 mod two_values;
 mod uncommitted;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use evidence::Evidence;
 use findings::Findings;
 pub(crate) use naming::seconds;
 use paged::Bits;
+use values::Values;
 
 /// Judges a history while it is written.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +47,7 @@ pub struct Checker {
     events: u64,
     /// Logs of which an event said that they are stalled.
     stalled: Bits,
+    values: Values,
 }
 
 impl Checker {
@@ -55,7 +58,7 @@ impl Checker {
 
     /// The judgement. The events that a run reports as not finished must have been given before.
     pub fn finish(self) -> Report {
-        let Checker { mut ev, mut findings, events, stalled } = self;
+        let Checker { mut ev, mut findings, events, stalled, values } = self;
         outcomes::close(&mut ev);
         final_read::mark_gone(&mut ev);
         liveness::close(&ev, &mut findings, &stalled);
@@ -66,6 +69,7 @@ impl Checker {
         duplicate::close(&ev, &mut findings);
         order::close(&ev, &mut findings);
         two_values::close(&ev, &mut findings);
+        values.close(&ev, &mut findings);
         readers::close(&mut ev, &mut findings);
         torn::close(&mut ev, &mut findings);
 
@@ -115,7 +119,7 @@ fn account(ev: &Evidence, findings: &mut Findings, mut accounts: Vec<TopicAccoun
 
 impl Sink for Checker {
     fn event(&mut self, event: &Event<'_>) {
-        let Checker { ev, findings, .. } = self;
+        let Checker { ev, findings, values, .. } = self;
         self.events += 1;
         if let Some(t) = event.time() {
             ev.now = t;
@@ -124,7 +128,10 @@ impl Sink for Checker {
             Event::Topic(e) => ev.declare_topic(e.id, &e.name, e.partitions, e.internal),
             Event::Group(e) => ev.declare_group(e.id, &e.name),
             Event::Sink(e) => sinks::declare(ev, e),
-            Event::Client(e) => ev.declare_client(e),
+            Event::Client(e) => {
+                ev.declare_client(e);
+                values.declare(findings, e);
+            }
             Event::Promise(e) => {
                 for name in ev.declare_promise(e) {
                     findings.note(|| format!("a promise allows '{name}', which is no kind of finding"));
@@ -132,7 +139,10 @@ impl Sink for Checker {
             }
             Event::Fault(_) | Event::Fired(_) | Event::FaultEnd(_) => {}
             Event::Started(_) | Event::Stopped(_) | Event::Told(_) | Event::Skipped(_) => {}
-            Event::Send(e) => outcomes::send(ev, findings, e),
+            Event::Send(e) => {
+                outcomes::send(ev, findings, e);
+                values.sent(ev, e);
+            }
             Event::Ack(e) => outcomes::ack(ev, findings, e),
             Event::Fail(e) => outcomes::error(ev, findings, e, true),
             Event::Unknown(e) => outcomes::error(ev, findings, e, false),
@@ -147,7 +157,10 @@ impl Sink for Checker {
             Event::Assigned(e) => readers::assigned(ev, e),
             Event::Revoked(e) => readers::revoked(ev, e),
             Event::Position(e) => readers::position(ev, e),
-            Event::Read(e) => readers::read(ev, findings, e),
+            Event::Read(e) => {
+                readers::read(ev, findings, e);
+                values.read(ev, findings, e);
+            }
             Event::Apply(e) => sinks::apply(ev, e),
             Event::Applied(e) => sinks::applied(ev, findings, e),
             Event::SinkEnd(e) => sinks::end(ev, e),
@@ -172,7 +185,10 @@ impl Sink for Checker {
                 markers::appended(ev, e);
             }
             Event::End(e) => final_read::end(ev, e),
-            Event::Final(e) => final_read::record(ev, findings, e),
+            Event::Final(e) => {
+                final_read::record(ev, findings, e);
+                values.stands(ev, findings, e);
+            }
             Event::OpenTransaction(e) => liveness::open_transaction(ev, findings, e),
             Event::Stalled(e) => {
                 let log = ev.log(e.at);

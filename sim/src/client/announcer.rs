@@ -12,7 +12,7 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
 use super::producer::{delivery_error_name, error_name};
-use crate::history::{History, identity, partition};
+use crate::history::{History, fingerprint, identity, partition};
 use crate::plan::Plan;
 use crate::scenario::Names;
 
@@ -161,7 +161,8 @@ impl Announcer {
             self.op += 1;
             let id = identity(&record.origin);
             let n = transactional.then_some(self.transaction);
-            history.write(&h::Event::Send(h::Send { t, c, i, op, topic, partition: None, id, n, value: None }));
+            let value = fingerprint(&record);
+            history.write(&h::Event::Send(h::Send { t, c, i, op, topic, partition: None, id, n, value }));
             self.pending.insert(op, place);
             let producer = self.producer.as_mut().expect("a ready announcer has a producer");
             if let Err(error) = producer.send(now, op, self.topic, None, record, out) {

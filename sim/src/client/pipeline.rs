@@ -79,6 +79,8 @@ impl PipelineClient {
         let mut config = PipelineConfig::new(name.as_str().into(), inputs, output, plan.guarantee);
         config.stage = plan.stage;
         config.outputs_per_input = plan.outputs_per_input;
+        config.function = plan.function.clone();
+        config.slip_at = plan.slip_at;
         config.own_work = plan.call.is_some();
         config.own_offsets =
             plan.call.as_ref().is_some_and(|call| matches!(call.doing, Doing::Insert { offsets: true, .. }));
@@ -172,6 +174,7 @@ impl PipelineClient {
             sinks: self.sink.into_iter().collect(),
             stage: self.config.stage,
             outputs_per_input: self.config.outputs_per_input,
+            function: self.writes.then(|| self.config.function.name().into()),
             guarantee: match self.config.guarantee {
                 Guarantee::AtMostOnce => h::Guarantee::AtMostOnce,
                 Guarantee::AtLeastOnce => h::Guarantee::AtLeastOnce,
@@ -279,20 +282,10 @@ impl PipelineClient {
             PipelineEvent::Read(records) => reading.records(now, i, &records, history),
             PipelineEvent::Work { number, records } => self.work().begin(now, number, &records, out, history),
             PipelineEvent::Locate { partitions } => self.work().locate(now, partitions, out),
-            PipelineEvent::Sent { op, topic, origin, n } => {
+            PipelineEvent::Sent { op, topic, origin, n, value } => {
                 self.pending.insert(op);
                 let (id, n) = (identity(&origin), n.map(ordinal));
-                history.write(&h::Event::Send(h::Send {
-                    t,
-                    c,
-                    i,
-                    op,
-                    topic: topic.0,
-                    partition: None,
-                    id,
-                    n,
-                    value: None,
-                }));
+                history.write(&h::Event::Send(h::Send { t, c, i, op, topic: topic.0, partition: None, id, n, value }));
             }
             PipelineEvent::Delivered { op, result } => {
                 self.pending.remove(&op);

@@ -11,7 +11,7 @@ use fencepost_protocol::producer::{Certainty, DeliveryErrorKind, Producer, Produ
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use crate::history::{History, identity, partition};
+use crate::history::{History, fingerprint, identity, partition};
 use crate::plan::{OnUnknown, Plan, ProducerPlan};
 use crate::scenario::Names;
 
@@ -318,7 +318,7 @@ impl ProducerClient {
             partition: self.plan.partition,
             id: identity(&record.origin),
             n: transactional.then_some(self.transaction),
-            value: None,
+            value: fingerprint(&record),
         }));
         self.pending.push_back(Pending { op, index });
         if transactional {

@@ -4,7 +4,7 @@ use fencepost_protocol::consumer::{ConsumerEvent, PositionReason, Records};
 use fencepost_protocol::time::Now;
 use fencepost_reports::history::event as h;
 
-use crate::history::{History, identity, partition};
+use crate::history::{History, fingerprint, identity, partition};
 
 /// A client's consumer as the history knows it.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Reading {
         let (t, c, at) = (now.mono.0, self.client, partition(records.tp));
         for (offset, record) in records.iter() {
             let id = identity(&record.origin);
-            history.write(&h::Event::Read(h::Read { t, c, i, at, offset, id, value: None }));
+            history.write(&h::Event::Read(h::Read { t, c, i, at, offset, id, value: fingerprint(record) }));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fencepost_protocol::batch::Origin;
+use fencepost_protocol::batch::Record;
 use fencepost_protocol::consumer::{ConsumerEvent, Records};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{Offset, TopicId, TopicPartition};
@@ -14,7 +14,7 @@ use fencepost_reports::history::event as h;
 use super::Embedded;
 use crate::client::producer::{delivery_error_name, error_name};
 use crate::client::reading::Reading;
-use crate::history::{identity, partition};
+use crate::history::{fingerprint, identity, partition};
 
 /// Writes what a consumer was given.
 #[derive(Clone, Debug)]
@@ -78,11 +78,11 @@ impl WriterWitness {
     }
 
     /// A record was handed over.
-    pub fn sent(&mut self, now: Now, op: u64, topic: TopicId, to: Option<u32>, origin: &Origin, world: &mut Embedded) {
+    pub fn sent(&mut self, now: Now, op: u64, topic: TopicId, to: Option<u32>, record: &Record, world: &mut Embedded) {
         self.pending.insert(op);
         let (t, c, n) = (now.mono.0, self.client, self.open.then_some(self.transaction));
-        let id = identity(origin);
-        world.write(&h::Event::Send(h::Send { t, c, i: 0, op, topic: topic.0, partition: to, id, n, value: None }));
+        let (id, value) = (identity(&record.origin), fingerprint(record));
+        world.write(&h::Event::Send(h::Send { t, c, i: 0, op, topic: topic.0, partition: to, id, n, value }));
     }
 
     /// A record has its fate.

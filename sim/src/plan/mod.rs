@@ -4,7 +4,7 @@ mod sinks;
 
 use std::sync::Arc;
 
-use fencepost_protocol::batch::Blob;
+use fencepost_protocol::batch::{Blob, Value};
 use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, Domains, ProducerConfig};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
@@ -146,7 +146,7 @@ pub enum Source {
         /// Path as given, for messages.
         path: String,
         /// Key and value of each record.
-        records: Arc<[(Option<Blob>, Option<Blob>)]>,
+        records: Arc<[(Option<Blob>, Option<Value>)]>,
     },
 }
 
@@ -165,12 +165,12 @@ impl Source {
     }
 
     /// Key and value of record `index`: a pure function of (root seed, workload, index), or a line of the user's file.
-    pub fn record(&self, root_seed: u64, workload: u32, index: u64) -> (Option<Blob>, Option<Blob>) {
+    pub fn record(&self, root_seed: u64, workload: u32, index: u64) -> (Option<Blob>, Option<Value>) {
         match self {
             Source::Generated { keys, value_bytes, .. } => {
                 let id = mix(mix(root_seed ^ u64::from(workload) << 48) ^ index);
                 let key = (*keys > 0).then(|| Blob::Generated { id: id % keys.max(&1), len: 8 });
-                (key, Some(Blob::Generated { id, len: *value_bytes }))
+                (key, Some(Blob::Generated { id, len: *value_bytes }.into()))
             }
             Source::Lines { records, .. } => records[index as usize].clone(),
         }
@@ -236,6 +236,11 @@ pub struct PipelinePlan {
     pub stage: u16,
     /// Outputs for each input record.
     pub outputs_per_input: u16,
+    /// What it makes of a value.
+    pub function: fencepost_protocol::pipeline::Function,
+    /// A slip of each member, for tests of judges: this one of its sends (from 0) has another value than it should. No
+    /// scenario says so.
+    pub slip_at: Option<u64>,
     /// `processing.guarantee`.
     pub guarantee: fencepost_protocol::pipeline::Guarantee,
     /// `commit.interval.ms`; zero: a transaction (or commit) for each poll.

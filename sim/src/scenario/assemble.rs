@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fencepost_protocol::batch::Value;
 use fencepost_protocol::config::{BrokerConfig, ConfigError, ConsumerConfig, Domains, ProducerConfig};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
-use fencepost_protocol::pipeline::Guarantee;
+use fencepost_protocol::pipeline::{Function, Guarantee};
 use fencepost_protocol::time::Span;
 
 use super::deviation::read_faults;
@@ -517,7 +518,8 @@ pub(super) fn source(fields: &Fields, read: ReadFile<'_>, files: &mut BTreeMap<S
     if kept.len() < lines.used.len() {
         *kept = lines.used;
     }
-    Ok(Source::Lines { path, records: lines.records.into() })
+    let records = lines.records.into_iter().map(|(key, value)| (key, value.map(Value::from))).collect();
+    Ok(Source::Lines { path, records })
 }
 
 fn pipeline(
@@ -565,6 +567,8 @@ fn pipeline(
         members: fields.integer("members", 1, 1_000)?.unwrap_or(1),
         stage: fields.integer("stage", 1, u16::MAX)?.unwrap_or(index as u16 + 1),
         outputs_per_input: fields.integer("outputs.per.input", 0, 1_000)?.unwrap_or(1),
+        function: function(fields)?,
+        slip_at: None,
         commit_interval: Span::from_millis(commit_ms.unwrap_or(streams::commit_interval_ms(exactly_once))),
         processing_time: fields.span("processing.time")?.unwrap_or(Span::ZERO),
         group_id_only: fields.word("send.offsets.with", &with)?.unwrap_or(false),
@@ -578,6 +582,14 @@ fn pipeline(
         guarantee,
         consumer,
         producer,
+    })
+}
+
+fn function(fields: &Fields) -> Result<Function> {
+    let Some(name) = fields.text("function")? else { return Ok(Function::Copy) };
+    Function::from_name(&name).ok_or_else(|| {
+        let message = format!("unknown function '{name}': it is \"copy\", \"append:TEXT\" or \"hash\"");
+        fields.complain("function", message)
     })
 }
 

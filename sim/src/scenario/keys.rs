@@ -72,6 +72,7 @@ pub const PIPELINE: &[&str] = &[
     "output",
     "stage",
     "outputs.per.input",
+    "function",
     "processing.guarantee",
     "commit.interval.ms",
     "processing.time",

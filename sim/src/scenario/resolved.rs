@@ -153,6 +153,7 @@ fn clients(plan: &Plan, out: &mut Printer) {
         out.text("output", p.output.as_deref().unwrap_or_default());
         out.number("stage", p.stage);
         out.number("outputs.per.input", p.outputs_per_input);
+        out.text("function", &p.function.name());
         out.text("processing.guarantee", word(&GUARANTEES, &p.guarantee));
         out.number("commit.interval.ms", p.commit_interval.as_millis());
         out.span("processing.time", p.processing_time);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fencepost_protocol::config::{ConsumerConfig, ProducerConfig};
-use fencepost_protocol::pipeline::Guarantee;
+use fencepost_protocol::pipeline::{Function, Guarantee};
 use fencepost_protocol::time::Span;
 
 use super::assemble::{
@@ -260,6 +260,8 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
         members: fields.integer("members", 1, 1_000)?.unwrap_or(1),
         stage: 0,
         outputs_per_input: 0,
+        function: Function::Copy,
+        slip_at: None,
         commit_interval: Span::from_millis(
             fields.integer("commit.interval.ms", 0i64, i64::MAX / 1_000_000)?.unwrap_or(0),
         ),

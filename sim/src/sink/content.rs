@@ -114,7 +114,7 @@ impl Content for Answer {
 
 #[cfg(test)]
 mod tests {
-    use fencepost_protocol::batch::{Blob, Origin};
+    use fencepost_protocol::batch::{Blob, Origin, Value};
     use fencepost_protocol::content::content_of;
     use fencepost_protocol::ids::{TopicId, TopicPartition};
 
@@ -132,7 +132,8 @@ mod tests {
     /// All pairwise different: what each adds to the one before it is one field.
     fn calls() -> Vec<Call> {
         let row = Row { table: 1, id: id(1), key: None, content: None };
-        let blob = || Some(Blob::from("a"));
+        let key = || Some(Blob::from("a"));
+        let value = || Some(Value::from("a"));
         let with_content = |content| Call::Insert(vec![Row { content: Some(content), ..row.clone() }]);
         let with_key = |key| Call::Insert(vec![Row { key: Some(key), ..row.clone() }]);
         let update = OffsetUpdate { tp: tp(0), expected: None, next: 7 };
@@ -149,9 +150,9 @@ mod tests {
             with_key(Key::Record(id(1))),
             with_key(Key::Record(id(2))),
             with_content((None, None)),
-            with_content((blob(), None)),
-            with_content((None, blob())),
-            with_content((blob(), blob())),
+            with_content((key(), None)),
+            with_content((None, value())),
+            with_content((key(), value())),
             set(1, update),
             set(2, update),
             set(1, OffsetUpdate { tp: tp(1), ..update }),

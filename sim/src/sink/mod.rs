@@ -9,7 +9,7 @@ mod payments;
 
 use std::collections::BTreeMap;
 
-use fencepost_protocol::batch::{Blob, Origin};
+use fencepost_protocol::batch::{Blob, Origin, Value};
 use fencepost_protocol::ids::{NodeId, Offset, TopicPartition};
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
@@ -83,7 +83,7 @@ pub struct Row {
     /// `ON CONFLICT (key) DO NOTHING`; none: the table has no unique key.
     pub key: Option<Key>,
     /// Key and value, where they are needed again: in an outbox.
-    pub content: Option<(Option<Blob>, Option<Blob>)>,
+    pub content: Option<(Option<Blob>, Option<Value>)>,
 }
 
 /// A change of a consumer's offset that is kept in a database: `UPDATE ... SET next = :next WHERE next = :expected`.
@@ -174,7 +174,7 @@ pub struct Unsent {
     /// What it is about.
     pub id: Origin,
     /// Key and value.
-    pub content: (Option<Blob>, Option<Blob>),
+    pub content: (Option<Blob>, Option<Value>),
 }
 
 /// What is answered.

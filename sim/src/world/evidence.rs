@@ -11,7 +11,7 @@ use fencepost_reports::history::event as h;
 use super::World;
 use super::node::Body;
 use super::settle::{Ending, Unfinished};
-use crate::history::{identity, partition};
+use crate::history::{fingerprint, identity, partition};
 use crate::schedule::Actor;
 use crate::stream::mix;
 
@@ -199,7 +199,7 @@ impl World<'_> {
                             pid: batch.producer_id,
                             epoch: batch.producer_epoch,
                             visible: !hidden && offset < lso,
-                            value: None,
+                            value: fingerprint(record),
                         }));
                     }
                 }

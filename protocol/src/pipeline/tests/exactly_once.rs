@@ -54,7 +54,7 @@ fn an_output_is_named_after_its_input() {
         .events()
         .into_iter()
         .filter_map(|event| match event {
-            PipelineEvent::Sent { op, topic, origin, n } => Some((op, topic, origin, n)),
+            PipelineEvent::Sent { op, topic, origin, n, .. } => Some((op, topic, origin, n)),
             _ => None,
         })
         .collect();
