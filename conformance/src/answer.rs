@@ -1,7 +1,7 @@
 //! Answers in the form in which they are recorded and compared: what Kafka promises, with symbolic names, without
 //! what a cluster chooses freely (times, leader epochs, numbers of internal partitions).
 
-use fencepost_protocol::batch::{Blob, Payload, RecordBatch, TransactionResult, Value};
+use fencepost_protocol::batch::{Blob, Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::*;
 use fencepost_protocol::message::*;
@@ -50,8 +50,8 @@ fn producer(names: &mut Names, pair: ProducerIdAndEpoch) -> String {
     format!("{}/{}", names.producer(pair.id), pair.epoch)
 }
 
-fn blob(value: Option<&Value>) -> String {
-    match value.map(Value::blob) {
+fn blob(value: Option<&Blob>) -> String {
+    match value {
         Some(Blob::Bytes(bytes)) if bytes.len() > 40 => {
             format!("{}.. {} bytes", String::from_utf8_lossy(&bytes[..10]), bytes.len())
         }
@@ -96,7 +96,7 @@ fn visible(from: Offset, isolation: IsolationLevel, p: &FetchPartitionResponse) 
         for (i, record) in batch.records().iter().enumerate() {
             let offset = batch.base_offset + i as i64;
             if offset >= from {
-                records.push(format!("{offset}:{}", blob(record.value.as_ref())));
+                records.push(format!("{offset}:{}", blob(record.value.as_ref().map(|value| value.blob()))));
             }
         }
     }

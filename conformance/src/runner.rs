@@ -247,8 +247,8 @@ impl Run<'_> {
         for tp in self.partitions(step, "to")? {
             let record = |i| {
                 let text = format!("{}.{i}", index + 1);
-                let value = Value::from(&*format!("{text}{}", "x".repeat(size.saturating_sub(text.len()))));
-                Record { origin: Origin::default(), timestamp_ms, key: None, value: Some(value) }
+                let value = Blob::from(&*format!("{text}{}", "x".repeat(size.saturating_sub(text.len()))));
+                Record { origin: Origin::default(), timestamp_ms, key: None, value: Some(value.into()) }
             };
             let records: Vec<Record> = (0..count).map(record).collect();
             let default = if producer.is_some() { 0 } else { NO_SEQUENCE };
