@@ -168,7 +168,8 @@ impl PipelineClient {
     }
 
     pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
-        let Some(pipeline) = &self.pipeline else { return Vec::new() };
+        let alive = self.pipeline.as_ref().filter(|p| p.phase() != Phase::Dead);
+        let Some(pipeline) = alive else { return Vec::new() };
         let consumer = pipeline.consumer();
         consumer.assignment().map(|tp| (tp, consumer.position(tp).unwrap_or(0))).collect()
     }

@@ -88,7 +88,8 @@ impl ReaderClient {
     }
 
     pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
-        let Some(consumer) = &self.consumer else { return Vec::new() };
+        let alive = self.consumer.as_ref().filter(|c| !c.is_dead());
+        let Some(consumer) = alive else { return Vec::new() };
         consumer.assignment().map(|tp| (tp, consumer.position(tp).unwrap_or(0))).collect()
     }
 

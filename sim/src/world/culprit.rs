@@ -37,7 +37,7 @@ impl World<'_> {
     /// What may help if something was still being written.
     fn advice(&self) -> Option<String> {
         let patience = &self.settle.patience;
-        let moves = patience.moved > patience.progress && self.now.since(patience.moved) < patience.bound();
+        let moves = patience.moved > patience.progress && self.now.since(patience.moved).0 < patience.bound().0 / 2;
         moves.then(|| {
             let (moved, bound) = (patience.moved, patience.bound());
             format!(
@@ -164,7 +164,7 @@ impl World<'_> {
                 }
             }
             if open.is_empty() {
-                culprit += "no partition any more";
+                culprit += "partitions that have them";
             }
         }
         let (t, pid, epoch) = (self.now.0, value.producer.id, value.producer.epoch);

@@ -16,8 +16,8 @@ use crate::client::Client;
 use crate::plan::Plan;
 use crate::schedule::Actor;
 
-/// How often progress is looked for.
-const LOOK: Span = Span::from_secs(1);
+/// Progress is looked for so often while the bound passes.
+const LOOKS: u64 = 32;
 
 /// What was seen of a client's progress.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,7 @@ struct Seen {
 #[derive(Debug)]
 pub(super) struct Patience {
     bound: Span,
+    pause: Span,
     next_look: Instant,
     /// By actor.
     seen: Vec<Seen>,
@@ -49,9 +50,11 @@ pub(super) struct Patience {
 
 impl Patience {
     pub fn new(plan: &Plan, nodes: usize) -> Patience {
+        // Whoever may take that long for one step, and then has to do it again, is given the time.
+        let bound = plan.end.bound.max(Span(plan.longest_step().0.saturating_mul(2)));
         Patience {
-            // Whoever may take that long for one step, and then has to do it again, is given the time.
-            bound: plan.end.bound.max(Span(plan.longest_step().0.saturating_mul(2))),
+            bound,
+            pause: Span(bound.0 / LOOKS),
             next_look: Instant::ZERO,
             seen: vec![Seen::default(); nodes],
             marks: BTreeMap::new(),
@@ -74,7 +77,7 @@ impl World<'_> {
         if self.now < self.settle.patience.next_look {
             return;
         }
-        self.settle.patience.next_look = self.now + LOOK;
+        self.settle.patience.next_look = self.now + self.settle.patience.pause;
         self.limit_outputs();
         for actor in 0..self.nodes.len() {
             if self.has_progressed(actor as Actor) {

@@ -51,8 +51,8 @@ impl Triggers {
 
     /// Whether one of them counts messages of this kind.
     #[inline]
-    pub fn concern(&self, kind: Kind) -> bool {
-        self.kinds & bit(kind) != 0
+    pub fn concern(&self, kind: impl FnOnce() -> Kind) -> bool {
+        self.kinds != 0 && self.kinds & bit(kind()) != 0
     }
 
     pub fn still_waiting(&self) -> impl Iterator<Item = Fault> + '_ {
@@ -76,7 +76,7 @@ impl Triggers {
         concerns: impl Fn(TopicPartition) -> bool,
     ) -> Vec<(usize, Occasion)> {
         let mut due = Vec::new();
-        if !self.concern(kind) {
+        if !self.concern(|| kind) {
             return due;
         }
         for (place, w) in self.list.iter_mut().enumerate() {
