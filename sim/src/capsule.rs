@@ -265,8 +265,10 @@ mod tests {
             Action::PostponeJob { node: 2, job: Job::CoordinatorLoad, by: ms },
             Action::SetTransactionVersion(1),
         ];
-        let mut all: Vec<Deviation> =
-            actions.into_iter().map(|action| Deviation::Fault(Fault { when: at.clone(), action })).collect();
+        let mut all: Vec<Deviation> = actions
+            .into_iter()
+            .map(|action| Deviation::Fault(Fault { when: at.clone(), action, optional: false }))
+            .collect();
         let trigger = Trigger {
             kind: ApiKey::Produce.into(),
             phase: Phase::Sending,
@@ -285,11 +287,11 @@ mod tests {
         ];
         for effect in effects {
             let when = When::After(trigger.clone(), Span::ZERO);
-            all.push(Deviation::Fault(Fault { when, action: Action::Message(effect) }));
+            all.push(Deviation::Fault(Fault { when, action: Action::Message(effect), optional: false }));
         }
         let when =
             When::After(Trigger { from: None, to: None, partition: None, phase: Phase::Answered, ..trigger }, ms);
-        all.push(Deviation::Fault(Fault { when, action: Action::Crash { node: 1, down: None } }));
+        all.push(Deviation::Fault(Fault { when, action: Action::Crash { node: 1, down: None }, optional: true }));
         let subjects = [
             Subject::Any,
             Subject::Batch(tp(2, 0), 0, 40),
@@ -405,6 +407,7 @@ mod tests {
                 down: Some(Span(1_200_000_000)),
                 keep_ppm: 0,
             },
+            optional: false,
         };
         assert_eq!(
             deviation::words(&Deviation::Fault(fault), &names),

@@ -71,7 +71,7 @@ impl Cast {
         let latest = plan.end.faults_until.0.saturating_sub(span.0).max(CALM.0);
         let at = Instant(stream.between(CALM.0, latest));
         let action = self.draw(family, span, stream)?;
-        Some(Fault { when: When::At(at), action })
+        Some(Fault { when: When::At(at), action, optional: false })
     }
 
     fn draw(&self, family: &Family, span: Span, stream: &mut Stream) -> Option<Action> {

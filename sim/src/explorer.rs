@@ -9,7 +9,7 @@ use crate::message::Kind;
 use crate::plan::ChaosPlan;
 use crate::schedule::{Actor, Effect, MessageName, Subject};
 use crate::stream::{PPM, Stream, mix, scale};
-use crate::world::LinkId;
+use crate::world::{LinkId, LinkTable};
 
 /// The source of deviations of messages.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub struct Draw {
     chaos: ChaosPlan,
     until: Instant,
     names: Vec<String>,
+    links: LinkTable,
     streams: Vec<Option<Stream>>,
     probes: Probes,
     requests: Shares,
@@ -169,18 +170,18 @@ impl Shares {
 }
 
 impl Draw {
-    /// Draws for the nodes of these names, until faults stop.
-    pub fn new(root: u64, chaos: ChaosPlan, until: Instant, names: Vec<String>) -> Draw {
-        let links = names.len() * names.len();
+    /// Draws for the nodes of these names and the links between them, until faults stop.
+    pub(crate) fn new(root: u64, chaos: ChaosPlan, until: Instant, names: Vec<String>, links: LinkTable) -> Draw {
         let probes = Probes::new(root, &chaos, until);
         let (requests, answers, jitter) = (Shares::new(&chaos, true), Shares::new(&chaos, false), chaos.jitter_max.0);
-        Draw { root, chaos, until, names, streams: vec![None; links], probes, requests, answers, jitter }
+        let streams = vec![None; links.len()];
+        Draw { root, chaos, until, names, links, streams, probes, requests, answers, jitter }
     }
 
     #[inline]
     fn stream(&mut self, link: LinkId) -> &mut Stream {
         let slot = &mut self.streams[link as usize];
-        slot.get_or_insert_with(|| new_stream(self.root, &self.names, link))
+        slot.get_or_insert_with(|| new_stream(self.root, &self.names, self.links.ends(link)))
     }
 
     /// What happens to a message that is sent now.
@@ -234,9 +235,8 @@ impl Draw {
 
 #[cold]
 #[inline(never)]
-fn new_stream(root: u64, names: &[String], link: LinkId) -> Stream {
-    let (from, to) = (link as usize / names.len(), link as usize % names.len());
-    Stream::new(root, &format!("link {} -> {}", names[from], names[to]))
+fn new_stream(root: u64, names: &[String], (from, to): (Actor, Actor)) -> Stream {
+    Stream::new(root, &format!("link {} -> {}", names[from as usize], names[to as usize]))
 }
 
 /// A written list, by name.

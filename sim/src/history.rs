@@ -23,7 +23,40 @@ pub struct History<'a> {
     transactional: Vec<(String, u32)>,
     topics: Vec<String>,
     /// Who committed what, outside transactions.
-    invokers: BTreeMap<(u32, h::Partition, i64), (u32, u32)>,
+    invokers: BTreeMap<(u32, h::Partition, i64), Invoker>,
+    /// Committed offset of each group, and the highest that it ever was.
+    committed: BTreeMap<(u32, h::Partition), (i64, i64)>,
+    /// How often one of the highest rose.
+    pub commits_advanced: u64,
+    /// How often a committed offset took a value.
+    pub commits_moved: u64,
+    faults: u32,
+    /// Clients of which no incarnation runs.
+    over: Vec<bool>,
+    /// The error that each client was told last.
+    last_told: Vec<Option<Told>>,
+}
+
+/// Who invoked a plain commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Invoker {
+    /// Client.
+    pub c: u32,
+    /// Incarnation.
+    pub i: u32,
+    /// Generation of its membership.
+    pub generation: Option<i32>,
+}
+
+/// An error that a client was told.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// When.
+    pub at: Instant,
+    /// In answer to what.
+    pub call: &'static str,
+    /// Its name.
+    pub error: &'static str,
 }
 
 /// An identity header as the history writes it.
@@ -61,6 +94,12 @@ impl<'a> History<'a> {
             transactional: Vec::new(),
             topics,
             invokers: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            commits_advanced: 0,
+            commits_moved: 0,
+            faults: 0,
+            over: Vec::new(),
+            last_told: Vec::new(),
         };
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];
         let partitions = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));
@@ -151,6 +190,11 @@ impl<'a> History<'a> {
         self.clients.iter().position(|c| c == name).expect("clients are declared in the preamble") as u32
     }
 
+    /// Number of the client of that name which was declared last.
+    pub fn find_client(&self, name: &str) -> Option<u32> {
+        self.clients.iter().rposition(|c| c == name).map(|c| c as u32)
+    }
+
     /// Number of a group.
     pub fn group_number(&self, name: &str) -> u32 {
         self.groups.iter().position(|g| g == name).expect("groups are declared in the preamble") as u32
@@ -166,9 +210,69 @@ impl<'a> History<'a> {
         format!("{}-{}", self.topics[tp.topic.0 as usize], tp.partition)
     }
 
+    /// Declares a fault; its number.
+    pub fn declare_fault(&mut self, mut fault: h::Fault<'_>) -> u32 {
+        fault.id = self.faults;
+        self.faults += 1;
+        self.write(&h::Event::Fault(fault.clone()));
+        fault.id
+    }
+
+    // ---- processes -------------------------------------------------------------------------------------------------
+
+    fn set_over(&mut self, c: u32, over: bool) -> bool {
+        let c = c as usize;
+        self.over.resize(self.over.len().max(c + 1), true);
+        std::mem::replace(&mut self.over[c], over)
+    }
+
+    /// An incarnation of a client begins to run: with its process, or with another producer in the same process.
+    pub fn started(&mut self, t: Instant, c: u32, i: u32) {
+        self.set_over(c, false);
+        self.write(&h::Event::Started(h::Started { t: t.0, c, i }));
+    }
+
+    /// A client has ended by itself.
+    pub fn ended(&mut self, t: Instant, c: u32, i: u32, text: &str) {
+        self.stopped(t, c, i, h::StopReason::Ended, text);
+    }
+
+    /// A client's process was killed.
+    pub fn killed(&mut self, t: Instant, c: u32, i: u32) {
+        self.stopped(t, c, i, h::StopReason::Killed, "");
+    }
+
+    fn stopped(&mut self, t: Instant, c: u32, i: u32, reason: h::StopReason, text: &str) {
+        if !self.set_over(c, true) {
+            self.write(&h::Event::Stopped(h::Stopped { t: t.0, c, i, reason, text: text.into() }));
+        }
+    }
+
+    /// A broker or sink answers a client's request with an error.
+    pub fn told(&mut self, c: u32, i: u32, call: &'static str, error: &'static str) {
+        let index = c as usize;
+        self.last_told.resize(self.last_told.len().max(index + 1), None);
+        self.last_told[index] = Some(Told { at: self.now, call, error });
+        let t = self.now.0;
+        self.write(&h::Event::Told(h::Told { t, c, i, call: call.into(), error: error.into() }));
+    }
+
+    /// The error that a client was told last.
+    pub fn last_told(&self, c: u32) -> Option<Told> {
+        self.last_told.get(c as usize).copied().flatten()
+    }
+
+    // ---- committed offsets -----------------------------------------------------------------------------------------
+
     /// A client has invoked a plain commit: the log will not say who it was.
-    pub fn commit_invoked(&mut self, c: u32, i: u32, group: u32, at: h::Partition, next: i64) {
-        self.invokers.insert((group, at, next), (c, i));
+    pub fn commit_invoked(&mut self, who: Invoker, group: u32, at: h::Partition, next: i64) {
+        self.invokers.insert((group, at, next), who);
+    }
+
+    /// The committed offset of a group, if it has one.
+    pub fn committed_offset(&self, group: &str, tp: TopicPartition) -> Option<i64> {
+        let group = self.groups.iter().position(|g| g == group)? as u32;
+        self.committed.get(&(group, partition(tp))).map(|(now, _)| *now).filter(|now| *now >= 0)
     }
 
     /// A committed offset has changed, durably.
@@ -177,14 +281,21 @@ impl<'a> History<'a> {
         let (group, at) = (group as u32, partition(m.tp));
         let cause = match m.marker {
             Some((pid, epoch)) => h::MoveCause::Marker { pid, epoch },
-            None if m.offset < 0 => h::MoveCause::Tombstone,
+            // The model's coordinators delete an offset for its age alone.
+            None if m.offset < 0 => h::MoveCause::Expired,
             // It stays: the same value may come once more, by a request that was late.
             None => match self.invokers.get(&(group, at, m.offset)) {
-                Some((c, i)) => h::MoveCause::Commit { c: *c, i: *i, generation: None },
-                // Nobody asked for it: the checker knows.
-                None => h::MoveCause::Commit { c: 0, i: 0, generation: None },
+                Some(Invoker { c, i, generation }) => h::MoveCause::Commit { c: *c, i: *i, generation: *generation },
+                None => h::MoveCause::Unknown,
             },
         };
+        let (now, highest) = self.committed.entry((group, at)).or_insert((-1, 0));
+        *now = m.offset;
+        self.commits_moved += 1;
+        if m.offset > *highest {
+            *highest = m.offset;
+            self.commits_advanced += 1;
+        }
         self.write(&h::Event::OffsetMoved(h::OffsetMoved { t, group, at, offset: m.offset, cause }));
     }
 }

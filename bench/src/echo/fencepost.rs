@@ -62,7 +62,7 @@ pub fn plan(shape: Shape) -> Arc<Plan> {
             .collect(),
         faults: Vec::new(),
         chaos: ChaosPlan { delay_ppm: ALWAYS, delay_max: Span::from_millis(9), ..ChaosPlan::default() },
-        end: EndPlan { faults_until: long, bound: long, delivery_budget: u64::MAX },
+        end: EndPlan { faults_until: long, bound: long, limit: Span(u64::MAX), delivery_budget: u64::MAX },
         promises: Vec::new(),
     })
 }

@@ -71,10 +71,11 @@ impl Consumer {
         offsets: Vec<OffsetToCommit>,
         retry_until: Option<Instant>,
     ) -> CommitId {
-        assert!(self.group.is_some(), "a commit needs group.id");
+        let group = self.group.as_ref().expect("a commit needs group.id");
+        let generation = group.wire_identity().generation;
         let id = self.next_commit;
         self.next_commit += 1;
-        self.say(ConsumerEvent::CommitBegun { id, cause, offsets: offsets.clone() });
+        self.say(ConsumerEvent::CommitBegun { id, cause, generation, offsets: offsets.clone() });
         let not_before = Instant::ZERO;
         self.commits.push_back(Box::new(Commit {
             id,

@@ -155,6 +155,8 @@ pub enum ConsumerEvent {
         id: CommitId,
         /// Who.
         cause: CommitCause,
+        /// Generation of the membership; -1 without one.
+        generation: i32,
         /// What.
         offsets: Vec<OffsetToCommit>,
     },

@@ -11,6 +11,7 @@ use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerE
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
 use super::producer::{delivery_error_name, error_name};
 use crate::history::{History, fingerprint, identity, partition};
 use crate::plan::Plan;
@@ -107,6 +108,21 @@ impl Announcer {
         self.make_producer(now, out, history);
     }
 
+    /// Its client's number in the history, and its incarnation.
+    pub fn place(&self) -> (u32, u32) {
+        (self.client, self.incarnation)
+    }
+
+    /// Number of its incarnation.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Where it sends to.
+    pub fn output(&self) -> TopicId {
+        self.topic
+    }
+
     /// State of its producer, if its process runs.
     pub fn producer_state(&self) -> Option<ProducerState> {
         self.producer.as_ref().map(Producer::state)
@@ -120,6 +136,7 @@ impl Announcer {
     }
 
     fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        history.started(now.mono, self.client, self.incarnation);
         let mut producer = Producer::new(self.config.clone(), self.domains, self.bootstrap.clone(), vec![self.topic]);
         self.phase = Phase::Idle;
         if self.is_transactional() {
@@ -308,7 +325,7 @@ impl Announcer {
                 if !commit {
                     self.fates.fill(Fate::NotThere);
                 }
-                self.pending.clear();
+                self.give_up(now, "the transaction ended before its answer came", history);
                 self.settle();
             }
             // The same call again: the outcome is not known (§5.2).
@@ -342,29 +359,29 @@ impl Announcer {
                 }
             }
         }
-        self.give_up(now, history);
+        self.give_up(now, "the producer is gone", history);
         if had_records {
             self.news = Some(std::mem::take(&mut self.fates));
         }
         self.phase = Phase::Broken(now.mono + RESTART_PAUSE);
     }
 
-    fn give_up(&mut self, now: Now, history: &mut History<'_>) {
+    fn give_up(&mut self, now: Now, why: &'static str, history: &mut History<'_>) {
         let (t, c, i) = (now.mono.0, self.client, self.incarnation);
         for (op, _) in std::mem::take(&mut self.pending) {
-            let error = "the producer is gone".into();
+            let error = why.into();
             history.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
         }
     }
 
     /// The process is gone.
-    pub fn crash(&mut self, now: Now, history: &mut History<'_>) {
+    pub fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         self.producer = None;
-        self.give_up(now, history);
+        self.give_up(now, gone.words(), history);
         let (t, c, i, n) = (now.mono.0, self.client, self.incarnation, self.transaction);
         if let Phase::Committing | Phase::Aborting = self.phase {
             let (commit, outcome) = (self.phase == Phase::Committing, h::Outcome::Unknown);
-            let error = "the process ended".into();
+            let error = gone.words().into();
             history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
         }
         self.fates.clear();

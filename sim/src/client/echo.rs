@@ -8,6 +8,7 @@ use fencepost_protocol::message::ApiVersionsRequest;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
 use crate::history::History;
 use crate::plan::Plan;
 
@@ -37,6 +38,8 @@ pub struct EchoClient {
     channel: Channel,
     connections: Connections<()>,
     answered: u64,
+    client: Option<u32>,
+    incarnation: u32,
 }
 
 impl EchoClient {
@@ -47,6 +50,8 @@ impl EchoClient {
             channel: Channel { to, purpose: Purpose::Client },
             connections: Connections::new(SETTINGS),
             answered: 0,
+            client: None,
+            incarnation: 0,
             plan: plan.clone(),
         }
     }
@@ -73,7 +78,14 @@ impl EchoClient {
         self.answered >= self.plan.round_trips
     }
 
-    pub(super) fn start(&mut self, now: Now, _: u32, out: &mut Outputs, _: &mut History<'_>) {
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|c| (c, self.incarnation))
+    }
+
+    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        let client = history.client_number(&self.plan.name);
+        (self.client, self.incarnation) = (Some(client), incarnation);
+        history.started(now.mono, client, incarnation);
         self.connections = Connections::new(SETTINGS);
         self.advance(now, out);
     }
@@ -121,7 +133,7 @@ impl EchoClient {
         }
     }
 
-    pub(super) fn crash(&mut self, _: Now, _: &mut History<'_>) {
+    pub(super) fn crash(&mut self, _: Now, _: Gone, _: &mut History<'_>) {
         self.connections = Connections::new(SETTINGS);
     }
 }

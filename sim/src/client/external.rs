@@ -5,6 +5,8 @@ use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
+use super::progress::Progress;
 use crate::history::History;
 use crate::plan::Plan;
 
@@ -41,6 +43,9 @@ pub struct ExternalClient {
     pub(crate) mail: Mail,
     pub(crate) deadline: Instant,
     pub(crate) standing: Standing,
+    progress: Progress,
+    /// Its program's client in the history, as far as is known.
+    client: Option<u32>,
 }
 
 impl ExternalClient {
@@ -51,6 +56,8 @@ impl ExternalClient {
             mail: Mail::default(),
             deadline: Instant::NEVER,
             standing: Standing::default(),
+            progress: Progress::default(),
+            client: None,
         }
     }
 
@@ -82,6 +89,25 @@ impl ExternalClient {
         !self.standing.busy
     }
 
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|c| (c, 0))
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The program says how it stands.
+    pub(crate) fn stand(&mut self, standing: Standing) {
+        standing.positions.iter().for_each(|(tp, next)| self.progress.processed(*tp, *next));
+        self.standing = standing;
+    }
+
+    /// Another client of a program is at this place.
+    pub(crate) fn takes_over(&mut self, client: Option<u32>) {
+        self.client = client;
+    }
+
     pub(super) fn start(&mut self, _: Now, _: u32, _: &mut Outputs, _: &mut History<'_>) {}
 
     pub(super) fn next_deadline(&self) -> Instant {
@@ -98,7 +124,7 @@ impl ExternalClient {
     }
 
     /// What was under way is told by its program, which knows it.
-    pub(super) fn crash(&mut self, _: Now, _: &mut History<'_>) {
+    pub(super) fn crash(&mut self, _: Now, _: Gone, _: &mut History<'_>) {
         self.mail = Mail::default();
         self.deadline = Instant::NEVER;
         self.standing = Standing::default();

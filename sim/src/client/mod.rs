@@ -6,6 +6,7 @@ mod echo;
 pub(crate) mod external;
 mod pipeline;
 pub(crate) mod producer;
+pub(crate) mod progress;
 mod reader;
 pub(crate) mod reading;
 mod relay;
@@ -13,7 +14,7 @@ mod service;
 mod words;
 mod work;
 
-use fencepost_protocol::ids::TopicPartition;
+use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
@@ -22,6 +23,7 @@ use crate::history::History;
 use crate::plan::{Plan, Source};
 use crate::scenario::Names;
 use crate::sink::Response;
+use progress::Progress;
 
 pub use echo::{EchoClient, EchoPlan};
 pub use external::ExternalClient;
@@ -30,6 +32,25 @@ pub use producer::ProducerClient;
 pub use reader::ReaderClient;
 pub use relay::RelayClient;
 pub use service::ServiceClient;
+
+/// Why a client can do no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// Its process was killed.
+    Killed,
+    /// The run is over.
+    RunOver,
+}
+
+impl Gone {
+    /// What became of a call that nobody answered.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Gone::Killed => "the process ended",
+            Gone::RunOver => "the run ended",
+        }
+    }
+}
 
 /// The application of a client node.
 #[expect(clippy::large_enum_variant, reason = "a client is allocated once")]
@@ -222,12 +243,51 @@ impl Client {
 
     /// Its process is killed: what was under way stays unknown.
     pub fn crash(&mut self, now: Now, history: &mut History<'_>) {
-        each!(self, c => c.crash(now, history));
+        let place = self.place();
+        each!(self, c => c.crash(now, Gone::Killed, history));
+        // Whoever runs a program tells what becomes of it.
+        if let (Some((c, i)), false) = (place, matches!(self, Client::External(_))) {
+            history.killed(now.mono, c, i);
+        }
     }
 
     /// The run is over: what is under way stays unknown.
     pub fn end_of_run(&mut self, now: Now, history: &mut History<'_>) {
-        each!(self, c => c.crash(now, history));
+        each!(self, c => c.crash(now, Gone::RunOver, history));
+    }
+
+    /// Its number in the history and its incarnation, once it has run.
+    pub(crate) fn place(&self) -> Option<(u32, u32)> {
+        each!(self, c => c.place())
+    }
+
+    /// How far it has come.
+    pub(crate) fn progress(&self) -> Option<&Progress> {
+        match self {
+            Client::Producer(c) => Some(c.progress()),
+            Client::Pipeline(c) => Some(c.progress()),
+            Client::Reader(c) => Some(c.progress()),
+            Client::Service(c) => Some(c.progress()),
+            Client::Relay(c) => Some(c.progress()),
+            Client::Echo(_) => None,
+            Client::External(c) => Some(c.progress()),
+        }
+    }
+
+    /// Whether it keeps its offsets in a sink, and not in Kafka.
+    pub(crate) fn keeps_offsets_itself(&self) -> bool {
+        matches!(self, Client::Pipeline(c) if c.keeps_offsets_itself())
+    }
+
+    /// The topic that it writes.
+    pub(crate) fn output(&self) -> Option<TopicId> {
+        match self {
+            Client::Producer(c) => Some(c.output()),
+            Client::Pipeline(c) => c.output(),
+            Client::Service(c) => c.output(),
+            Client::Relay(c) => Some(c.output()),
+            Client::Reader(_) | Client::Echo(_) | Client::External(_) => None,
+        }
     }
 }
 
@@ -282,9 +342,9 @@ pub(crate) fn member_name(name: &str, member: u32, members: u32) -> String {
 }
 
 /// Id of a topic of the plan.
-pub(crate) fn topic_id(plan: &Plan, name: &str) -> fencepost_protocol::ids::TopicId {
+pub(crate) fn topic_id(plan: &Plan, name: &str) -> TopicId {
     let index = plan.topics.iter().position(|t| t.name == name).expect("the plan's topics were checked");
-    fencepost_protocol::ids::TopicId(index as u32 + 2)
+    TopicId(index as u32 + 2)
 }
 
 /// All partitions of topics of the plan.
@@ -307,5 +367,31 @@ impl Plan {
         let producers = self.producers.iter().map(|p| end(p.start, p.interval, &p.source));
         let services = self.services.iter().map(|s| end(s.start, s.interval, &s.source));
         producers.chain(services).max().unwrap_or(Span::ZERO)
+    }
+
+    /// The longest time that a client may take, by this plan, for something that it then has to do again if it fails: a
+    /// producer's transaction, what a pipeline is given by one poll, a call.
+    pub fn longest_step(&self) -> Span {
+        let times = |span: Span, n: u64| Span(span.0.saturating_mul(n));
+        let sum = |a: Span, b: Span| Span(a.0.saturating_add(b.0));
+        let producers = self
+            .producers
+            .iter()
+            .map(|p| sum(times(p.interval, u64::from(p.transaction_records.max(1))), p.transaction_pause));
+        let sources = self.producers.iter().map(|p| &p.source).chain(self.services.iter().map(|s| &s.source));
+        let records = sources.map(Source::len).fold(0, u64::saturating_add);
+        let pipelines = self
+            .pipelines
+            .iter()
+            .map(|p| times(p.processing_time, records.min(u64::try_from(p.consumer.max_poll_records).unwrap_or(0))));
+        let patience = self
+            .services
+            .iter()
+            .map(|s| s.patience)
+            .chain(self.relays.iter().map(|r| r.patience))
+            .chain(self.pipelines.iter().filter_map(|p| p.call.as_ref().map(|call| call.patience)));
+        let calls = patience.map(|p| sum(p.timeout, p.backoff));
+        let services = self.services.iter().map(|s| s.interval);
+        producers.chain(pipelines).chain(services).chain(calls).max().unwrap_or(Span::ZERO)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use fencepost_protocol::batch::Origin;
 use fencepost_protocol::config::ProtocolGeneration;
 use fencepost_protocol::consumer::ConsumerEvent;
 use fencepost_protocol::error::ErrorCode;
-use fencepost_protocol::ids::{Name, NodeId, TopicPartition};
+use fencepost_protocol::ids::{Name, NodeId, TopicId, TopicPartition};
 use fencepost_protocol::io::{Client as _, CorrelationId, Machine as _, NetInput, Outputs};
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::pipeline::{
@@ -15,8 +16,10 @@ use fencepost_protocol::producer::Certainty;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
 use super::caller::OutgoingCall;
 use super::producer::delivery_error_name;
+use super::progress::Progress;
 use super::reading::Reading;
 use super::work::{self, Work};
 use crate::history::{History, identity, isolation, partition};
@@ -48,6 +51,9 @@ pub struct PipelineClient {
     work: Option<Work>,
     /// The history's number of the sink that it does it in.
     sink: Option<u32>,
+    progress: Progress,
+    /// What it cannot go on after.
+    failure: Option<String>,
 }
 
 impl PipelineClient {
@@ -61,6 +67,7 @@ impl PipelineClient {
         let Some(pipeline) = &self.pipeline else { return Vec::new() };
         let halted = if pipeline.is_halted() { " (its thread is held)" } else { "" };
         let mut lines = vec![format!("application {}{halted}", super::words::phase(pipeline.phase()))];
+        lines.extend(self.failure.as_ref().map(|failure| format!("cannot go on: {failure}")));
         if let Some(n) = pipeline.open_transaction() {
             lines.push(format!("transaction {} is open", n + 1));
         }
@@ -120,6 +127,8 @@ impl PipelineClient {
             writes: plan.output.is_some(),
             work: plan.call.as_ref().map(|call| Work::new(all, call, place)),
             sink: plan.call.as_ref().map(|call| all.account_number(&call.to, call.table())),
+            progress: Progress::default(),
+            failure: None,
             config,
         }
     }
@@ -144,8 +153,25 @@ impl PipelineClient {
         self.input_partitions.clone()
     }
 
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.reading.as_ref().map(|_| (self.client, self.incarnation))
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn output(&self) -> Option<TopicId> {
+        self.writes.then_some(self.config.output)
+    }
+
+    pub(super) fn keeps_offsets_itself(&self) -> bool {
+        self.config.own_offsets
+    }
+
     pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
-        let Some(pipeline) = &self.pipeline else { return Vec::new() };
+        let alive = self.pipeline.as_ref().filter(|p| p.phase() != Phase::Dead);
+        let Some(pipeline) = alive else { return Vec::new() };
         let consumer = pipeline.consumer();
         consumer.assignment().map(|tp| (tp, consumer.position(tp).unwrap_or(0))).collect()
     }
@@ -198,6 +224,8 @@ impl PipelineClient {
         if let Some(work) = &mut self.work {
             work.set_incarnation(self.incarnation);
         }
+        history.started(now.mono, self.client, self.incarnation);
+        self.failure = None;
         let mut config = self.config.clone();
         config.incarnation = self.incarnation;
         let mut pipeline = Pipeline::new(config, self.bootstrap.clone());
@@ -253,6 +281,9 @@ impl PipelineClient {
                 self.event(now, event, out, history);
             }
             let Some(result) = self.work.as_mut().and_then(Work::poll) else { return };
+            if let (work::Result::Worked { again: false, .. }, Some(work)) = (&result, &self.work) {
+                work.brought().for_each(|(tp, next)| self.progress.processed(tp, next));
+            }
             let pipeline = self.pipeline.as_mut().expect("work is done for a running pipeline");
             match result {
                 work::Result::Worked { number, again } => pipeline.worked(now, number, again, out),
@@ -274,7 +305,12 @@ impl PipelineClient {
             PipelineEvent::Consumer(event @ (ConsumerEvent::Revoked { .. } | ConsumerEvent::Lost { .. })) => {
                 reading.event(now, i, event, history);
             }
-            PipelineEvent::Consumer(event) => reading.event(now, i, event, history),
+            PipelineEvent::Consumer(event) => {
+                if let ConsumerEvent::Fatal(error) = &event {
+                    self.failure = Some(super::words::failure(error, history));
+                }
+                reading.event(now, i, event, history);
+            }
             PipelineEvent::Rewound { tp, position } => {
                 let reason = h::PositionReason::Rewind;
                 history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
@@ -284,6 +320,10 @@ impl PipelineClient {
             PipelineEvent::Locate { partitions } => self.work().locate(now, partitions, out),
             PipelineEvent::Sent { op, topic, origin, n, value } => {
                 self.pending.insert(op);
+                if origin.source & Origin::SOURCE == 0 {
+                    let input = TopicPartition::new(TopicId(origin.source), origin.partition);
+                    self.progress.processed(input, origin.offset + 1);
+                }
                 let (id, n) = (identity(&origin), n.map(ordinal));
                 history.write(&h::Event::Send(h::Send { t, c, i, op, topic: topic.0, partition: None, id, n, value }));
             }
@@ -335,6 +375,7 @@ impl PipelineClient {
             }
             PipelineEvent::Incarnation(incarnation) => {
                 self.incarnation = incarnation;
+                history.started(now.mono, c, incarnation);
                 if let Some(work) = &mut self.work {
                     work.set_incarnation(incarnation);
                 }
@@ -343,29 +384,30 @@ impl PipelineClient {
                 let (pid, epoch) = (pair.id, pair.epoch);
                 history.write(&h::Event::Epoch(h::Epoch { t, c, i, pid, epoch }));
             }
-            PipelineEvent::TimedOut { .. }
-            | PipelineEvent::LocalEpochBump { .. }
-            | PipelineEvent::Halted(_)
-            | PipelineEvent::Fatal(_)
-            | PipelineEvent::Closed => {}
+            PipelineEvent::Fatal(error) => {
+                let failure = self.failure.get_or_insert_with(|| error.name().to_string());
+                history.ended(now.mono, c, self.incarnation, failure);
+            }
+            PipelineEvent::Closed => history.ended(now.mono, c, self.incarnation, ""),
+            PipelineEvent::TimedOut { .. } | PipelineEvent::LocalEpochBump { .. } | PipelineEvent::Halted(_) => {}
         }
     }
 
-    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         let Some(reading) = &mut self.reading else { return };
         self.pipeline = None;
         if let Some(work) = &mut self.work {
-            work.crash(now, history);
+            work.crash(now, gone, history);
         }
         let (t, c, i) = (now.mono.0, self.client, self.incarnation);
         for op in std::mem::take(&mut self.pending) {
-            let error = "the process ended".into();
+            let error = gone.words().into();
             history.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
         }
         if let Some((n, commit)) = self.ending.take() {
-            let (outcome, error) = (h::Outcome::Unknown, "the process ended".into());
+            let (outcome, error) = (h::Outcome::Unknown, gone.words().into());
             history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
         }
-        reading.crash(now, i, history);
+        reading.crash(now, i, gone, history);
     }
 }

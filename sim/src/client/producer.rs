@@ -11,6 +11,8 @@ use fencepost_protocol::producer::{Certainty, DeliveryErrorKind, Producer, Produ
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
+use super::progress::Progress;
 use crate::history::{History, fingerprint, identity, partition};
 use crate::plan::{OnUnknown, Plan, ProducerPlan};
 use crate::scenario::Names;
@@ -72,6 +74,7 @@ pub struct ProducerClient {
     /// Records of the current transaction, to be sent again if it fails.
     in_transaction: Vec<u64>,
     commit_invoked: bool,
+    progress: Progress,
 }
 
 impl ProducerClient {
@@ -134,6 +137,7 @@ impl ProducerClient {
             transaction: 0,
             in_transaction: Vec::new(),
             commit_invoked: false,
+            progress: Progress::default(),
             plan: plan.clone(),
         }
     }
@@ -148,6 +152,18 @@ impl ProducerClient {
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
         self.plan.restart_after
+    }
+
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|c| (c, self.incarnation))
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn output(&self) -> TopicId {
+        self.topic
     }
 
     /// Whether everything is sent and answered (or given up on purpose).
@@ -187,6 +203,7 @@ impl ProducerClient {
     }
 
     fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        history.started(now.mono, self.number(), self.incarnation);
         let config = self.plan.config.clone();
         let mut producer = Producer::new(config, self.domains, self.bootstrap.clone(), vec![self.topic]);
         if self.is_transactional() {
@@ -265,6 +282,7 @@ impl ProducerClient {
         if !self.has_more() {
             if self.pending.is_empty() {
                 self.phase = Phase::Finished;
+                history.ended(now.mono, self.number(), self.incarnation, "");
             }
             return false;
         }
@@ -285,6 +303,7 @@ impl ProducerClient {
             None => {
                 let index = self.next;
                 self.next += 1;
+                self.progress.step();
                 index
             }
         };
@@ -295,6 +314,8 @@ impl ProducerClient {
             && self.in_transaction.len() * 2 >= per_transaction
         {
             self.phase = Phase::Abandoned;
+            let text = "it stopped in the middle of a transaction, on purpose";
+            history.ended(now.mono, self.number(), self.incarnation, text);
             return false;
         }
         true
@@ -410,15 +431,23 @@ impl ProducerClient {
         let pending = self.pending.remove(position).expect("just found");
         let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
         match result {
-            Ok((tp, offset)) => history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset })),
+            Ok((tp, offset)) => {
+                if !self.is_transactional() {
+                    self.progress.step();
+                }
+                history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset }));
+            }
             Err((error, certainty)) => {
                 let failure = h::SendError { t, c, i, op, error: error.into() };
                 history.write(&match certainty {
                     Certainty::Definite => h::Event::Fail(failure),
                     Certainty::Unknown => h::Event::Unknown(failure),
                 });
-                if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
-                    self.again.push_back(pending.index);
+                if !self.is_transactional() {
+                    match self.plan.on_unknown {
+                        OnUnknown::Resend => self.again.push_back(pending.index),
+                        OnUnknown::Keep => self.progress.step(),
+                    }
                 }
             }
         }
@@ -469,6 +498,7 @@ impl ProducerClient {
         match result {
             Ok(()) => {
                 self.write_ended(now, true, h::Outcome::Ok, "", history);
+                self.progress.step();
                 self.in_transaction.clear();
                 self.commit_invoked = false;
                 self.phase = Phase::Sending;
@@ -493,7 +523,9 @@ impl ProducerClient {
             Ok(()) => {
                 self.write_ended(now, false, h::Outcome::Ok, "", history);
                 let records = std::mem::take(&mut self.in_transaction);
-                if !wanted {
+                if wanted {
+                    self.progress.step();
+                } else {
                     self.send_again(records);
                 }
                 self.phase = Phase::Sending;
@@ -501,6 +533,7 @@ impl ProducerClient {
             Err(ProducerError::Timeout) => {
                 let producer = self.producer.as_mut().expect("there is a producer while aborting");
                 if let Err(error) = producer.abort_transaction(now, out) {
+                    self.write_ended(now, false, h::Outcome::Unknown, error_name(error), history);
                     self.break_down(now, error, out, history);
                 }
             }
@@ -534,15 +567,15 @@ impl ProducerClient {
                 }
             }
         }
-        self.give_up_pending(now, history);
+        self.give_up_pending(now, "the producer is gone", history);
         self.settle_transaction();
         self.phase = Phase::Broken { until: now.mono + RESTART_PAUSE };
     }
 
-    fn give_up_pending(&mut self, now: Now, history: &mut History<'_>) {
+    fn give_up_pending(&mut self, now: Now, why: &'static str, history: &mut History<'_>) {
         let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
         for pending in std::mem::take(&mut self.pending) {
-            let error = h::SendError { t, c, i, op: pending.op, error: "the producer is gone".into() };
+            let error = h::SendError { t, c, i, op: pending.op, error: why.into() };
             history.write(&h::Event::Unknown(error));
             if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
                 self.again.push_back(pending.index);
@@ -560,15 +593,15 @@ impl ProducerClient {
         self.commit_invoked = false;
     }
 
-    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         if self.client.is_none() {
             return; // never started
         }
         self.producer = None;
-        self.give_up_pending(now, history);
+        self.give_up_pending(now, gone.words(), history);
         match self.phase {
-            Phase::Committing => self.write_ended(now, true, h::Outcome::Unknown, "the process ended", history),
-            Phase::Aborting { .. } => self.write_ended(now, false, h::Outcome::Unknown, "the process ended", history),
+            Phase::Committing => self.write_ended(now, true, h::Outcome::Unknown, gone.words(), history),
+            Phase::Aborting { .. } => self.write_ended(now, false, h::Outcome::Unknown, gone.words(), history),
             _ => {}
         }
         if !self.is_finished() {

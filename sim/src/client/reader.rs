@@ -1,12 +1,14 @@
 //! An application that only reads.
 
-use fencepost_protocol::consumer::{Consumer, Records};
+use fencepost_protocol::consumer::{Consumer, ConsumerError, ConsumerEvent, Records};
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
+use super::progress::Progress;
 use super::reading::Reading;
 use crate::history::{History, isolation};
 use crate::plan::{Plan, ReaderPlan};
@@ -23,6 +25,10 @@ pub struct ReaderClient {
     incarnation: u32,
     reading: Option<Reading>,
     batches: Vec<Records>,
+    client: Option<u32>,
+    progress: Progress,
+    /// What it cannot go on after.
+    failure: Option<String>,
 }
 
 impl ReaderClient {
@@ -37,13 +43,16 @@ impl ReaderClient {
             incarnation: 0,
             reading: None,
             batches: Vec::new(),
+            client: None,
+            progress: Progress::default(),
+            failure: None,
             plan: plan.clone(),
         }
     }
 
     /// Where it stands, in words.
     pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.failure.iter().map(|failure| format!("cannot go on: {failure}")).collect();
         if let Some(consumer) = &self.consumer {
             super::words::consumer(consumer, names, &mut lines);
         }
@@ -70,8 +79,17 @@ impl ReaderClient {
         self.all_partitions.clone()
     }
 
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|c| (c, self.incarnation))
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
-        let Some(consumer) = &self.consumer else { return Vec::new() };
+        let alive = self.consumer.as_ref().filter(|c| !c.is_dead());
+        let Some(consumer) = alive else { return Vec::new() };
         consumer.assignment().map(|tp| (tp, consumer.position(tp).unwrap_or(0))).collect()
     }
 
@@ -93,8 +111,12 @@ impl ReaderClient {
         self.incarnation = incarnation;
         if self.reading.is_none() {
             let group = self.plan.config.group_id.as_deref().map(|g| history.group_number(g));
-            self.reading = Some(Reading::new(history.client_number(&self.name), group));
+            let client = history.client_number(&self.name);
+            self.client = Some(client);
+            self.reading = Some(Reading::new(client, group));
         }
+        history.started(now.mono, self.client.expect("it was just found"), incarnation);
+        self.failure = None;
         let mut consumer = Consumer::new(self.plan.config.clone(), self.bootstrap.clone());
         if self.plan.config.group_id.is_some() {
             consumer.subscribe(now, self.topics.clone(), out);
@@ -136,6 +158,9 @@ impl ReaderClient {
             let reading = self.reading.as_ref().expect("a running reader was started");
             for records in &self.batches {
                 reading.records(now, self.incarnation, records, history);
+                if let Some((last, _)) = records.iter().last() {
+                    self.progress.processed(records.tp, last + 1);
+                }
             }
         }
     }
@@ -144,14 +169,21 @@ impl ReaderClient {
         let Some(consumer) = &mut self.consumer else { return };
         let reading = self.reading.as_mut().expect("a running reader was started");
         while let Some(event) = consumer.poll_event() {
+            if let ConsumerEvent::Fatal(error) = &event {
+                let failure = super::words::failure(error, history);
+                if let (ConsumerError::Group(_), Some(c)) = (error, self.client) {
+                    history.ended(now.mono, c, self.incarnation, &failure);
+                }
+                self.failure = Some(failure);
+            }
             reading.event(now, self.incarnation, event, history);
         }
     }
 
-    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         self.consumer = None;
         if let Some(reading) = &mut self.reading {
-            reading.crash(now, self.incarnation, history);
+            reading.crash(now, self.incarnation, gone, history);
         }
     }
 }

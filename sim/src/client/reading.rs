@@ -4,7 +4,8 @@ use fencepost_protocol::consumer::{ConsumerEvent, PositionReason, Records};
 use fencepost_protocol::time::Now;
 use fencepost_reports::history::event as h;
 
-use crate::history::{History, fingerprint, identity, partition};
+use super::Gone;
+use crate::history::{History, Invoker, fingerprint, identity, partition};
 
 /// A client's consumer as the history knows it.
 #[derive(Clone, Debug)]
@@ -55,11 +56,12 @@ impl Reading {
                 };
                 history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
             }
-            ConsumerEvent::CommitBegun { id, offsets, .. } => {
+            ConsumerEvent::CommitBegun { id, offsets, generation, .. } => {
                 let Some(group) = self.group else { return };
+                let generation = (generation >= 0).then_some(generation);
                 self.pending_commits.push(id);
                 for o in offsets {
-                    history.commit_invoked(c, i, group, partition(o.tp), o.offset);
+                    history.commit_invoked(Invoker { c, i, generation }, group, partition(o.tp), o.offset);
                     let commit = h::Commit { t, c, i, op: id, group, at: partition(o.tp), next: o.offset };
                     history.write(&h::Event::Commit(commit));
                 }
@@ -84,10 +86,10 @@ impl Reading {
     }
 
     /// The process is gone: commits under way have an unknown outcome.
-    pub fn crash(&mut self, now: Now, i: u32, history: &mut History<'_>) {
+    pub fn crash(&mut self, now: Now, i: u32, gone: Gone, history: &mut History<'_>) {
         let (t, c) = (now.mono.0, self.client);
         for op in self.pending_commits.drain(..) {
-            let (outcome, error) = (h::Outcome::Unknown, "the process ended".into());
+            let (outcome, error) = (h::Outcome::Unknown, gone.words().into());
             history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op, outcome, error }));
         }
     }

@@ -4,13 +4,16 @@
 //! idempotence and transactions mean nothing. Whoever reads must tell copies by what the rows are about.
 
 use fencepost_protocol::batch::Record;
+use fencepost_protocol::ids::TopicId;
 use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
 use super::announcer::{Announcer, Fate};
 use super::caller::{Caller, Heard, OutgoingCall};
+use super::progress::Progress;
 use crate::history::History;
 use crate::plan::{Plan, RelayPlan};
 use crate::scenario::Names;
@@ -39,6 +42,7 @@ pub struct RelayClient {
     rows: Vec<Unsent>,
     /// What of `rows` is in Kafka.
     sent: Vec<u64>,
+    progress: Progress,
 }
 
 impl RelayClient {
@@ -52,6 +56,7 @@ impl RelayClient {
             step: Step::Resting(Instant::ZERO),
             rows: Vec::new(),
             sent: Vec::new(),
+            progress: Progress::default(),
             plan: plan.clone(),
         }
     }
@@ -74,6 +79,18 @@ impl RelayClient {
 
     pub(super) fn producer_state(&self) -> Option<ProducerState> {
         self.announcer.producer_state()
+    }
+
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.started.then(|| self.announcer.place())
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn output(&self) -> TopicId {
+        self.announcer.output()
     }
 
     /// Whether nothing is in hand. Whether something is left in the outbox, the database knows.
@@ -206,7 +223,10 @@ impl RelayClient {
                 let about = Subject::Row(self.sent.first().map_or(0, |row| *row as i64));
                 self.call(now, Step::Commit, about, Call::Commit, out);
             }
-            (Step::Commit, Heard::Answer(Answer::Done)) => self.rest(now, Span::ZERO),
+            (Step::Commit, Heard::Answer(Answer::Done)) => {
+                self.progress.step();
+                self.rest(now, Span::ZERO);
+            }
             // What is marked, the next look will tell.
             (Step::Query | Step::Mark | Step::Commit, Heard::Lost(_) | Heard::Answer(Answer::NoTransaction))
             | (Step::Commit, Heard::Disconnected) => self.rest(now, self.plan.patience.backoff),
@@ -215,12 +235,12 @@ impl RelayClient {
         }
     }
 
-    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         if !self.started {
             return;
         }
         self.caller.crash();
-        self.announcer.crash(now, history);
+        self.announcer.crash(now, gone, history);
         self.rows.clear();
         self.sent.clear();
         self.step = Step::Resting(Instant::NEVER);

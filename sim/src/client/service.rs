@@ -2,13 +2,16 @@
 //! (the dual write).
 
 use fencepost_protocol::batch::{Origin, Record};
+use fencepost_protocol::ids::TopicId;
 use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
 use super::announcer::{Announcer, Fate};
 use super::caller::{Caller, Heard, OutgoingCall};
+use super::progress::Progress;
 use super::work::Asked;
 use crate::history::History;
 use crate::plan::{Announcing, OnUnknown, Plan, ServicePlan};
@@ -49,6 +52,9 @@ pub struct ServiceClient {
     /// Index of the order in hand, or of the next one.
     order: u64,
     next_due: Instant,
+    client: Option<u32>,
+    incarnation: u32,
+    progress: Progress,
 }
 
 impl ServiceClient {
@@ -69,6 +75,9 @@ impl ServiceClient {
             step: Step::Waiting,
             order: 0,
             next_due: Instant::ZERO,
+            client: None,
+            incarnation: 0,
+            progress: Progress::default(),
             plan: plan.clone(),
         }
     }
@@ -117,6 +126,18 @@ impl ServiceClient {
         self.announcer.as_ref().and_then(Announcer::producer_state)
     }
 
+    pub(super) fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|c| (c, self.announcer.as_ref().map_or(self.incarnation, Announcer::incarnation)))
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(super) fn output(&self) -> Option<TopicId> {
+        self.announcer.as_ref().map(Announcer::output)
+    }
+
     /// Whether every order is taken care of.
     pub fn is_finished(&self) -> bool {
         self.order >= self.plan.source.len()
@@ -132,10 +153,18 @@ impl ServiceClient {
             self.started = true;
             self.asked = Asked::new(client, self.sink);
         }
-        self.asked.set_incarnation(incarnation);
+        self.client = Some(client);
+        self.incarnation = incarnation;
         self.next_due = self.next_due.max(now.mono);
         if let Some(announcer) = &mut self.announcer {
             announcer.start(now, client, incarnation, out, history);
+            self.asked.set_incarnation(announcer.incarnation());
+        } else {
+            history.started(now.mono, client, incarnation);
+            self.asked.set_incarnation(incarnation);
+        }
+        if self.is_finished() {
+            self.end(now, history);
         }
         self.advance(now, out, history);
     }
@@ -235,7 +264,7 @@ impl ServiceClient {
                         if there { (Step::Commit, Call::Commit) } else { (Step::Rollback, Call::Rollback) };
                     self.call(now, step, Span::ZERO, call, out);
                 }
-                _ => self.next(),
+                _ => self.next(now, history),
             }
         } else if announcer.is_ready() && !self.announced {
             let (key, value) = self.plan.source.record(self.root_seed, self.workload, self.order);
@@ -248,9 +277,19 @@ impl ServiceClient {
         self.advance(now, out, history);
     }
 
-    fn next(&mut self) {
+    fn next(&mut self, now: Now, history: &mut History<'_>) {
         self.order += 1;
+        self.progress.step();
         self.step = Step::Waiting;
+        if self.is_finished() {
+            self.end(now, history);
+        }
+    }
+
+    fn end(&self, now: Now, history: &mut History<'_>) {
+        if let Some((c, i)) = self.place() {
+            history.ended(now.mono, c, i, "");
+        }
     }
 
     fn hear(&mut self, now: Now, heard: Heard, out: &mut Outputs, history: &mut History<'_>) {
@@ -268,7 +307,7 @@ impl ServiceClient {
                 self.asked.returned(now, h::Outcome::Ok, "", history);
                 match self.plan.announcing {
                     Announcing::DatabaseThenKafka => self.step = Step::Announce,
-                    Announcing::Outbox | Announcing::KafkaThenDatabase => self.next(),
+                    Announcing::Outbox | Announcing::KafkaThenDatabase => self.next(now, history),
                 }
             }
             (Step::Commit, Heard::Lost(why)) => {
@@ -303,23 +342,23 @@ impl ServiceClient {
         self.caller.take_back();
         match self.plan.patience.on_unknown {
             OnUnknown::Resend => self.insert(now, self.plan.patience.backoff, out, history),
-            OnUnknown::Keep => self.next(),
+            OnUnknown::Keep => self.next(now, history),
         }
     }
 
-    pub(super) fn crash(&mut self, now: Now, history: &mut History<'_>) {
+    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         if !self.started {
             return;
         }
-        self.asked.returned(now, h::Outcome::Unknown, "the process ended", history);
+        self.asked.returned(now, h::Outcome::Unknown, gone.words(), history);
         self.caller.crash();
         if let Some(announcer) = &mut self.announcer {
-            announcer.crash(now, history);
+            announcer.crash(now, gone, history);
         }
         self.announced = false;
         // Whoever placed the order in hand got no answer; what a crash leaves undone nobody remembers.
         if self.step != Step::Waiting {
-            self.next();
+            self.next(now, history);
         }
     }
 }

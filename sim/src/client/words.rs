@@ -1,9 +1,10 @@
 //! Where a client's producer and consumer stand, in words.
 
-use fencepost_protocol::consumer::{Consumer, Membership};
+use fencepost_protocol::consumer::{Consumer, ConsumerError, Membership};
 use fencepost_protocol::pipeline::Phase;
 use fencepost_protocol::producer::{Producer, ProducerState};
 
+use crate::history::History;
 use crate::scenario::Names;
 
 /// Partitions that are listed at most.
@@ -61,6 +62,24 @@ pub(super) fn consumer(consumer: &Consumer, names: &Names, lines: &mut Vec<Strin
             Some(position) => lines.push(format!("  {name}: next offset {position}")),
             None => lines.push(format!("  {name}: position not known")),
         }
+    }
+}
+
+/// What a consumer cannot go on after.
+pub(super) fn failure(error: &ConsumerError, history: &History<'_>) -> String {
+    match error {
+        ConsumerError::NoOffsetForPartition(tp) => {
+            format!("{} has no committed offset, and auto.offset.reset=none", history.partition_name(*tp))
+        }
+        ConsumerError::OffsetOutOfRange(tp) => {
+            format!("the position in {} is out of range, and auto.offset.reset=none", history.partition_name(*tp))
+        }
+        ConsumerError::LogTruncation(tp, to) => {
+            let name = history.partition_name(*tp);
+            format!("{name} was truncated to {to}, below the position, and auto.offset.reset=none")
+        }
+        ConsumerError::Partition(tp, error) => format!("{}: {}", history.partition_name(*tp), error.name()),
+        ConsumerError::Group(error) => format!("the group answered {}", error.name()),
     }
 }
 

@@ -12,6 +12,7 @@ use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::Gone;
 use super::caller::{Caller, Heard, OutgoingCall};
 use crate::history::{History, identity};
 use crate::plan::{CallPlan, Doing, KeyOf, OnUnknown, Plan};
@@ -142,6 +143,8 @@ pub(crate) struct Work {
     /// What the database has, as far as is known.
     stored: BTreeMap<TopicPartition, Option<Offset>>,
     results: VecDeque<Result>,
+    /// The offset after the last record whose effect is there, by partition, of this process.
+    brought: BTreeMap<TopicPartition, Offset>,
 }
 
 impl Work {
@@ -157,6 +160,7 @@ impl Work {
             locating: false,
             stored: BTreeMap::new(),
             results: VecDeque::new(),
+            brought: BTreeMap::new(),
         }
     }
 
@@ -173,6 +177,11 @@ impl Work {
     /// Whether nothing is in hand.
     pub fn is_idle(&self) -> bool {
         self.task.is_none() && self.locate.is_empty()
+    }
+
+    /// The offset after the last record whose effect is there, by partition.
+    pub fn brought(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
+        self.brought.iter().map(|(tp, next)| (*tp, *next))
     }
 
     /// The next result.
@@ -318,6 +327,7 @@ impl Work {
                 let task = self.task.as_ref().expect("it is in hand");
                 let updates = self.updates(task);
                 self.stored.extend(updates.iter().map(|u| (u.tp, Some(u.next))));
+                self.brought.extend(updates.iter().map(|u| (u.tp, u.next)));
                 self.done(now, false, out);
             }
             // Another consumer has moved the offsets: this one's work is not wanted.
@@ -329,6 +339,8 @@ impl Work {
             (Step::Charge, Heard::Answer(Answer::Charged { known })) => {
                 self.asked.were_there(vec![known]);
                 self.asked.returned(now, h::Outcome::Ok, "", history);
+                let item = task.items[task.next];
+                self.brought.insert(item.tp, item.offset + 1);
                 self.charged(now, out, history);
             }
             (_, Heard::Answer(Answer::NoTransaction)) => {
@@ -404,13 +416,14 @@ impl Work {
     }
 
     /// The process is gone: what was under way stays unknown.
-    pub fn crash(&mut self, now: Now, history: &mut History<'_>) {
-        self.asked.returned(now, h::Outcome::Unknown, "the process ended", history);
+    pub fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
+        self.asked.returned(now, h::Outcome::Unknown, gone.words(), history);
         self.caller.crash();
         self.task = None;
         self.locate.clear();
         self.locating = false;
         self.stored.clear();
         self.results.clear();
+        self.brought.clear();
     }
 }

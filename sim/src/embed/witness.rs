@@ -12,6 +12,7 @@ use fencepost_protocol::time::Now;
 use fencepost_reports::history::event as h;
 
 use super::Embedded;
+use crate::client::Gone;
 use crate::client::producer::{delivery_error_name, error_name};
 use crate::client::reading::Reading;
 use crate::history::{fingerprint, identity, partition};
@@ -43,7 +44,7 @@ impl ReaderWitness {
     /// The consumer is gone.
     pub fn gone(&mut self, now: Now, world: &mut Embedded) {
         if world.ending.is_none() {
-            self.0.crash(now, 0, &mut world.world.history);
+            self.0.crash(now, 0, Gone::Killed, &mut world.world.history);
         }
     }
 }
@@ -177,9 +178,13 @@ impl WriterWitness {
     pub fn gone(&mut self, now: Now, world: &mut Embedded) {
         let (t, c, i) = (now.mono.0, self.client, 0);
         for op in std::mem::take(&mut self.pending) {
-            let error = "the process ended".into();
+            let error = Gone::Killed.words().into();
             world.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
         }
-        self.ended(now, Ended::Unknown(ProducerError::Timeout), world);
+        if let Some(commit) = self.ending.take() {
+            let (n, outcome, error) = (self.transaction, h::Outcome::Unknown, Gone::Killed.words().into());
+            self.open = false;
+            world.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
+        }
     }
 }

@@ -112,7 +112,7 @@ fn part(deviation: &Deviation) -> String {
     };
     match deviation {
         Deviation::Message(name, what) => format!("{} {}", name.kind.name(), effect(what)),
-        Deviation::Fault(Fault { when: When::After(trigger, _), action: Action::Message(what) }) => {
+        Deviation::Fault(Fault { when: When::After(trigger, _), action: Action::Message(what), .. }) => {
             format!("{} {}", trigger.kind.name(), effect(what))
         }
         Deviation::Fault(fault) => action_name(&fault.action).to_string(),

@@ -206,7 +206,7 @@ fn new_trigger(plan: &Plan, stream: &mut Stream) -> Deviation {
     };
     let kind = kind.into();
     let trigger = Trigger { kind, phase, from: None, to: None, partition: None, nth: 1 + stream.below(often) as u32 };
-    Deviation::Fault(Fault { when: When::After(trigger, Span::ZERO), action })
+    Deviation::Fault(Fault { when: When::After(trigger, Span::ZERO), action, optional: false })
 }
 
 /// Recorded schedules of parents, by seed.

@@ -361,8 +361,10 @@ impl FamilyKind {
 pub struct EndPlan {
     /// No drawn fault begins or lasts beyond this.
     pub faults_until: Span,
-    /// Everything must have finished this long after the last fault and the last input.
+    /// How long there may be no progress after the last fault and the last input, before everything has finished.
     pub bound: Span,
+    /// No run takes longer than this.
+    pub limit: Span,
     /// Deliveries that a run may take.
     pub delivery_budget: u64,
 }

@@ -67,6 +67,8 @@ pub const ON_UNKNOWN: [(&str, OnUnknown); 2] = [("keep", OnUnknown::Keep), ("res
 
 /// Deliveries that a run may take where the scenario does not say.
 const DELIVERY_BUDGET: u64 = 20_000_000;
+/// No run takes longer than a week, unless the scenario says so.
+const LIMIT: Span = Span::from_secs(7 * 24 * 3_600);
 /// Pause before a crashed client runs again where the scenario does not say.
 const RESTART_AFTER: Span = Span::from_secs(3);
 
@@ -111,6 +113,7 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
         end: EndPlan {
             faults_until: document.end.span("faults.until")?.unwrap_or(Span::from_secs(20)),
             bound: Span::ZERO,
+            limit: document.end.span("limit")?.unwrap_or(LIMIT),
             delivery_budget: document
                 .end
                 .integer("delivery.budget", 1, i64::MAX)?

@@ -96,10 +96,11 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
     fields.only(&[keys::FAULT])?;
     let action = fields.needed_text("action")?;
     let when = read_when(fields, names)?;
-    let one = |action| Ok(vec![Fault { when: when.clone(), action }]);
+    let optional = fields.boolean("optional")?.unwrap_or(false);
+    let one = |action| Ok(vec![Fault { when: when.clone(), action, optional }]);
     let each = |make: &dyn Fn(Actor) -> Action, who: Who| -> Result<Vec<Fault>> {
         let nodes = nodes(fields, names, who)?;
-        Ok(nodes.into_iter().map(|node| Fault { when: when.clone(), action: make(node) }).collect())
+        Ok(nodes.into_iter().map(|node| Fault { when: when.clone(), action: make(node), optional }).collect())
     };
     match action.as_str() {
         "crash" => {
@@ -429,6 +430,9 @@ pub fn write_fault(fault: &Fault, names: &Names) -> Table {
         }
     }
     write_action(&fault.action, names, &mut table);
+    if fault.optional {
+        table.push(("optional", Value::Bool(true)));
+    }
     table
 }
 

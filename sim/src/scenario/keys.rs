@@ -161,6 +161,7 @@ pub const FAULT: &[&str] = &[
     "job",
     "version",
     "error",
+    "optional",
 ];
 /// `[chaos]`.
 pub const CHAOS: &[&str] = &[
@@ -178,6 +179,6 @@ pub const CHAOS: &[&str] = &[
 /// `[[chaos.family]]`.
 pub const FAMILY: &[&str] = &["kind", "count", "lasts"];
 /// `[end]`.
-pub const END: &[&str] = &["faults.until", "bound", "delivery.budget"];
+pub const END: &[&str] = &["faults.until", "bound", "limit", "delivery.budget"];
 /// `[[case]]`; `set.` and `expect.` take more.
 pub const CASE: &[&str] = &["name", "title", "seeds"];

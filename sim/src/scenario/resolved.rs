@@ -301,6 +301,7 @@ fn ending(plan: &Plan, out: &mut Printer) {
     out.head("[end]");
     out.span("faults.until", plan.end.faults_until);
     out.span("bound", plan.end.bound);
+    out.span("limit", plan.end.limit);
     out.number("delivery.budget", plan.end.delivery_budget);
     if !plan.promises.is_empty() {
         out.head("[promise]");

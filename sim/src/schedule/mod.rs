@@ -52,6 +52,8 @@ pub struct Fault {
     pub when: When,
     /// What it is.
     pub action: Action,
+    /// It may stay out: nobody need be warned of that.
+    pub optional: bool,
 }
 
 /// When a fault begins.

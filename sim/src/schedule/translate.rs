@@ -37,7 +37,7 @@ impl Deviation {
                     When::At(at) => When::At(*at),
                     When::After(trigger, pause) => When::After(trigger.translated(cast)?, *pause),
                 };
-                Deviation::Fault(Fault { when, action: fault.action.translated(cast)? })
+                Deviation::Fault(Fault { when, action: fault.action.translated(cast)?, optional: fault.optional })
             }
         })
     }
@@ -179,7 +179,7 @@ mod tests {
     use fencepost_protocol::time::{Instant, Span};
 
     fn fault(action: Action) -> Deviation {
-        Deviation::Fault(Fault { when: When::At(Instant(7)), action })
+        Deviation::Fault(Fault { when: When::At(Instant(7)), action, optional: false })
     }
 
     /// Node 1 is gone, so 2 and 3 move up; partitions 0 are there.

@@ -2,9 +2,10 @@
 
 use fencepost_protocol::io::ConnId;
 
+use super::faults::Occasion;
 use super::line::{Answer, Arrived};
 use super::parcel::Parcel;
-use crate::schedule::{Action, Actor};
+use crate::schedule::Actor;
 
 /// The queue moves events about, so an event is two words: what is larger is behind a pointer. (With a tag of four bytes
 /// they are moved as words, too; moving the seven bytes behind a smaller tag one by one took a twentieth of a run.)
@@ -59,8 +60,8 @@ pub(crate) enum Step {
     CheckShutdown(Actor, u64),
     /// The next broker of a rolling restart, if the cluster is in sync.
     Roll(u32, u64),
-    /// An action whose pause is over.
-    Act(Action),
+    /// The fault of the trigger at that place, whose pause is over.
+    Act(usize, Occasion),
     /// Write-back of a broker's page cache.
     WriteBack(Actor, u32),
     /// Has everything finished?

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::log::PartitionLog;
-use fencepost_protocol::message::TransactionState;
 use fencepost_reports::history::event as h;
 
 use super::World;
 use super::node::Body;
-use super::settle::{Ending, Unfinished};
+use super::settle::Ending;
 use crate::history::{fingerprint, identity, partition};
 use crate::schedule::Actor;
 use crate::stream::mix;
@@ -48,6 +47,11 @@ impl World<'_> {
     }
 
     pub(super) fn write_evidence(&mut self, ending: &Ending) {
+        // Asked before the clients are gone.
+        let unfinished = match ending {
+            Ending::Bound | Ending::OverLimit { .. } | Ending::Idle => self.accuse(),
+            Ending::Settled | Ending::OverBudget { .. } | Ending::NoProgressInTime { .. } => Vec::new(),
+        };
         let crashed: Vec<Actor> = (0..self.nodes.len() as Actor).collect();
         for actor in crashed {
             let now = self.now_at(actor);
@@ -60,6 +64,7 @@ impl World<'_> {
         self.observer.write_undecided(t, &mut self.history);
         self.write_final_reads(t);
         self.write_sinks(t);
+        self.write_faults();
         match ending {
             Ending::OverBudget { busiest } => {
                 let culprit = format!("{busiest} (over the budget of deliveries)").into();
@@ -69,59 +74,19 @@ impl World<'_> {
                 let culprit = format!("{busiest} (100,000 deliveries without time moving)").into();
                 self.history.write(&h::Event::Stuck(h::Stuck { t, culprit }));
             }
-            Ending::Settled => {}
-            Ending::Bound | Ending::Idle => self.write_unfinished(t),
+            Ending::OverLimit { limit } => {
+                let culprit = format!("the run was ended at its limit of {limit} ([end] limit)").into();
+                self.history.write(&h::Event::Stuck(h::Stuck { t, culprit }));
+            }
+            Ending::Settled | Ending::Bound | Ending::Idle => {}
         }
+        unfinished.iter().for_each(|event| self.history.write(event));
     }
 
-    fn write_unfinished(&mut self, t: u64) {
-        for item in self.unfinished(false) {
-            let event = match item {
-                Unfinished::Client(name) => {
-                    h::Event::Stuck(h::Stuck { t, culprit: format!("{name} has not finished").into() })
-                }
-                Unfinished::Transaction { name, pid, epoch, state, start_ms } => {
-                    let since = (start_ms >= crate::clock::EPOCH_MS)
-                        .then(|| (start_ms - crate::clock::EPOCH_MS) as u64 * 1_000_000);
-                    let culprit = match state {
-                        TransactionState::Ongoing => format!("transactional id {name}: nobody has ended it"),
-                        _ => format!(
-                            "transactional id {name}: its coordinator is in {state:?} and has not written all markers"
-                        ),
-                    };
-                    let c = self.history.client_of_transactional_id(&name);
-                    h::Event::OpenTransaction(h::OpenTransaction { t, c, pid, epoch, since, culprit: culprit.into() })
-                }
-                Unfinished::Stalled { tp, lso, hw, leader, holder } => {
-                    let culprit = match (leader, holder) {
-                        (None, _) => "the partition has no leader".to_string(),
-                        (Some(leader), Some(pid)) => format!("an open transaction of producer id {pid}, at {leader}"),
-                        (Some(leader), None) => format!("{leader}: not all in-sync replicas have what is there"),
-                    };
-                    h::Event::Stalled(h::Stalled { t, at: partition(tp), lso, hw, culprit: culprit.into() })
-                }
-                Unfinished::Unsent { database, rows } => {
-                    let culprit = format!("{rows} rows stand in the outbox of {database} and nobody sends them").into();
-                    h::Event::Stuck(h::Stuck { t, culprit })
-                }
-                Unfinished::Undrained { client, tp, position, end } => {
-                    let culprit = if position < 0 {
-                        "no member of the group owns the partition".to_string()
-                    } else {
-                        format!("{client} does not read on")
-                    };
-                    let c = self.history.client_number(&client);
-                    h::Event::Undrained(h::Undrained {
-                        t,
-                        c,
-                        at: partition(tp),
-                        position,
-                        end,
-                        culprit: culprit.into(),
-                    })
-                }
-            };
-            self.history.write(&event);
+    /// How far the triggers of faults came.
+    fn write_faults(&mut self) {
+        for (fault, seen) in self.triggers.seen() {
+            self.history.write(&h::Event::FaultEnd(h::FaultEnd { fault, seen }));
         }
     }
 
@@ -150,7 +115,7 @@ impl World<'_> {
         }
     }
 
-    fn partitions_of(&self, topic: TopicId) -> Vec<TopicPartition> {
+    pub(super) fn partitions_of(&self, topic: TopicId) -> Vec<TopicPartition> {
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return Vec::new() };
         let count = controller.image().topic(topic).map_or(0, |t| t.partitions.len() as u32);
         (0..count).map(|p| TopicPartition::new(topic, p)).collect()

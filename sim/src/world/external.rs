@@ -5,7 +5,7 @@ use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Output;
 use fencepost_protocol::time::Instant;
 
-use super::faults::Origin;
+use super::faults::{Occasion, Origin};
 use super::node::{Body, Ended};
 use super::settle::Ending;
 use super::{World, node};
@@ -60,7 +60,7 @@ impl<'a> World<'a> {
     pub(crate) fn admit(&mut self, actor: Actor, outputs: &mut Vec<Output>, deadline: Instant, standing: Standing) {
         let client = self.external(actor);
         client.deadline = deadline;
-        client.standing = standing;
+        client.stand(standing);
         // The program learns late that a connection is gone: what it wrote to it before is lost with it.
         let open = &self.nodes[actor as usize].channels;
         outputs.retain(|output| match output {
@@ -74,6 +74,7 @@ impl<'a> World<'a> {
     /// A program makes a client on this node.
     pub(crate) fn name_external(&mut self, actor: Actor, name: &str) {
         self.nodes[actor as usize].name = name.to_string();
+        self.external(actor).takes_over(None);
     }
 
     /// The program's client is gone; its node is free for another one. Its host resets what connections it had.
@@ -87,7 +88,8 @@ impl<'a> World<'a> {
         if let When::At(at) = &mut fault.when {
             *at = (*at).max(self.now);
         }
-        self.schedule_faults(vec![(fault, Origin::Written)]);
+        let number = Some(self.declare_fault(&fault, false));
+        self.schedule_faults(vec![(Occasion { fault, number }, Origin::Written)]);
     }
 
     /// Whether any fault is at work or still to come.

@@ -3,6 +3,7 @@
 use fencepost_protocol::image::Features;
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Span};
+use fencepost_reports::history::event as h;
 
 use super::event::{Event, Step};
 use super::link::LinkId;
@@ -10,6 +11,7 @@ use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
 use crate::message::Kind;
 use crate::queue::{Class, Rank};
+use crate::scenario::{Names, deviation};
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, When};
 
 /// How often a controlled shutdown and a rolling restart are looked at.
@@ -39,7 +41,7 @@ pub(super) struct FaultState {
     pub lost_answers: Vec<LostAnswers>,
     /// What triggers want done to the message that is being sent.
     pub for_this_message: Vec<Effect>,
-    list: Vec<(Fault, Origin)>,
+    list: Vec<(Occasion, Origin)>,
     /// Brokers that lost power in this run.
     powerless: Vec<Actor>,
     pub executed: u32,
@@ -48,6 +50,16 @@ pub(super) struct FaultState {
     rolling: Option<Span>,
     /// Until when the faults that have begun will last.
     pub last_end: Instant,
+    /// For sentences about faults that are declared when they begin.
+    names: Option<Box<Names>>,
+}
+
+/// A fault that is to begin, or begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Occasion {
+    pub fault: Fault,
+    /// Its number in the history; none as long as it is not declared there.
+    pub number: Option<u32>,
 }
 
 impl FaultState {
@@ -63,6 +75,7 @@ impl FaultState {
             restart_down: vec![Span::ZERO; nodes],
             rolling: None,
             last_end: Instant::ZERO,
+            names: None,
         }
     }
 
@@ -83,9 +96,9 @@ impl FaultState {
         self.held.retain(|(.., event)| event.conn() != Some(conn));
     }
 
-    /// Whether something is broken or will be.
+    /// Whether something is broken or will be. What ends at this very time may yet have to do so.
     pub fn is_active(&self, now: Instant) -> bool {
-        now < self.last_end || self.rolling.is_some()
+        now <= self.last_end && self.last_end > Instant::ZERO || self.rolling.is_some()
     }
 }
 
@@ -101,33 +114,83 @@ impl Event {
 }
 
 impl World<'_> {
-    pub(super) fn schedule_faults(&mut self, faults: Vec<(Fault, Origin)>) {
-        for (fault, origin) in faults {
-            match &fault.when {
+    /// The faults of a run. Those that the scenario names are declared in the history's preamble, in its order, also those
+    /// that a written schedule leaves out; others are when they begin.
+    pub(super) fn schedule_first_faults(&mut self, faults: Vec<(Fault, Origin)>) {
+        let written = self.plan.faults.clone();
+        let numbers: Vec<u32> = written.iter().map(|fault| self.declare_fault(fault, false)).collect();
+        let mut taken = vec![false; written.len()];
+        let numbered = faults.into_iter().map(|(fault, origin)| {
+            let is_it = |n: &usize| !taken[*n] && written[*n].when == fault.when && written[*n].action == fault.action;
+            let place = (0..written.len()).find(is_it);
+            if let Some(n) = place {
+                taken[n] = true;
+            }
+            (Occasion { fault, number: place.map(|n| numbers[n]) }, origin)
+        });
+        let numbered = numbered.collect();
+        self.schedule_faults(numbered);
+        for (n, fault) in written.into_iter().enumerate().filter(|(n, _)| !taken[*n]) {
+            if let When::After(trigger, _) = fault.when {
+                self.triggers.count(trigger, numbers[n]);
+            }
+        }
+    }
+
+    /// Declares a fault in the history; its number.
+    pub(super) fn declare_fault(&mut self, fault: &Fault, drawn: bool) -> u32 {
+        let plan = &self.plan;
+        let names = self.faults.names.get_or_insert_with(|| Box::new(Names::of(plan)));
+        let words = deviation::words(&Deviation::Fault(fault.clone()), names);
+        let (counts, nth) = match &fault.when {
+            When::At(_) => (None, 0),
+            When::After(trigger, _) => (Some(trigger.kind.name().into()), trigger.nth),
+        };
+        let optional = fault.optional;
+        self.history.declare_fault(h::Fault { id: 0, words: words.into(), counts, nth, optional, drawn })
+    }
+
+    /// A fault begins. One that is not declared yet was drawn, or a written schedule has it instead of the scenario.
+    fn fired(&mut self, occasion: &mut Occasion) {
+        let number = match occasion.number {
+            Some(number) => number,
+            None => self.declare_fault(&occasion.fault, true),
+        };
+        occasion.number = Some(number);
+        self.history.write(&h::Event::Fired(h::Fired { t: self.now.0, fault: number }));
+    }
+
+    pub(super) fn schedule_faults(&mut self, faults: Vec<(Occasion, Origin)>) {
+        for (occasion, origin) in faults {
+            match &occasion.fault.when {
                 When::At(at) => {
                     let index = self.faults.list.len() as u32;
                     let rank = Rank::new(Class::Fault, 0, 0, 1, index);
                     self.queue.push(*at, rank, Event::Fault(index));
                     self.faults.last_end = self.faults.last_end.max(*at);
-                    self.faults.list.push((fault, origin));
+                    self.faults.list.push((occasion, origin));
                 }
-                When::After(trigger, pause) => self.triggers.add(trigger.clone(), *pause, fault.action),
+                When::After(trigger, _) => {
+                    let trigger = trigger.clone();
+                    self.triggers.add(trigger, occasion);
+                }
             }
         }
     }
 
     pub(super) fn fault(&mut self, index: u32) {
-        let (fault, origin) = self.faults.list[index as usize].clone();
-        if origin == Origin::Drawn && !self.is_legal(&fault.action) {
+        let (mut occasion, origin) = self.faults.list[index as usize].clone();
+        if origin == Origin::Drawn && !self.is_legal(&occasion.fault.action) {
             return;
         }
-        if self.act(&fault.action) {
-            self.record(|| Deviation::Fault(fault));
+        if self.act(&mut occasion) {
+            self.record(|| Deviation::Fault(occasion.fault));
         }
     }
 
     /// Does it, if it makes sense now: a process that is down cannot crash. Returns whether it did.
-    pub(super) fn act(&mut self, action: &Action) -> bool {
+    pub(super) fn act(&mut self, occasion: &mut Occasion) -> bool {
+        let action = &occasion.fault.action.clone();
         let running = |world: &World<'_>, node: Actor| world.nodes[node as usize].process.is_running();
         let alive = |world: &World<'_>, node: Actor| {
             matches!(world.nodes[node as usize].process, Process::Running | Process::Paused { .. })
@@ -151,6 +214,9 @@ impl World<'_> {
             let text = format!("{action:?}");
             self.trace(self.controller, self.controller, TracedEvent::Fault(text));
             self.trace(self.controller, self.controller, TracedEvent::Began(action));
+        }
+        if !matches!(action, Action::MoveLeader { .. }) {
+            self.fired(occasion);
         }
         let lasts = match action {
             Action::Crash { node, down } => {
@@ -197,8 +263,12 @@ impl World<'_> {
             Action::MoveLeader { partition, to } => {
                 let now = self.now_at(self.controller);
                 let controller = self.controller;
-                if let Body::Controller(c) = &mut self.nodes[controller as usize].body {
-                    c.move_leader(now, *partition, *to, &mut self.out);
+                let moved = match &mut self.nodes[controller as usize].body {
+                    Body::Controller(c) => c.move_leader(now, *partition, *to, &mut self.out),
+                    _ => false,
+                };
+                if moved {
+                    self.fired(occasion);
                 }
                 self.flush(controller);
                 Span::ZERO
@@ -292,7 +362,7 @@ impl World<'_> {
             _ => down,
         };
         if let Some(down) = restart {
-            self.after(down, node, Step::Start(node));
+            self.start_after(down, node);
         }
         restart.unwrap_or(Span::ZERO)
     }
@@ -316,9 +386,7 @@ impl World<'_> {
             }
             Step::CheckShutdown(actor, give_up) => self.check_shutdown(actor, Instant(give_up)),
             Step::Roll(next, waiting_since) => self.roll(next, Instant(waiting_since)),
-            Step::Act(action) => {
-                self.act(&action);
-            }
+            Step::Act(place, occasion) => self.begin_after_pause(place, occasion),
             Step::WriteBack(actor, incarnation) => {
                 let node = &mut self.nodes[actor as usize];
                 if node.incarnation == incarnation
@@ -358,7 +426,7 @@ impl World<'_> {
             self.after(LOOK, actor, Step::CheckShutdown(actor, give_up.0));
         } else {
             self.end_process(actor, Ended::Crash);
-            self.after(down, actor, Step::Start(actor));
+            self.start_after(down, actor);
         }
     }
 
@@ -378,7 +446,7 @@ impl World<'_> {
         self.end_process(actor, Ended::Cleanly);
         let down = self.faults.restart_down[actor as usize];
         self.faults.last_end = self.faults.last_end.max(self.now + down);
-        self.after(down, actor, Step::Start(actor));
+        self.start_after(down, actor);
     }
 
     /// The next broker of a rolling restart, once all brokers run and every partition is fully in sync.

@@ -1,5 +1,6 @@
 //! The world: nodes, the network between them, time, and what goes wrong.
 
+mod culprit;
 mod event;
 mod evidence;
 mod external;
@@ -10,15 +11,19 @@ mod line;
 mod link;
 mod node;
 mod parcel;
+mod patience;
 mod services;
 mod settle;
+mod told;
 mod triggers;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fencepost_protocol::batch::RecordBatch;
 use fencepost_protocol::broker::JournalEntry;
+use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::io::{ConnId, CorrelationId, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
@@ -39,8 +44,8 @@ use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
 use line::{Answer, Arrived, Line};
-pub(crate) use link::LinkId;
 use link::Links;
+pub(crate) use link::{LinkId, LinkTable};
 use node::BrokerSlot;
 pub use node::{Body, Node, broker_name, names};
 use parcel::Parcels;
@@ -232,6 +237,8 @@ pub struct World<'a> {
     is_plain: bool,
     /// Leader moves that the tracer has been told of.
     moves_told: usize,
+    /// Markers that a leader refused, by producer id and partition: when, and why.
+    refused_markers: BTreeMap<(i64, TopicPartition), (Instant, ErrorCode)>,
     coverage: Option<Box<Coverage>>,
     standings: Option<Box<inspect::Standings>>,
 }
@@ -249,7 +256,8 @@ impl<'a> World<'a> {
     ) -> World<'a> {
         let naming = keep.schedule || explorer.needs_names();
         let (nodes, controller) = node::populate(&plan, root_seed);
-        let links = Links::new(&plan.network, nodes.len(), |a| matches!(nodes[a].body, Body::Client(_)));
+        let table = LinkTable::new(nodes.len(), |a| matches!(nodes[a].body, Body::Client(_)));
+        let links = Links::new(&plan.network, table);
         let brokers: Vec<Actor> =
             (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
         let place = |name: &str| nodes.iter().position(|n| n.name == name).expect("every sink is a node") as Actor;
@@ -278,19 +286,20 @@ impl<'a> World<'a> {
             deliveries: 0,
             most_deliveries: plan.end.delivery_budget.min(MOST_AT_ONE_TIME),
             delivery_budget: plan.end.delivery_budget,
-            settle: settle::Settle::new(&plan),
+            settle: settle::Settle::new(&plan, count),
             observer: Observer::default(),
             withheld: Vec::new(),
             links,
             service_per_kib: plan.network.service_per_kib,
             is_plain: !naming,
             moves_told: 0,
+            refused_markers: BTreeMap::new(),
             coverage: keep.coverage.then(Box::default),
             standings: keep.standings.then(|| Box::new(inspect::Standings::new(&plan))),
             plan,
         };
         world.trace_first_leaders();
-        world.schedule_faults(faults);
+        world.schedule_first_faults(faults);
         world.start_everybody();
         if world.standings.is_some() {
             world.tell_standings();

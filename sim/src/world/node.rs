@@ -101,6 +101,8 @@ pub struct Node {
     pub(super) burden: Span,
     pub(super) frozen: Vec<(Rank, Event)>,
     pub(super) pauses: u32,
+    /// Its process does not run, and it is certain that it will.
+    pub(super) comes_back: bool,
     pub(super) deliveries: u64,
     /// What former processes of a broker counted.
     pub(super) tally: BrokerTally,
@@ -184,6 +186,7 @@ impl Node {
             burden: Span::ZERO,
             frozen: Vec::new(),
             pauses: 0,
+            comes_back: false,
             deliveries: 0,
             tally: BrokerTally::default(),
             retries: 0,
@@ -232,11 +235,17 @@ impl World<'_> {
             if pause == Span::ZERO {
                 self.start_process(actor);
             } else {
-                self.after(pause, actor, Step::Start(actor));
+                self.start_after(pause, actor);
             }
         }
         let settle = self.settle.first_look();
         self.after(settle, self.controller, Step::Settle);
+    }
+
+    /// A process will begin to run.
+    pub(super) fn start_after(&mut self, pause: Span, actor: Actor) {
+        self.nodes[actor as usize].comes_back = true;
+        self.after(pause, actor, Step::Start(actor));
     }
 
     /// A process begins to run.
@@ -245,6 +254,7 @@ impl World<'_> {
         let incarnation = self.nodes[actor as usize].incarnation;
         let host_was_down = self.nodes[actor as usize].process == Process::HostDown;
         self.nodes[actor as usize].process = Process::Running;
+        self.nodes[actor as usize].comes_back = false;
         self.nodes[actor as usize].wake_at = Instant::NEVER;
         match &mut self.nodes[actor as usize].body {
             Body::Controller(_) => {}

@@ -1,13 +1,15 @@
-//! Safety, then liveness: when faults have stopped, everything must finish within a bound of virtual time.
+//! Safety, then liveness: when faults have stopped, everything must finish, and go on as long as it does not.
 
-use fencepost_protocol::ids::TopicPartition;
-use fencepost_protocol::message::TransactionState;
+use fencepost_protocol::ids::{Name, TopicPartition};
+use fencepost_protocol::message::{TransactionMetadataValue, TransactionState};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::World;
 use super::event::Step;
 use super::node::{Body, Process};
+use super::patience::Patience;
 use crate::plan::Plan;
+use crate::schedule::Actor;
 
 /// How often the world looks whether everything has finished.
 const LOOK: Span = Span::from_millis(100);
@@ -17,8 +19,13 @@ const LOOK: Span = Span::from_millis(100);
 pub enum Ending {
     /// Everything finished.
     Settled,
-    /// The bound passed; what had not finished is in the history.
+    /// The bound passed without progress; what had not finished is in the history.
     Bound,
+    /// The run came to the end of the time that the scenario gives it.
+    OverLimit {
+        /// How long it may take.
+        limit: Span,
+    },
     /// More deliveries than the scenario allows.
     OverBudget {
         /// The node with most deliveries.
@@ -36,24 +43,17 @@ pub enum Ending {
 /// What has to finish, and since when it is waited for.
 #[derive(Debug)]
 pub(super) struct Settle {
-    input_done: Option<Instant>,
-    bound: Span,
+    quiet: Option<Instant>,
     /// Programs outside the world are still at work: do not end.
     pub held: bool,
-    not_before: Instant,
     /// When the last message that a deviation delays arrives: until then that fault goes on, and the bound is not running.
     delayed_until: Instant,
+    pub patience: Patience,
 }
 
 impl Settle {
-    pub fn new(plan: &Plan) -> Settle {
-        Settle {
-            input_done: None,
-            bound: plan.end.bound,
-            held: false,
-            not_before: Instant::ZERO,
-            delayed_until: Instant::ZERO,
-        }
+    pub fn new(plan: &Plan, nodes: usize) -> Settle {
+        Settle { quiet: None, held: false, delayed_until: Instant::ZERO, patience: Patience::new(plan, nodes) }
     }
 
     pub fn first_look(&self) -> Span {
@@ -70,51 +70,62 @@ impl Settle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unfinished {
     /// A client still has something to do.
-    Client(String),
+    Client(Actor),
     /// A transaction has not ended.
-    Transaction { name: String, pid: i64, epoch: i16, state: TransactionState, start_ms: i64 },
+    Transaction { name: Name, value: TransactionMetadataValue, coordinator: Actor },
     /// A last stable offset has not reached the high watermark (or there is no leader to ask).
-    Stalled { tp: TopicPartition, lso: i64, hw: i64, leader: Option<String>, holder: Option<i64> },
+    Stalled { tp: TopicPartition, lso: i64, hw: i64, holder: Option<i64> },
     /// An outbox has rows that are not marked as sent.
     Unsent { database: String, rows: usize },
-    /// A group has not committed up to the end of its input.
-    Undrained { client: String, tp: TopicPartition, position: i64, end: i64 },
+    /// A client has not read its input to the end.
+    Undrained { client: Actor, tp: TopicPartition, position: i64, end: i64 },
+    /// No member of the group of these clients owns the partition.
+    Unowned { members: Vec<Actor>, tp: TopicPartition, end: i64 },
 }
 
 impl World<'_> {
     pub(super) fn look_whether_settled(&mut self) -> Option<Ending> {
-        if self.settle.held {
+        let ending = if self.settle.held { None } else { self.ending() };
+        if ending.is_none() {
             self.after(LOOK, self.controller, Step::Settle);
+        }
+        ending
+    }
+
+    /// How the run ends now, if it does.
+    fn ending(&mut self) -> Option<Ending> {
+        let limit = self.plan.end.limit;
+        if self.now.since(Instant::ZERO) > limit {
+            return Some(Ending::OverLimit { limit });
+        }
+        self.look_for_progress();
+        if self.faults.is_active(self.now) || self.somebody_is_to_come() {
+            self.settle.quiet = None;
             return None;
         }
         let input_done = self.nodes.iter().all(|n| match &n.body {
-            Body::Client(c) => {
-                c.has_finished_its_input() || (n.process == Process::Down && c.restarts_after().is_none())
-            }
+            Body::Client(c) => c.has_finished_its_input() || !n.process.is_running(),
             _ => true,
         });
-        let quiet =
-            input_done && !self.faults.is_active(self.now) && !self.waits_for_start() && self.brokers_are_back();
-        if quiet {
-            let since = *self.settle.input_done.get_or_insert(self.now);
-            if self.now >= self.settle.not_before && self.unfinished(true).is_empty() {
+        let since = if input_done && self.brokers_are_back() {
+            let since = *self.settle.quiet.get_or_insert(self.now);
+            if self.unfinished(true).is_empty() {
                 return Some(Ending::Settled);
             }
-            if self.now.since(since.max(self.settle.delayed_until)) > self.settle.bound {
-                return Some(Ending::Bound);
-            }
+            since
         } else {
-            self.settle.input_done = None;
+            self.settle.quiet = None;
             // Even input that never ends has an end: producers that cannot send count against the same bound.
-            let latest =
-                self.faults.last_end.max(Instant::ZERO + self.plan.latest_input()).max(self.settle.delayed_until);
-            if self.now.since(latest) > self.settle.bound && !self.faults.is_active(self.now) {
-                return Some(Ending::Bound);
-            }
-        }
-        let actor = self.controller;
-        self.after(LOOK, actor, Step::Settle);
-        None
+            self.faults.last_end.max(Instant::ZERO + self.plan.latest_input())
+        };
+        let Settle { delayed_until, patience, .. } = &self.settle;
+        let since = since.max(*delayed_until).max(patience.progress);
+        (self.now.since(since) > patience.bound()).then_some(Ending::Bound)
+    }
+
+    /// Whether a process that does not run will run: it is still to start, is down for a while, or stands still.
+    fn somebody_is_to_come(&self) -> bool {
+        self.nodes.iter().any(|n| n.comes_back || matches!(n.process, Process::Paused { .. }))
     }
 
     /// Whether every broker that runs takes part in the cluster again.
@@ -123,18 +134,13 @@ impl World<'_> {
         self.brokers.iter().all(|b| gone(*b) || self.is_back(*b))
     }
 
-    /// Whether a client is still to start; one that starts at this very time may not have done so yet.
-    fn waits_for_start(&self) -> bool {
-        self.nodes.iter().any(|n| matches!(&n.body, Body::Client(c) if self.now <= Instant::ZERO + c.starts_at()))
-    }
-
     /// What has not finished; with `any`, at most one thing.
     pub(super) fn unfinished(&self, any: bool) -> Vec<Unfinished> {
         let mut found = Vec::new();
-        for node in &self.nodes {
+        for (actor, node) in self.nodes.iter().enumerate() {
             match &node.body {
                 Body::Client(client) if node.process == Process::Running && !client.is_idle() => {
-                    found.push(Unfinished::Client(node.name.clone()));
+                    found.push(Unfinished::Client(actor as Actor));
                 }
                 Body::Service(service) if service.unsent() > 0 => {
                     found.push(Unfinished::Unsent { database: node.name.clone(), rows: service.unsent() });
@@ -156,14 +162,10 @@ impl World<'_> {
                         let (lso, hw, leo) = (log.last_stable_offset(), log.high_watermark(), log.log_end_offset());
                         if lso < hw || hw < leo {
                             let holder = log.open_transactions().next().map(|(pid, _)| pid);
-                            let leader = self.leader_name(tp);
-                            found.push(Unfinished::Stalled { tp, lso, hw, leader, holder });
+                            found.push(Unfinished::Stalled { tp, lso, hw, holder });
                         }
                     }
-                    None => {
-                        let name = self.leader_name(tp);
-                        found.push(Unfinished::Stalled { tp, lso: -1, hw: -1, leader: name, holder: None });
-                    }
+                    None => found.push(Unfinished::Stalled { tp, lso: -1, hw: -1, holder: None }),
                 }
                 if any && !found.is_empty() {
                     return found;
@@ -180,13 +182,7 @@ impl World<'_> {
                     TransactionState::Ongoing | TransactionState::PrepareCommit | TransactionState::PrepareAbort
                 );
                 if open {
-                    found.push(Unfinished::Transaction {
-                        name: id.to_string(),
-                        pid: value.producer.id,
-                        epoch: value.producer.epoch,
-                        state: value.state,
-                        start_ms: value.start_ms,
-                    });
+                    found.push(Unfinished::Transaction { name: id, value, coordinator: *broker });
                     if any {
                         return found;
                     }
@@ -197,10 +193,10 @@ impl World<'_> {
         found
     }
 
-    /// Pipelines and readers with a group must have committed up to the end of their input; what they still have to read
-    /// beyond it may only be markers and aborted records.
+    /// Pipelines and readers must have read up to the end of their input; what they still have to read beyond it may only be
+    /// markers and aborted records.
     fn undrained(&self, found: &mut Vec<Unfinished>) {
-        for node in &self.nodes {
+        for (actor, node) in self.nodes.iter().enumerate() {
             let Body::Client(client) = &node.body else { continue };
             if node.process != Process::Running {
                 continue;
@@ -209,7 +205,7 @@ impl World<'_> {
                 let Some((_, log)) = self.leader_log(tp) else { continue };
                 let end = if client.reads_committed() { log.last_stable_offset() } else { log.high_watermark() };
                 if position < end {
-                    found.push(Unfinished::Undrained { client: node.name.clone(), tp, position, end });
+                    found.push(Unfinished::Undrained { client: actor as Actor, tp, position, end });
                 }
             }
         }
@@ -218,27 +214,30 @@ impl World<'_> {
 
     /// Every partition of a group's input must have an owner while members run.
     fn unowned(&self, found: &mut Vec<Unfinished>) {
-        let mut groups: Vec<(&str, &str, Vec<TopicPartition>, Vec<TopicPartition>)> = Vec::new();
-        for node in &self.nodes {
+        let mut groups: Vec<(&str, Vec<Actor>, Vec<TopicPartition>, Vec<TopicPartition>)> = Vec::new();
+        for (actor, node) in self.nodes.iter().enumerate() {
             let Body::Client(client) = &node.body else { continue };
             if node.process != Process::Running {
                 continue;
             }
             let Some(group) = client.group() else { continue };
-            let owned: Vec<TopicPartition> = client.positions().iter().map(|(tp, _)| *tp).collect();
+            let owned = client.positions().into_iter().map(|(tp, _)| tp);
             match groups.iter_mut().find(|(g, ..)| *g == group) {
-                Some((.., all)) => all.extend(owned),
-                None => groups.push((group, &node.name, client.input_partitions(), owned)),
+                Some((_, members, _, all)) => {
+                    members.push(actor as Actor);
+                    all.extend(owned);
+                }
+                None => groups.push((group, vec![actor as Actor], client.input_partitions(), owned.collect())),
             }
         }
-        for (_, client, wanted, owned) in groups {
+        for (_, members, wanted, owned) in groups {
             for tp in wanted {
                 if owned.contains(&tp) {
                     continue;
                 }
                 let end = self.leader_log(tp).map_or(0, |(_, log)| log.last_stable_offset());
                 if end > 0 {
-                    found.push(Unfinished::Undrained { client: client.to_string(), tp, position: -1, end });
+                    found.push(Unfinished::Unowned { members: members.clone(), tp, end });
                 }
             }
         }

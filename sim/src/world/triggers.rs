@@ -6,38 +6,67 @@ use fencepost_protocol::time::Span;
 
 use super::World;
 use super::event::Step;
+use super::faults::Occasion;
 use crate::message::{Kind, Request, Response};
-use crate::schedule::{Action, Actor, Deviation, Fault, Phase, Trigger, When};
+use crate::schedule::{Actor, Deviation, Fault, Phase, Trigger, When};
 
-/// The faults that wait for their moment.
+/// The faults that wait for their moment, or did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Triggers {
-    waiting: Vec<Waiting>,
+    list: Vec<Waiting>,
+    /// A bit for each kind of message that one of them counts. (Kinds may share a bit.)
+    kinds: u128,
 }
 
 #[derive(Clone, Debug)]
 struct Waiting {
     trigger: Trigger,
-    pause: Span,
-    action: Action,
-    seen: u32,
+    /// Number of the fault in the history, if it is declared there.
+    number: Option<u32>,
+    /// What begins; none once it has begun, or where it only counts.
+    begins: Option<Occasion>,
+    seen: u64,
+}
+
+fn bit(kind: Kind) -> u128 {
+    1 << (kind.word() % 127)
 }
 
 impl Triggers {
-    pub fn add(&mut self, trigger: Trigger, pause: Span, action: Action) {
-        self.waiting.push(Waiting { trigger, pause, action, seen: 0 });
+    /// A fault waits.
+    pub fn add(&mut self, trigger: Trigger, occasion: Occasion) {
+        let number = occasion.number;
+        self.push(Waiting { trigger, number, begins: Some(occasion), seen: 0 });
     }
 
+    /// A fault that the schedule leaves out: what its trigger counts is counted all the same.
+    pub fn count(&mut self, trigger: Trigger, number: u32) {
+        self.push(Waiting { trigger, number: Some(number), begins: None, seen: 0 });
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.kinds |= bit(waiting.trigger.kind);
+        self.list.push(waiting);
+    }
+
+    /// Whether one of them counts messages of this kind.
     #[inline]
-    pub fn any(&self) -> bool {
-        !self.waiting.is_empty()
+    pub fn concern(&self, kind: impl FnOnce() -> Kind) -> bool {
+        self.kinds != 0 && self.kinds & bit(kind()) != 0
     }
 
     pub fn still_waiting(&self) -> impl Iterator<Item = Fault> + '_ {
-        self.waiting.iter().map(|w| Fault { when: When::After(w.trigger.clone(), w.pause), action: w.action.clone() })
+        self.list.iter().filter_map(|w| w.begins.as_ref().map(|o| o.fault.clone()))
     }
 
-    /// The faults whose moment this is.
+    /// The numbers of the faults that have one, and how much of what its trigger counts was seen.
+    pub fn seen(&self) -> Vec<(u32, u64)> {
+        let mut seen: Vec<_> = self.list.iter().filter_map(|w| Some((w.number?, w.seen))).collect();
+        seen.sort_unstable();
+        seen
+    }
+
+    /// The faults whose moment this is, with their places.
     fn due(
         &mut self,
         phase: Phase,
@@ -45,25 +74,32 @@ impl Triggers {
         to: Actor,
         kind: Kind,
         concerns: impl Fn(TopicPartition) -> bool,
-    ) -> Vec<Waiting> {
+    ) -> Vec<(usize, Occasion)> {
         let mut due = Vec::new();
-        self.waiting.retain_mut(|w| {
+        if !self.concern(|| kind) {
+            return due;
+        }
+        for (place, w) in self.list.iter_mut().enumerate() {
             let t = &w.trigger;
             let fits = t.phase == phase
                 && t.kind == kind
                 && t.from.is_none_or(|f| f == from)
                 && t.to.is_none_or(|r| r == to)
                 && t.partition.is_none_or(&concerns);
-            if fits {
-                w.seen += 1;
+            if !fits {
+                continue;
             }
-            let now = fits && w.seen >= t.nth;
-            if now {
-                due.push(w.clone());
+            w.seen += 1;
+            if w.seen >= u64::from(t.nth) {
+                due.extend(w.begins.take().map(|occasion| (place, occasion)));
             }
-            !now
-        });
+        }
         due
+    }
+
+    /// A fault has begun, and has a number from now on.
+    fn numbered(&mut self, place: usize, number: Option<u32>) {
+        self.list[place].number = number;
     }
 }
 
@@ -83,22 +119,29 @@ impl World<'_> {
         self.begin(due);
     }
 
-    fn begin(&mut self, due: Vec<Waiting>) {
-        for w in due {
-            self.record(|| {
-                let when = When::After(w.trigger.clone(), w.pause);
-                Deviation::Fault(Fault { when, action: w.action.clone() })
-            });
-            if w.pause == Span::ZERO {
+    fn begin(&mut self, due: Vec<(usize, Occasion)>) {
+        for (place, mut occasion) in due {
+            self.record(|| Deviation::Fault(occasion.fault.clone()));
+            let When::After(_, pause) = occasion.fault.when else { continue };
+            if pause == Span::ZERO {
                 // What the acting machine has pushed and not yet sent is not the fault's to send.
                 let pending = std::mem::take(&mut self.out);
-                self.act(&w.action);
+                self.act(&mut occasion);
                 debug_assert!(self.out.is_empty(), "a fault sends what it makes a machine say");
                 self.out = pending;
+                self.triggers.numbered(place, occasion.number);
             } else {
-                self.after(w.pause, self.controller, Step::Act(w.action));
+                // The run does not end before it.
+                self.faults.last_end = self.faults.last_end.max(self.now + pause);
+                self.after(pause, self.controller, Step::Act(place, occasion));
             }
         }
+    }
+
+    /// The fault of a trigger begins, after its pause.
+    pub(super) fn begin_after_pause(&mut self, place: usize, mut occasion: Occasion) {
+        self.act(&mut occasion);
+        self.triggers.numbered(place, occasion.number);
     }
 }
 

@@ -193,7 +193,7 @@ impl World<'_> {
     pub(super) fn send(&mut self, from: Actor, channel: Channel, correlation: CorrelationId, request: Request) {
         let found = self.nodes[from as usize].channels.iter().find(|(c, _)| *c == channel);
         let (_, conn) = *found.expect("a request is sent on a connection that is open");
-        if self.triggers.any() {
+        if self.triggers.concern(|| request.kind()) {
             let to = self.line(conn).server;
             if self.triggered(Phase::Sending, from, to, &request) {
                 return; // the sender is gone
@@ -394,7 +394,7 @@ impl World<'_> {
             self.respond(conn, response);
             return;
         }
-        let watched = self.triggers.any().then(|| request.clone());
+        let watched = self.triggers.concern(|| kind).then(|| request.clone());
         let now = self.now_at(server);
         let by = match request {
             Request::Kafka(_) => 0,
@@ -503,7 +503,7 @@ impl World<'_> {
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Answered(&response, at));
         }
-        if self.triggers.any() {
+        if self.triggers.concern(|| response.kind()) {
             let client = self.line(conn).client;
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
@@ -577,7 +577,11 @@ impl World<'_> {
         if self.tracer.is_some() {
             self.trace_message(conn, correlation, true, TracedEvent::Response(response));
         }
-        let watched = self.triggers.any().then(|| response.clone());
+        match &self.nodes[client as usize].body {
+            Body::Client(_) => self.tell_errors(client, response),
+            _ => self.remember_markers(response),
+        }
+        let watched = self.triggers.concern(|| response.kind()).then(|| response.clone());
         match self.answers.open(parcel) {
             Response::Kafka(response) => self.tell_here(client, NetInput::Response(channel, correlation, response)),
             Response::Sink(response) => self.tell_answer_of_sink(client, correlation, *response),
