@@ -8,6 +8,7 @@ pub mod account;
 pub mod checker;
 pub mod diagram;
 pub mod figures;
+pub mod happened;
 pub mod history;
 pub mod lesson;
 pub mod markdown;
