@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, ReasonAccount, Records};
+use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, InputAccount, ReasonAccount, Records};
 use crate::checker::seconds;
 use crate::history::event::StopReason;
 use crate::render::{counted, thousands};
@@ -54,6 +54,9 @@ pub struct Happened {
     /// What each client did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<(String, String)>,
+    /// Partitions of which not every record was processed: who reads which, and what became of its records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<(String, String)>,
     /// Faults that somebody wrote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultTold>,
@@ -86,6 +89,7 @@ impl Happened {
         Happened {
             records: if account.clients.is_empty() { String::new() } else { records(&account.records) },
             clients: account.clients.iter().map(|client| (client.name.clone(), did(client))).collect(),
+            inputs: account.inputs.iter().filter(|input| input.processed < input.owed).map(input).collect(),
             faults: written.into_iter().map(fault).collect(),
             drawn: together(&drawn),
             errors,
@@ -228,6 +232,15 @@ fn did(client: &ClientAccount) -> String {
         said.push(format!("{how} at {}", seconds(*t)));
     }
     if said.is_empty() { "ran".to_owned() } else { said.join("; ") }
+}
+
+fn input(input: &InputAccount) -> (String, String) {
+    let who = format!("{}, {}-{}", input.group, input.topic, input.partition);
+    let mut words = format!("{} of {} processed", thousands(input.processed), counted(input.owed, "record"));
+    for part in parts(&[(input.skipped, "skipped"), (input.unprocessed, "unprocessed")]) {
+        let _ = write!(words, ", {part}");
+    }
+    (who, words)
 }
 
 fn fate(fault: &FaultAccount) -> String {
@@ -505,6 +518,24 @@ out of the ordinary:
         let expected =
             ["fault 'shop is down, after the 3rd EndTxn was handled' never began: 1 of 3 EndTxn seen".to_owned()];
         assert_eq!(eventful().faults_that_never_began(), expected);
+    }
+
+    #[test]
+    fn partitions_are_told_of_which_not_all_was_processed() {
+        let input = |partition, owed, processed, skipped, unprocessed| InputAccount {
+            group: "billing".into(),
+            topic: "orders".into(),
+            partition,
+            owed,
+            processed,
+            skipped,
+            unprocessed,
+            ..InputAccount::default()
+        };
+        let account =
+            Account { inputs: vec![input(0, 100, 100, 0, 0), input(1, 100, 49, 2, 49)], ..Account::default() };
+        let told = ("billing, orders-1".into(), "49 of 100 records processed, 2 skipped, 49 unprocessed".into());
+        assert_eq!(Happened::of(&account).inputs, [told]);
     }
 
     #[test]

@@ -491,6 +491,7 @@ function happened(H) {
     + head("Faults", some(H.faults || [], (f) => `<li class="${f.amiss ? "amiss" : ""}">${esc(f.words)}: <b>${esc(f.fate)}</b></li>`) + (H.drawn ? `<p>${esc(H.drawn)}</p>` : ""))
     + head("Errors that clients were told", table)
     + head("Aborts, fencing, offsets", some(reasons, (r) => `<li>${esc(r.words)}</li>`))
+    + head("Inputs that were not all processed", some(H.inputs || [], ([name, words]) => `<li><b>${esc(name)}</b>: ${esc(words)}</li>`))
     + head("Clients", some(clients, ([name, words]) => `<li><b>${esc(name)}</b>: ${esc(words)}</li>`));
 }
 const FIGURES = [["committed", "transactions committed"], ["aborted", "transactions aborted"], ["commit_p50_ns", "time to commit, p50"], ["commit_p99_ns", "time to commit, p99"], ["largest_lso_lag", "largest LSO lag, offsets"], ["fenced", "producers fenced"], ["retries", "batches sent again"], ["absorbed", "duplicates absorbed by brokers"], ["rebalances", "rebalances"], ["replayed", "records read again"], ["leader_moves", "leaderships moved"], ["coordinator_moves", "coordinator partitions moved"]];
