@@ -110,6 +110,47 @@ const tests = {
     assert.match(await page.textContent("#now"), /a charge for record 10 of shop/);
     await done(page);
   },
+  async "what happened is told with faults, errors and reasons, and opens where a fault that was counted on never began"() {
+    remake("lost-ack", "happened", ({ judgement }) => {
+      judgement.warnings = ["fault 'x' never began"];
+      judgement.happened = {
+        records: "sent 10: 7 acknowledged, 3 failed; visible 7",
+        clients: [["till", "sent 10"], ["audit", "never ran"]],
+        faults: [{ words: "the answer is lost", fate: "fired at 0.014 s" }, { words: "a <crash>", fate: "never: 1 of 3 EndTxn seen", amiss: true }],
+        drawn: "2 faults drawn from the seed, none fired",
+        errors: [{ error: "NOT_ENOUGH_REPLICAS", call: "send()", client: "till", count: 1234, first: 2_100_000_000 }],
+        routine: [{ error: "MEMBER_ID_REQUIRED", call: "JoinGroup", client: "audit", count: 1, first: 5_000_000 }],
+        reasons: [{ words: "till: 20 transactions aborted (at its own request)", usual: true }, { words: "till: fenced (by till-2)" }],
+      };
+    });
+    const page = await open("happened");
+    assert.equal(await page.getAttribute("#happened", "open"), "");
+    const text = await page.textContent("#happened");
+    for (const words of ["3 failed", "audit: never ran", "fired at 0.014 s", "a <crash>: never: 1 of 3 EndTxn seen", "none fired", "NOT_ENOUGH_REPLICAS", "1,234", "2.100 s", "MEMBER_ID_REQUIRED"]) assert.ok(text.includes(words), `${words}: ${text}`);
+    assert.ok(text.indexOf("fenced (by till-2)") < text.indexOf("at its own request"), "what is unusual stands first");
+    assert.equal(await page.locator("#happened li.amiss").count(), 1);
+    assert.match(await page.textContent("#why"), /Warning: fault 'x' never began/);
+    await done(page);
+    const quiet = await open("lost-ack");
+    assert.equal(await quiet.getAttribute("#happened", "open"), null, "where nothing is amiss it is folded");
+    await done(quiet);
+  },
+  async "a vacuous verdict says what was not put to the test"() {
+    remake("lost-ack", "vacuous", ({ judgement }) => Object.assign(judgement, { verdict: "vacuous", findings: [], untested: ["nothing is owed to topic sales"] }));
+    const page = await open("vacuous");
+    assert.equal(await page.textContent("#verdict"), "vacuous");
+    assert.equal(await page.textContent("#why .sentence"), "Nothing wrong was seen, but not all was put to the test.");
+    assert.match(await page.textContent("#why"), /Not put to the test: nothing is owed to topic sales/);
+    await done(page);
+  },
+  async "every kind of finding is told in words"() {
+    remake("lost-ack", "kinds", ({ judgement }) => {
+      judgement.findings = ["unprocessed", "unowned", "unanswered", "wrong-value"].map((kind, n) => ({ kind, count: n + 1, words: kind, allowed: false, proofs: [] }));
+    });
+    const page = await open("kinds");
+    assert.equal(await page.textContent("#why .sentence"), "1 input was neither processed nor skipped on purpose; 2 partitions have no owner in their group; 3 calls have no outcome; 4 records have other values than what made them gives.");
+    await done(page);
+  },
   async "a page opens at what its first proof ends with, where that comes before copies"() {
     const page = await open("late-commit");
     const there = await state(page);

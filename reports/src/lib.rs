@@ -9,6 +9,7 @@ pub mod checker;
 pub mod diagram;
 pub mod figures;
 pub mod function;
+pub mod happened;
 pub mod history;
 pub mod lesson;
 pub mod markdown;

@@ -3,11 +3,15 @@
 use core::fmt::Write;
 
 use crate::diagram::message_words;
+use crate::happened::Happened;
 use crate::render::thousands;
+use crate::report::Verdict;
 use crate::story::{Fate, Moment, Story, moments, seconds};
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 30;
+/// Rows of errors that are shown at most.
+const ERRORS: usize = 20;
 
 /// The Markdown.
 pub fn text(story: &Story) -> String {
@@ -40,6 +44,8 @@ pub fn text(story: &Story) -> String {
             let _ = writeln!(out, "| {} | {input} | {visible} | {duplicates} | {lost} | {leaked} |", s.title());
         }
     }
+    remarks(&mut out, story);
+    happened(&mut out, &judgement.happened);
     if !story.script.is_empty() {
         out.push_str("\nWhat deviated:\n\n");
         for words in story.script.iter().take(20) {
@@ -58,6 +64,51 @@ pub fn text(story: &Story) -> String {
     }
     let _ = writeln!(out, "\nAgain: `{}`", story.command);
     out
+}
+
+/// What its reader should know although it is not held against the verdict.
+fn remarks(out: &mut String, story: &Story) {
+    let judgement = &story.judgement;
+    // A vacuous verdict has said it already.
+    let untested = if judgement.verdict == Verdict::Vacuous.name() { &[][..] } else { &judgement.untested };
+    let untested = untested.iter().map(|sentence| ("Not put to the test", sentence));
+    let warnings = judgement.warnings.iter().map(|sentence| ("Warning", sentence));
+    for (n, (head, sentence)) in untested.chain(warnings).enumerate() {
+        let _ = writeln!(out, "{}- **{head}:** {sentence}", if n == 0 { "\n" } else { "" });
+    }
+}
+
+/// The account, folded: who reads a pull request wants the verdict first.
+fn happened(out: &mut String, happened: &Happened) {
+    let unusual = || happened.reasons.iter().filter(|reason| !reason.usual);
+    let nothing = happened.records.is_empty() && happened.faults.is_empty() && happened.errors.is_empty();
+    if nothing && happened.drawn.is_empty() && unusual().next().is_none() {
+        return;
+    }
+    out.push_str("\n<details><summary>What happened</summary>\n\n");
+    if !happened.records.is_empty() {
+        let _ = writeln!(out, "- {}", happened.records);
+    }
+    for fault in &happened.faults {
+        let _ = writeln!(out, "- {}: {}", fault.words, fault.fate);
+    }
+    if !happened.drawn.is_empty() {
+        let _ = writeln!(out, "- {}", happened.drawn);
+    }
+    for reason in unusual() {
+        let _ = writeln!(out, "- {}", reason.words);
+    }
+    if !happened.errors.is_empty() {
+        out.push_str("\n| error | call | client | times | first |\n|---|---|---|--:|--:|\n");
+        for e in happened.errors.iter().take(ERRORS) {
+            let (times, first) = (thousands(e.count), seconds(e.first));
+            let _ = writeln!(out, "| {} | {} | {} | {times} | {first} |", e.error, e.call, e.client);
+        }
+        if happened.errors.len() > ERRORS {
+            let _ = writeln!(out, "\n... and {} more", happened.errors.len() - ERRORS);
+        }
+    }
+    out.push_str("\n</details>\n");
 }
 
 fn mermaid(out: &mut String, story: &Story) {
@@ -122,7 +173,38 @@ fn safe(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::{Lane, Message, Purpose};
+    use crate::story::{Judgement, Lane, Message, Purpose};
+
+    #[test]
+    fn what_happened_is_told_below_the_verdict_and_folded() {
+        let judgement = Judgement {
+            verdict: "violated".into(),
+            sentence: "violated: 1 record lost".into(),
+            untested: vec!["nobody reads audit".into()],
+            happened: Happened::of(&crate::happened::tests::eventful()),
+            warnings: vec!["client audit never ran".into()],
+            ..Judgement::default()
+        };
+        let text = text(&Story { judgement, ..Story::default() });
+        let lines = [
+            "- **Not put to the test:** nobody reads audit",
+            "- **Warning:** client audit never ran",
+            "<details><summary>What happened</summary>",
+            "- shop is down, after the 3rd EndTxn was handled: never: 1 of 3 EndTxn seen",
+            "- shop: 1 transaction aborted (it timed out), at 65.000 s",
+            "| NOT_ENOUGH_REPLICAS | send() | shop | 760 | 2.100 s |",
+            "</details>",
+        ];
+        let places: Vec<usize> =
+            lines.iter().map(|line| text.find(line).unwrap_or_else(|| panic!("{line}: {text}"))).collect();
+        assert!(places.is_sorted(), "{text}");
+        assert!(!text.contains("at its own request"), "what is usual is not told");
+    }
+
+    #[test]
+    fn where_nothing_is_known_to_have_happened_nothing_is_said_of_it() {
+        assert!(!text(&Story::default()).contains("What happened"));
+    }
 
     #[test]
     fn a_lost_answer_is_a_crossed_arrow() {

@@ -2,19 +2,26 @@
 
 use core::fmt::Write;
 
+use crate::happened::Happened;
 use crate::report::{Report, SinkAccount, TopicAccount, Verdict, Violation};
 
 /// Heads of the columns of accounts; the first one is `topic`, or `topic or sink` where there are sinks.
 const COLUMNS: [&str; 5] = ["input", "visible", "duplicates", "lost", "leaked"];
 
 impl Report {
-    /// The verdict as a sentence, a table of the output topics, what was found with its proofs, and the notes.
+    /// The verdict as a sentence, a table of the output topics, what happened as far as it is worth telling, what was found
+    /// with its proofs, and what else its reader should know.
     pub fn render_text(&self) -> String {
         let mut out = self.sentence();
         out.push('\n');
         if !self.topics.is_empty() || !self.sinks.is_empty() {
             out.push('\n');
             out.push_str(&self.table());
+        }
+        let happened = Happened::of(&self.account).text();
+        if !happened.is_empty() {
+            out.push('\n');
+            out.push_str(&happened);
         }
         for violation in &self.violations {
             out.push('\n');
@@ -24,10 +31,15 @@ impl Report {
             out.push('\n');
             found(&mut out, violation, ", allowed by the promise");
         }
-        for note in &self.notes {
-            let _ = write!(out, "\nnote: {note}");
+        // A vacuous verdict has said it already.
+        let untested = if self.verdict == Verdict::Vacuous { &[][..] } else { &self.untested };
+        let untested = untested.iter().map(|sentence| ("not put to the test", sentence));
+        let warnings = self.warnings.iter().map(|sentence| ("warning", sentence));
+        let remarks: Vec<_> = untested.chain(warnings).chain(self.notes.iter().map(|note| ("note", note))).collect();
+        for (head, sentence) in &remarks {
+            let _ = write!(out, "\n{head}: {sentence}");
         }
-        if !self.notes.is_empty() {
+        if !remarks.is_empty() {
             out.push('\n');
         }
         out
@@ -130,9 +142,9 @@ mod tests {
     fn a_report_reads_like_this() {
         let proof = |sentence: &str| Proof { sentence: sentence.into(), ..Proof::default() };
         let report = Report {
-            untested: Vec::new(),
-            account: Default::default(),
-            warnings: Vec::new(),
+            untested: vec!["nobody reads audit".into()],
+            account: crate::happened::tests::eventful(),
+            warnings: vec!["five".into()],
             verdict: Verdict::Violated,
             violations: vec![Violation {
                 kind: Kind::Duplicate,
@@ -155,14 +167,15 @@ mod tests {
             notes: vec!["four".into()],
             events: 9,
         };
-        let expected = "\
+        let before = "\
 verdict: violated: 3,000 duplicates
 
 topic or sink  input  visible  duplicates  lost  leaked
 orders         3,000    3,000           0     0       0
 out            3,000    6,000       3,000     0       7
 bank (rows)        2        3           1     0       0
-
+";
+        let after = "\
 duplicate: 3,000
   - one
   - two
@@ -171,12 +184,37 @@ duplicate: 3,000
 late-request: 1, allowed by the promise
   - three
 
+not put to the test: nobody reads audit
+warning: five
 note: four
 ";
-        assert_eq!(report.render_text(), expected);
+        let happened = Happened::of(&report.account).text();
+        assert_eq!(report.render_text(), format!("{before}\n{happened}\n{after}"));
         let json = serde_json::to_string(&report).expect("serializes");
         assert!(json.starts_with(r#"{"verdict":"violated","violations":[{"kind":"duplicate","count":3000,"proof":{"#));
         assert_eq!(serde_json::from_str::<Report>(&json).expect("is read back"), report);
+    }
+
+    #[test]
+    fn a_vacuous_verdict_says_what_was_not_put_to_the_test_and_says_it_once() {
+        let report = Report {
+            verdict: Verdict::Vacuous,
+            violations: Vec::new(),
+            allowed: Vec::new(),
+            topics: Vec::new(),
+            sinks: Vec::new(),
+            untested: vec!["nothing is owed to topic orders".into(), "nobody reads audit".into()],
+            account: Default::default(),
+            warnings: vec!["fault 'x' never began".into()],
+            notes: Vec::new(),
+            events: 0,
+        };
+        let expected = "\
+verdict: vacuous: nothing wrong was seen, but not all was put to the test: nothing is owed to topic orders; nobody reads audit
+
+warning: fault 'x' never began
+";
+        assert_eq!(report.render_text(), expected);
     }
 
     #[test]

@@ -2,6 +2,11 @@
 
 use std::process::Command;
 
+use fencepost_reports::checker::Checker;
+use fencepost_reports::history::{self, Header, Writer};
+use fencepost_sim::run::{Course, run};
+use fencepost_sim::scenario::{Choice, Scenario, builtin};
+use fencepost_sim::world::Keep;
 use serde_json::Value;
 
 fn fencepost(arguments: &[&str]) -> String {
@@ -30,6 +35,49 @@ fn the_figures_of_a_history_are_those_of_its_run_as_far_as_a_history_tells_them(
         }
         let expected = if scenario == "lessons/zombie" { "2 rebalances" } else { "committed" };
         assert!(words.contains(expected), "{scenario}: {words}");
+    }
+    std::fs::remove_file(&path).expect("the history can be removed");
+}
+
+/// The judge has nothing but the history: whatever a run says must be in it.
+#[test]
+fn check_says_of_the_history_of_every_built_in_scenario_what_its_run_says() {
+    let mut histories = 0;
+    for (name, _) in builtin::SCENARIOS.iter().filter(|(name, _)| !name.starts_with("bench/")) {
+        let load = |case| Scenario::load_built_in(name, Choice { case, sets: Vec::new() }).expect("it is built in");
+        let base = load(None);
+        let cases = base.cases.iter().map(|(case, _)| load(Some(case.clone())));
+        let scenarios: Vec<Scenario> = std::iter::once(base.clone()).chain(cases).collect();
+        for scenario in scenarios {
+            let mut writer = Writer::new(Vec::new(), &Header::new("a test"));
+            let run = run(&scenario.plan, Course::Seed(scenario.seeds.0), Keep::default(), Some(&mut writer), None);
+            let written = writer.finish().expect("memory can be written to");
+            let mut checker = Checker::new();
+            history::read(&written[..], &mut checker).unwrap_or_else(|e| panic!("{}: {e}", scenario.label()));
+            assert_eq!(checker.finish(), run.report, "{}", scenario.label());
+            histories += 1;
+        }
+    }
+    assert!(histories > 140, "{histories} histories");
+}
+
+#[test]
+fn run_and_check_print_the_same_judgement() {
+    let path = std::env::temp_dir().join(format!("fencepost-check-same-{}.jsonl", std::process::id()));
+    let file = path.display().to_string();
+    for scenario in ["lessons/edge-of-the-world", "lessons/open-transaction", "chaos/sinks"] {
+        let run = json(&["run", scenario, "--history", &file, "--json"]);
+        let check = json(&["check", &file, "--json"]);
+        for key in ["verdict", "violations", "allowed", "topics", "sinks", "untested", "account", "warnings", "notes"] {
+            assert!(!run[key].is_null(), "{scenario}: {key} is told");
+            assert_eq!(check[key], run[key], "{scenario}: {key}");
+        }
+        // Until the line with the costs of the run both print the report.
+        let judgement = |text: &str| {
+            let from = text.find("verdict:").expect("a verdict");
+            text[from..].split("\n\n").take(2).collect::<Vec<_>>().join("\n\n")
+        };
+        assert_eq!(judgement(&fencepost(&["check", &file])), judgement(&fencepost(&["run", scenario])), "{scenario}");
     }
     std::fs::remove_file(&path).expect("the history can be removed");
 }

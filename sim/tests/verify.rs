@@ -39,6 +39,26 @@ fn every_built_in_scenario_is_as_it_expects() {
 }
 
 #[test]
+fn a_fault_that_never_begins_fails_verify_although_the_verdict_is_as_expected() {
+    let folder = Folder::new("never-began");
+    let scenario = |name: &str, nth: u32| {
+        let path = folder.path(name);
+        let text = format!(
+            "title = 'x'\n[[topic]]\nname = 'orders'\n[[producer]]\nname = 'shop'\ntopic = 'orders'\nrecords = 10\n\
+             [[fault]]\nafter = {{ kind = 'Produce', nth = {nth} }}\naction = 'lose_response'\n[expect]\nverdict = 'clean'\n"
+        );
+        std::fs::write(&path, text).expect("the folder can be written to");
+        path
+    };
+    let (first, third) =
+        (fencepost(&["verify", &scenario("1.toml", 1)]), fencepost(&["verify", &scenario("3.toml", 3)]));
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    assert_eq!(third.status.code(), Some(1), "{}", text(&third.stdout));
+    let said = text(&third.stderr);
+    assert!(said.contains("fault '") && said.contains("' never began"), "{said}");
+}
+
+#[test]
 fn a_run_says_what_the_documentation_says_it_says() {
     let output = fencepost(&["run", "lost-ack", "--json"]);
     assert_eq!(output.status.code(), Some(1));

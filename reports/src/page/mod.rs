@@ -218,6 +218,7 @@ fn strip(strip: &crate::story::Strip, texts: &mut Texts) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Kind;
     use crate::story::{Message, Strip};
 
     #[test]
@@ -240,6 +241,18 @@ mod tests {
             let found = page.replace("http://www.w3.org/2000/svg", "").replace("url(#", "");
             assert!(!found.contains(address), "the page refers to nothing outside: {address}");
         }
+    }
+
+    #[test]
+    fn the_page_has_words_for_every_kind_and_for_no_other() {
+        let table =
+            SCRIPT.split_once("const KINDS = {").and_then(|(_, rest)| rest.split_once("\n};")).expect("it is there").0;
+        let mut named: Vec<&str> =
+            table.lines().filter_map(|l| l.trim().strip_prefix('"')?.split('"').next()).collect();
+        let mut known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        named.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(named, known);
     }
 
     #[test]

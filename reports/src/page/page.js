@@ -420,18 +420,52 @@ const KINDS = {
   "torn-transaction": (n, one) => `${n} ${one ? "transaction is" : "transactions are"} only partly visible`,
   "hanging-transaction": (n, one) => `${n} ${one ? "transaction stays" : "transactions stay"} open`,
   "stalled-lso": (n, one) => `${n} ${one ? "partition holds its" : "partitions hold their"} readers back`,
-  "unprocessed": (n) => `${n} times a group stays behind its input`,
+  "order-violated": (n, one) => `${n} ${one ? "record stands" : "records stand"} in another order than they were sent in`,
+  "offsets-without-outputs": (n, one) => `${n} ${one ? "input is" : "inputs are"} committed as done, and what was made of ${one ? "it" : "them"} is not there`,
+  "outputs-without-offsets": (n, one) => `${n} ${one ? "output is" : "outputs are"} there, and ${one ? "its input is" : "their inputs are"} not committed as done`,
+  "two-values": (n, one) => `${n} ${one ? "offset" : "offsets"} had two different values`,
+  "fenced-effect": (n, one) => `${n} ${one ? "time" : "times"} somebody who was fenced still had an effect`,
+  "reader-skipped": (n, one) => `${n} ${one ? "record was" : "records were"} passed over by a reader`,
+  "reader-backwards": (n, one) => `${n} ${one ? "time" : "times"} a reader was given again what it had been given`,
+  "false-failure": (n, one) => `${n} ${one ? "error says" : "errors say"} that nothing happened, and it had`,
+  "committed-offset-moved": (n, one) => `${n} committed ${one ? "offset" : "offsets"} moved to where nobody asked for`,
+  "state-divergence": (n, one) => `${n} ${one ? "state differs from what its log says" : "states differ from what their logs say"}`,
+  "phantom": (n, one) => `${n} ${one ? "record is" : "records are"} there that nobody sent`,
+  "row-twice": (n, one) => `${n} ${one ? "row" : "rows"} too many`,
+  "row-never": (n, one) => `${n} ${one ? "row is" : "rows are"} missing`,
+  "charge-twice": (n, one) => `${n} ${one ? "charge" : "charges"} too many`,
+  "charge-never": (n, one) => `${n} ${one ? "charge is" : "charges are"} missing`,
+  "row-without-record": (n, one) => `${n} ${one ? "row is" : "rows are"} there that no record announces`,
+  "record-without-row": (n, one) => `${n} ${one ? "record announces a row that is" : "records announce rows that are"} not there`,
+  "wrong-value": (n, one) => `${n} ${one ? "record has another value" : "records have other values"} than what made ${one ? "it" : "them"} gives`,
+  "contradictory-decision": (n, one) => `${n} ${one ? "transaction was" : "transactions were"} decided in two ways`,
+  "missing-marker": (n, one) => `${n} ${one ? "marker" : "markers"} of decided transactions ${one ? "is" : "are"} not in the log`,
+  "sequence-broken": (n, one) => `${n} ${one ? "batch repeats or skips a sequence of its producer" : "batches repeat or skip sequences of their producers"}`,
+  "leader-epoch-back": (n, one) => `${n} ${one ? "batch has" : "batches have"} an older leader epoch than one before`,
+  "shared-producer-id": (n, one) => `${n} ${one ? "producer id was" : "producer ids were"} given to two clients`,
+  "two-owners": (n, one) => `${n} ${one ? "partition" : "partitions"} with two owners in one generation`,
+  "commit-without-effect": (n, one) => `${n} ${one ? "commit was" : "commits were"} confirmed and never took effect`,
+  "sink-offset-behind": (n, one) => `${n} ${one ? "offset" : "offsets"} behind the rows that are there`,
+  "contradiction": (n, one) => `${n} ${one ? "contradiction" : "contradictions"} in the evidence itself`,
+  "epoch-bump-duplicate": (n, one) => `${n} ${one ? "record" : "records"} too many after a producer raised its own epoch`,
+  "late-request": (n, one) => `${n} ${one ? "request" : "requests"} came late and ended the next transaction`,
+  "unprocessed": (n, one) => `${n} ${one ? "input was" : "inputs were"} neither processed nor skipped on purpose`,
+  "unowned": (n, one) => `${n} ${one ? "partition has" : "partitions have"} no owner in ${one ? "its" : "their"} group`,
+  "unanswered": (n, one) => `${n} ${one ? "call has" : "calls have"} no outcome`,
   "stuck-run": (n) => `the run itself does not end (${n})`,
 };
 function explain() {
   const J = D.judgement, wrong = J.findings.filter((f) => !f.allowed), say = (f) => KINDS[f.kind] ? KINDS[f.kind](num(f.count), f.count === 1) : f.words;
-  const w = wrong.length ? wrong.map(say).join("; ") + "." : "What should be there is there once, and nothing else is.";
+  const untested = J.untested || [], vacuous = J.verdict === "vacuous";
+  const w = wrong.length ? wrong.map(say).join("; ") + "." : vacuous ? "Nothing wrong was seen, but not all was put to the test." : "What should be there is there once, and nothing else is.";
   const proofs = J.findings.map((f) => (w === `${f.words}.` ? "" : `<h3>${esc(f.words)}${f.allowed ? ", allowed by the promise" : ""}</h3>`) + f.proofs.slice(0, 5).map((p, i) => i === 0 ? `<div class="proof${f.allowed ? " allowed" : ""}">${p.map(linkHtml).join("")}</div>` : "").join("")
     + (f.proofs.length > 1 ? `<details><summary><b>${f.proofs.length - 1} more case${f.proofs.length > 2 ? "s" : ""}</b></summary>${f.proofs.slice(1).map((p) => `<div class="proof">${p.map(linkHtml).join("")}</div>`).join("")}</details>` : "")).join("");
   const cell = (n, bad) => `<td class="${bad && n ? "bad" : ""}">${num(n)}</td>`;
   const accounts = [...J.topics, ...(J.sinks || []).map((s) => ({ ...s, name: `${s.name} (${s.kind})` }))];
   const table = accounts.length ? `<h3>${J.sinks ? "Topics and sinks" : "Topics"}</h3><table><tr><th>topic</th><th>input</th><th>visible</th><th>dupl.</th><th>lost</th><th>leaked</th></tr>${accounts.map((t) => `<tr><td>${esc(t.name)}</td>${cell(t.input)}${cell(t.visible)}${cell(t.duplicates, 1)}${cell(t.lost, 1)}${cell(t.leaked, 1)}</tr>`).join("")}</table>` : "";
-  $("why").innerHTML = `<p class="sentence">${esc(w)}</p>${proofs}${table}${J.notes.map((n) => `<p>Note: ${esc(n)}</p>`).join("")}<div class="command"><code id="command">${esc(D.command)}</code><button id="copy" title="Copy the command that runs this again">copy</button></div>`;
+  const remark = (head, s) => `<div class="proof warning"><b>${head}:</b> ${esc(s)}</div>`;
+  const remarks = untested.map((s) => remark("Not put to the test", s)).join("") + (J.warnings || []).map((s) => remark("Warning", s)).join("");
+  $("why").innerHTML = `<p class="sentence">${esc(w)}</p>${vacuous ? remarks : ""}${proofs}${vacuous ? "" : remarks}${table}${J.notes.map((n) => `<p>Note: ${esc(n)}</p>`).join("")}<div class="command"><code id="command">${esc(D.command)}</code><button id="copy" title="Copy the command that runs this again">copy</button></div>`;
   $("copy").onclick = async () => {
     try { await navigator.clipboard.writeText(D.command); } catch { const r = document.createRange(); r.selectNodeContents($("command")); getSelection().removeAllRanges(); getSelection().addRange(r); document.execCommand("copy"); }
     $("copy").textContent = "copied"; setTimeout(() => { $("copy").textContent = "copy"; }, 1500);
@@ -439,10 +473,26 @@ function explain() {
   const put = (id, title, html) => { $(id).hidden = !html; $(id).querySelector("summary").innerHTML = title; $(id).querySelector("div").innerHTML = html; };
   put("script", `Script of deviations <b>${D.script.length}</b>`, D.script.length ? `<ol>${D.script.slice(0, 400).map((s) => `<li>${esc(s)}</li>`).join("")}</ol>` : "<p>Nothing deviated from the nominal course.</p>");
   $("script").open = D.script.length > 0 && D.script.length <= 4;
+  put("happened", "What happened", happened(J.happened || {}));
+  $("happened").open = (J.happened?.faults || []).some((f) => f.amiss) || vacuous;
   put("txns", `Transactions <b>${D.transactions.length}</b>`, D.transactions.slice(0, 400).map((x, i) => `<button class="row" data-gotxn="${i}"><span>${time(x.begin)}</span><span>${esc(txnWords(x))}</span></button>`).join(""));
   put("figures", "Figures", figures());
   const omitted = D.omitted ? `${num(D.omitted)} messages that were left out because there were too many. ` : "";
   $("foot").textContent = `${omitted}${num(M.length)} messages in ${time(D.end)} of virtual time. Digest ${D.digest}. ${D.program}.`;
+}
+/** The account of the run: what it says is made where the text's is, so that they agree. */
+function happened(H) {
+  const ROWS = 200, some = (list, line) => list.length ? `<ul>${list.slice(0, ROWS).map(line).join("")}</ul>${list.length > ROWS ? `<p>... and ${num(list.length - ROWS)} more (--json has all)</p>` : ""}` : "";
+  const head = (title, html) => html ? `<h3>${title}</h3>${html}` : "";
+  const errors = [...(H.errors || []), ...(H.routine || [])];
+  const table = errors.length ? `<div class="wide"><table><tr><th>error</th><th>call</th><th>client</th><th>times</th><th>first</th></tr>${errors.slice(0, ROWS).map((e) => `<tr><td>${esc(e.error)}</td><td>${esc(e.call)}</td><td>${esc(e.client)}</td><td>${num(e.count)}</td><td>${time(e.first)}</td></tr>`).join("")}</table></div>${errors.length > ROWS ? `<p>... and ${num(errors.length - ROWS)} more (--json has all)</p>` : ""}` : "";
+  const clients = H.clients || [], reasons = [...(H.reasons || [])].sort((a, b) => !!a.usual - !!b.usual);
+  return (H.records ? `<p>${esc(H.records)}</p>` : "")
+    + head("Faults", some(H.faults || [], (f) => `<li class="${f.amiss ? "amiss" : ""}">${esc(f.words)}: <b>${esc(f.fate)}</b></li>`) + (H.drawn ? `<p>${esc(H.drawn)}</p>` : ""))
+    + head("Errors that clients were told", table)
+    + head("Aborts, fencing, offsets", some(reasons, (r) => `<li>${esc(r.words)}</li>`))
+    + head("Inputs that were not all processed", some(H.inputs || [], ([name, words]) => `<li><b>${esc(name)}</b>: ${esc(words)}</li>`))
+    + head("Clients", some(clients, ([name, words]) => `<li><b>${esc(name)}</b>: ${esc(words)}</li>`));
 }
 const FIGURES = [["committed", "transactions committed"], ["aborted", "transactions aborted"], ["commit_p50_ns", "time to commit, p50"], ["commit_p99_ns", "time to commit, p99"], ["largest_lso_lag", "largest LSO lag, offsets"], ["fenced", "producers fenced"], ["retries", "batches sent again"], ["absorbed", "duplicates absorbed by brokers"], ["rebalances", "rebalances"], ["replayed", "records read again"], ["leader_moves", "leaderships moved"], ["coordinator_moves", "coordinator partitions moved"]];
 function figures() {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Story;
+use crate::happened::Happened;
 use crate::report::{Proof, Report, SinkAccount, TopicAccount, Violation};
 
 /// Where a name leads.
@@ -57,6 +58,15 @@ pub struct Judgement {
     /// Each sink.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkAccount>,
+    /// What was promised and not put to the test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untested: Vec<String>,
+    /// What happened, whatever the verdict.
+    #[serde(default)]
+    pub happened: Happened,
+    /// What its reader should know although it is not held against the verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What could not be judged.
     pub notes: Vec<String>,
 }
@@ -82,6 +92,9 @@ impl Story {
             findings,
             topics: report.topics.clone(),
             sinks: report.sinks.clone(),
+            untested: report.untested.clone(),
+            happened: Happened::of(&report.account),
+            warnings: report.warnings.clone(),
             notes: report.notes.clone(),
         };
     }

@@ -1,5 +1,7 @@
 //! Pinned capsules: what `verify` makes of them.
 
+use fencepost_reports::report::Verdict;
+
 use super::case::{Case, verdict_words};
 use super::execute::quietly;
 use crate::capsule::Capsule;
@@ -61,7 +63,7 @@ fn remedy(capsule: &Capsule, schedule: &Schedule) -> Pinned {
     let deviations = translated(&schedule.deviations, &capsule.scenario, &cured);
     let ran = quietly(&cured, Course::Schedule(capsule.seed, &Schedule { deviations }), Keep::default());
     match &ran {
-        Ok(run) if run.report.violations.is_empty() => Pinned::Kept,
+        Ok(run) if run.report.verdict == Verdict::Clean => Pinned::Kept,
         _ => Pinned::Differs(format!("with {settings}: expected clean; was {}", verdict_words(&ran))),
     }
 }

@@ -67,7 +67,7 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 nothing wrong; 1 safety violated, or a mismatch in verify; 2 bad usage or input; \
-3 something did not finish (verdict stuck); 4 nondeterminism; 5 a machine panicked.";
+3 something did not finish (verdict stuck), or not all was put to the test (verdict vacuous); 4 nondeterminism; 5 a machine panicked.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fencepost_reports::report::Verdict;
 use serde_json::json;
 
 use super::execute::{Ran, quietly, with_files};
@@ -22,6 +23,8 @@ enum Fate {
     StillFails,
     /// Another execution, and nothing is wrong.
     NowPasses,
+    /// Another execution, in which nothing is wrong and not all was put to the test.
+    NowVacuous,
     /// Another execution, wrong in another way.
     FailsDifferently,
     /// None of its deviations occurs any more.
@@ -34,6 +37,7 @@ impl Fate {
             Fate::Same => "the same execution",
             Fate::StillFails => "still fails",
             Fate::NowPasses => "now passes",
+            Fate::NowVacuous => "now vacuous",
             Fate::FailsDifferently => "fails differently",
             Fate::NoLongerApplies => "no longer applies",
         }
@@ -123,6 +127,9 @@ fn fate(capsule: &Capsule, ran: &Ran) -> Fate {
     let deviations = capsule.schedule.as_ref().map_or(0, |s| s.deviations.len());
     if deviations > 0 && run.outcome.unused.len() == deviations {
         return Fate::NoLongerApplies;
+    }
+    if run.report.verdict == Verdict::Vacuous {
+        return Fate::NowVacuous;
     }
     if run.report.violations.is_empty() {
         return Fate::NowPasses;

@@ -174,6 +174,9 @@ pub fn judged(report: &Report) -> Value {
         "allowed": violations(&report.allowed),
         "topics": report.topics,
         "sinks": report.sinks,
+        "untested": report.untested,
+        "account": report.account,
+        "warnings": report.warnings,
         "notes": report.notes,
     })
 }

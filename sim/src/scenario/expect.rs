@@ -154,7 +154,7 @@ impl Expectation {
     /// Reads `[expect]`. `topics` and `sinks` are the scenario's.
     pub(crate) fn read(fields: &Fields, topics: &[String], sinks: &[String]) -> Result<Expectation, Complaint> {
         let mut expectation = Expectation::default();
-        let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
+        let verdicts = [Verdict::Clean, Verdict::Violated, Verdict::Stuck, Verdict::Vacuous].map(|v| (v.name(), v));
         expectation.verdict = fields.word("verdict", &verdicts)?;
         for (key, goals) in [("reached", &mut expectation.reached), ("never", &mut expectation.never)] {
             for text in fields.texts(key)?.unwrap_or_default() {
@@ -418,6 +418,15 @@ mod tests {
         let numbers = numbers();
         assert!(Expectation::default().differences(&report(Verdict::Clean, 0), &numbers).is_empty());
         assert_eq!(Expectation::default().differences(&report(Verdict::Violated, 1), &numbers).len(), 1);
+    }
+
+    #[test]
+    fn a_run_that_puts_nothing_to_the_test_may_be_expected_and_is_not_clean() {
+        let numbers = numbers();
+        let vacuous = report(Verdict::Vacuous, 0);
+        assert!(expect("verdict = 'vacuous'").differences(&vacuous, &numbers).is_empty());
+        let differences = Expectation::default().differences(&vacuous, &numbers);
+        assert_eq!(differences, ["verdict: expected clean, was vacuous"]);
     }
 
     #[test]

@@ -43,6 +43,9 @@ fn lines(report: &Report) -> Vec<String> {
     if let Some(what) = &report.results.nondeterminism {
         lines.push(format!("::error title=nondeterminism::{}", data(what)));
     }
+    for tally in report.vacuous_scenarios() {
+        lines.push(format!("::error title=vacuous::{}", data(&Report::vacuous_of(tally))));
+    }
     for (scenario, goal) in &report.unmet {
         lines.push(format!("::notice title={}::never reached: {}", property(scenario), data(goal)));
     }

@@ -291,6 +291,7 @@ mod tests {
             virtual_ms: 1,
             digest: 7,
             points: vec![seed as u32 % 9],
+            untested: None,
             failure,
         }
     }

@@ -16,6 +16,23 @@ pub fn render(report: &Report) -> Result<String, Refusal> {
         let mut clean = TestCase::new(counted(tally.runs, "run"), TestCaseStatus::success());
         clean.set_classname(tally.name.as_str());
         suite.add_test_case(clean);
+        if tally.vacuous > 0 {
+            let of = counted(tally.runs, "run");
+            let mut status = if tally.is_vacuous() {
+                TestCaseStatus::non_success(NonSuccessKind::Failure)
+            } else {
+                TestCaseStatus::success()
+            };
+            if tally.is_vacuous() {
+                status
+                    .set_message(format!("more than one in a hundred: {} of {of}", tally.vacuous))
+                    .set_type("vacuous");
+                status.set_description(Report::vacuous_of(tally));
+            }
+            let mut case = TestCase::new(format!("vacuous: {} of {of}", tally.vacuous), status);
+            case.set_classname(tally.name.as_str());
+            suite.add_test_case(case);
+        }
         for bug in &report.bugs {
             let Some(first) = bug.first.first().filter(|f| own(&f.scenario)) else { continue };
             let kind = if bug.severity == Severity::Panicked { NonSuccessKind::Error } else { NonSuccessKind::Failure };

@@ -9,13 +9,14 @@ const NEVER_SHOWN: usize = 20;
 pub fn render(report: &Report) -> String {
     let mark = if report.exit_code() == 0 { "✅" } else { "❌" };
     let mut text = format!("## {mark} fencepost fuzz: {}\n\n{}\n\n", one_line(&report.verdict()), report.asked());
-    text += "| scenario | runs | failures | deliveries | points reached |\n|---|---:|---:|---:|---:|\n";
+    text += "| scenario | runs | failures | vacuous | deliveries | points reached |\n|---|---:|---:|---:|---:|---:|\n";
     for t in &report.results.scenarios {
         text += &format!(
-            "| {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} |\n",
             cell(&t.name),
             thousands(t.runs),
             thousands(t.failures),
+            thousands(t.vacuous),
             thousands(t.deliveries),
             thousands(t.coverage.len() as u64)
         );
@@ -54,6 +55,11 @@ pub fn render(report: &Report) -> String {
             text += &format!("{replay}\n");
         }
         text += &format!("{}\n```\n", report.again(first));
+    }
+    let vacuous = report.vacuous();
+    if !vacuous.is_empty() {
+        text += "\n### Runs that put too little to the test\n\n";
+        vacuous.iter().for_each(|line| text += &format!("- {line}\n"));
     }
     if !report.strays.is_empty() {
         text += "\n### Found by parts that did not come to their end\n\n";

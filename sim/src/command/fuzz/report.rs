@@ -12,7 +12,7 @@ use super::results::{Found, Group, KEPT, Results, Tally};
 use crate::coverage::{Coverage, Goal, Machine, Point, never};
 use crate::fuzz::group::Severity;
 
-/// Exit code where only liveness was violated.
+/// Exit code where only liveness was violated, or too many runs were vacuous.
 const STUCK: u8 = 3;
 /// What was never reached is listed up to so many lines in texts; JSON has all.
 const NEVER_SHOWN: usize = 12;
@@ -77,6 +77,7 @@ impl Report {
             Some(Severity::Safety) => VIOLATED,
             Some(Severity::Liveness) => STUCK,
             None if !self.strays.is_empty() => VIOLATED,
+            None if self.vacuous_scenarios().next().is_some() => STUCK,
             None if !self.results.complete => INTERRUPTED,
             None => OK,
         }
@@ -132,14 +133,36 @@ impl Report {
         self.results.scenarios.iter().map(|t| t.runs).sum()
     }
 
+    /// Scenarios of which too many runs proved nothing.
+    pub fn vacuous_scenarios(&self) -> impl Iterator<Item = &Tally> {
+        self.results.scenarios.iter().filter(|tally| tally.is_vacuous())
+    }
+
+    /// What is to be said of a scenario's vacuous runs.
+    pub fn vacuous_of(tally: &Tally) -> String {
+        let first = tally.first_vacuous.as_ref();
+        let first = first.map_or_else(String::new, |f| format!(", first seed {}: {}", f.seed, f.untested));
+        let limit = if tally.is_vacuous() { " (more than one in a hundred)" } else { "" };
+        format!("{}: {} of {}{limit}{first}", tally.name, thousands(tally.vacuous), counted(tally.runs, "run"))
+    }
+
+    /// What is to be said of vacuous runs, a line for each scenario that has any.
+    pub fn vacuous(&self) -> Vec<String> {
+        self.results.scenarios.iter().filter(|tally| tally.vacuous > 0).map(Report::vacuous_of).collect()
+    }
+
     /// The verdict as a sentence.
     pub fn verdict(&self) -> String {
         let runs = self.runs();
+        let vacuous: u64 = self.results.scenarios.iter().map(|t| t.vacuous).sum();
         let failures: u64 = self.results.scenarios.iter().map(|t| t.failures).sum();
         if let Some(what) = &self.results.nondeterminism {
             return format!("nondeterminism: {what}");
         }
         let mut text = match self.bugs.len() {
+            0 if self.vacuous_scenarios().next().is_some() => {
+                format!("vacuous: nothing wrong, but too much was not put to the test, in {}", counted(runs, "run"))
+            }
             0 => format!("clean: {}, nothing wrong", counted(runs, "run")),
             n => format!(
                 "{} found, in {} of {}",
@@ -148,6 +171,9 @@ impl Report {
                 counted(runs, "run")
             ),
         };
+        if vacuous > 0 {
+            text += &format!("; {} vacuous", thousands(vacuous));
+        }
         if !self.results.complete {
             text += "; interrupted";
         }
@@ -170,6 +196,9 @@ impl Report {
                 thousands(t.deliveries),
                 t.coverage.len(),
             );
+        }
+        for (n, line) in self.vacuous().into_iter().enumerate() {
+            text += &format!("{}vacuous: {line}\n", if n == 0 { "\n" } else { "" });
         }
         for bug in &self.bugs {
             text.push('\n');
@@ -261,6 +290,8 @@ impl Report {
                 "name": t.name,
                 "runs": t.runs,
                 "failures": t.failures,
+                "vacuous": t.vacuous,
+                "first_vacuous": t.first_vacuous,
                 "explorers": { "noise": t.noise, "sparse": t.sparse, "guided": t.guided },
                 "deliveries": t.deliveries,
                 "virtual_ms": t.virtual_ms,
@@ -332,4 +363,97 @@ fn bugs(groups: &[Group]) -> Vec<Bug> {
         }
     }
     bugs.into_iter().map(|(_, bug)| bug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::{Campaign, Ran};
+    use super::super::shard::Shard;
+    use super::super::{junit, markdown};
+    use super::*;
+    use crate::fuzz::Explorer;
+    use crate::scenario::Scenario;
+
+    fn results(shard: Shard, seeds: std::ops::RangeInclusive<u64>, vacuous: &[u64]) -> Results {
+        let campaign =
+            Campaign { profile: "swarm".into(), seeds: None, scenarios: vec![], sets: vec![], keep_going: true };
+        let scenario = Scenario::load_built_in("lost-ack", Default::default()).unwrap();
+        let mut results = Results::new(&campaign, shard, &[scenario]);
+        let ran = |seed: u64| Ran {
+            seed,
+            explorer: Explorer::Noise,
+            deliveries: 1,
+            virtual_ms: 1,
+            digest: 7,
+            points: Vec::new(),
+            untested: vacuous.contains(&seed).then(|| format!("nothing is owed to topic {seed}")),
+            failure: None,
+        };
+        results.add(0, 0, seeds.map(ran).collect());
+        results
+    }
+
+    fn report(vacuous: &[u64]) -> Report {
+        Report::new(&results(Shard::WHOLE, 1..=100, vacuous), Path::new("findings"))
+    }
+
+    #[test]
+    fn one_vacuous_run_in_a_hundred_is_told_and_two_are_a_failure() {
+        let one = report(&[17]);
+        assert_eq!((one.exit_code(), one.verdict()), (OK, "clean: 100 runs, nothing wrong; 1 vacuous".to_string()));
+        assert!(
+            one.text()
+                .contains("\nvacuous: lessons/lost-ack: 1 of 100 runs, first seed 17: nothing is owed to topic 17\n")
+        );
+        assert!(!junit::render(&one).unwrap().contains("<failure"));
+        let two = report(&[17, 9]);
+        assert_eq!(two.exit_code(), STUCK);
+        assert_eq!(
+            two.verdict(),
+            "vacuous: nothing wrong, but too much was not put to the test, in 100 runs; 2 vacuous"
+        );
+        let line =
+            "lessons/lost-ack: 2 of 100 runs (more than one in a hundred), first seed 9: nothing is owed to topic 9";
+        assert!(two.text().contains(line), "{}", two.text());
+        assert!(markdown::render(&two).contains(&format!("- {line}\n")));
+        assert!(junit::render(&two).unwrap().contains("<failure"));
+        assert_eq!((&two.json()["scenarios"][0]["vacuous"], &two.json()["ok"]), (&json!(2), &json!(false)));
+        assert_eq!(report(&[]).verdict(), "clean: 100 runs, nothing wrong");
+    }
+
+    #[test]
+    fn vacuous_runs_of_shards_are_added_and_the_lowest_seed_is_named() {
+        let part = |index, seeds, vacuous: &[u64]| results(Shard { index, count: 2 }, seeds, vacuous);
+        let mut joint = part(1, 51..=100, &[60]);
+        joint.join(part(0, 1..=50, &[8])).unwrap();
+        let again = Results::from_json(&joint.to_json()).unwrap();
+        let tally = &again.scenarios[0];
+        assert_eq!((tally.vacuous, tally.first_vacuous.as_ref().map(|first| first.seed)), (2, Some(8)));
+    }
+
+    #[test]
+    fn a_failure_weighs_more_than_runs_that_prove_nothing() {
+        let mut results = results(Shard::WHOLE, 1..=100, &[1, 2, 3]);
+        let found = Found {
+            block: 0,
+            place: 0,
+            scenario: "lessons/lost-ack".into(),
+            seed: 4,
+            explorer: "noise".into(),
+            sentence: String::new(),
+            capsule: None,
+            deviations: 0,
+            shrunk: None,
+        };
+        results.groups.push(Group {
+            kind: "duplicate".into(),
+            rule: "a rule".into(),
+            severity: Severity::Safety.name().into(),
+            count: 1,
+            first: vec![found],
+        });
+        let report = Report::new(&results, Path::new("findings"));
+        assert_eq!(report.exit_code(), VIOLATED);
+        assert!(report.verdict().ends_with("; 3 vacuous"), "{}", report.verdict());
+    }
 }

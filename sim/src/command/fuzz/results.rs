@@ -54,6 +54,12 @@ pub struct Tally {
     pub name: String,
     pub runs: u64,
     pub failures: u64,
+    /// Runs in which nothing was wrong and not all was put to the test.
+    #[serde(default)]
+    pub vacuous: u64,
+    /// The first of them.
+    #[serde(default)]
+    pub first_vacuous: Option<Vacuous>,
     /// Runs by explorer.
     pub noise: u64,
     pub sparse: u64,
@@ -64,6 +70,27 @@ pub struct Tally {
     pub digest: String,
     pub goals: Vec<String>,
     pub coverage: Vec<u32>,
+}
+
+/// A run in which not all was put to the test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vacuous {
+    pub seed: u64,
+    /// What was missing.
+    pub untested: String,
+}
+
+impl Tally {
+    /// More than one run in a hundred proves nothing: what is clean then is not worth its name.
+    pub fn is_vacuous(&self) -> bool {
+        self.vacuous.saturating_mul(100) > self.runs
+    }
+
+    fn note_vacuous(&mut self, found: Vacuous) {
+        if self.first_vacuous.as_ref().is_none_or(|first| found.seed < first.seed) {
+            self.first_vacuous = Some(found);
+        }
+    }
 }
 
 /// One bug, as far as can be told before shrinking.
@@ -124,6 +151,8 @@ pub struct Ran {
     /// Digest, or 0 of a run that panicked.
     pub digest: u128,
     pub points: Vec<u32>,
+    /// Nothing was wrong, and this was not put to the test.
+    pub untested: Option<String>,
     pub failure: Option<Failure>,
 }
 
@@ -143,6 +172,8 @@ impl Results {
             name: s.label(),
             runs: 0,
             failures: 0,
+            vacuous: 0,
+            first_vacuous: None,
             noise: 0,
             sparse: 0,
             guided: 0,
@@ -209,6 +240,10 @@ impl Results {
             ran.points.iter().for_each(|p| {
                 coverage.add(*p);
             });
+            if let Some(untested) = ran.untested {
+                tally.vacuous += 1;
+                tally.note_vacuous(Vacuous { seed: ran.seed, untested });
+            }
             if let Some(failure) = ran.failure {
                 tally.failures += 1;
                 let found = Found {
@@ -255,6 +290,8 @@ impl Results {
         for (mine, theirs) in self.scenarios.iter_mut().zip(other.scenarios) {
             mine.runs += theirs.runs;
             mine.failures += theirs.failures;
+            mine.vacuous += theirs.vacuous;
+            theirs.first_vacuous.into_iter().for_each(|first| mine.note_vacuous(first));
             mine.noise += theirs.noise;
             mine.sparse += theirs.sparse;
             mine.guided += theirs.guided;

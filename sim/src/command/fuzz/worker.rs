@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use fencepost_reports::report::Verdict;
+
 use super::super::execute::Ran as Execution;
 use super::super::run::capsule;
 use super::super::shrink::runner;
@@ -67,6 +69,9 @@ fn one(setup: &Setup, task: &Task, board: &Board, findings: &Findings, bar: &Bar
         }
     }
     let mut ran = summary(task.seed, &drawn, &execution);
+    if task.counts && ran.untested.is_some() {
+        bar.found(Verdict::Vacuous.name());
+    }
     if task.counts
         && let Some((key, severity, sentence)) = failure(scenario, &drawn, &execution)
     {
@@ -133,6 +138,7 @@ fn summary(seed: u64, drawn: &Drawn, execution: &Execution) -> Ran {
         virtual_ms: 0,
         digest: 0,
         points: Vec::new(),
+        untested: None,
         failure: None,
     };
     if let Ok(run) = execution {
@@ -140,6 +146,7 @@ fn summary(seed: u64, drawn: &Drawn, execution: &Execution) -> Ran {
         ran.virtual_ms = run.outcome.finished_at.0 / 1_000_000;
         ran.digest = u128::from_str_radix(&run.outcome.digest.to_string(), 16).expect("a digest is 128 bits in hex");
         ran.points = run.outcome.coverage.as_ref().map(|c| c.points()).unwrap_or_default();
+        ran.untested = (run.report.verdict == Verdict::Vacuous).then(|| run.report.untested.join("; "));
     }
     ran
 }
