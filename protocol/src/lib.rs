@@ -26,4 +26,5 @@ pub mod pipeline;
 pub mod producer;
 mod sorted;
 pub mod time;
+mod timers;
 pub mod transaction;
