@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::batch::{RecordBatch, TransactionResult};
+use crate::batch::RecordBatch;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::ClusterImage;
-use crate::io::Outputs;
-use crate::log::VerificationGuard;
-use crate::message::ProducerIdAndEpoch;
-use crate::time::{Now, Span};
+use crate::io::{ConnId, Outputs};
+use crate::log::{EndMarker, PartitionLog, VerificationGuard};
+use crate::message::Request;
+use crate::time::{Instant, Now, Span};
 
 /// Pairs a write with what waits for it; chosen by the coordinator, never reused within one broker run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,16 +22,7 @@ pub enum Entry {
     /// Records of the coordinator; a transactional batch carries the guard that its verification gave.
     Batch(Arc<RecordBatch>, Option<VerificationGuard>),
     /// An end-of-transaction marker (group coordinator only).
-    Marker {
-        /// Producer id and epoch of the marker.
-        producer: ProducerIdAndEpoch,
-        /// Commit or abort.
-        result: TransactionResult,
-        /// Epoch of the transaction coordinator that ordered it.
-        coordinator_epoch: CoordinatorEpoch,
-        /// 0 or 2.
-        transaction_version: u8,
-    },
+    Marker(EndMarker),
 }
 
 /// A write that the broker performs right after the coordinator's handler returns.
@@ -76,4 +67,69 @@ pub struct CoordinatorOutputs {
     pub net: Outputs,
     /// Writes, in order.
     pub appends: Vec<CoordinatorAppend>,
+    /// Markers that are settled (group coordinator only).
+    pub markers: Vec<MarkerDone>,
+}
+
+/// A marker that the group coordinator finished, or could not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkerDone {
+    /// What the broker passed with the marker.
+    pub token: u64,
+    /// `None` for success. 14, 15 and 16 are shown as 6 (§1.9).
+    pub error: Option<ErrorCode>,
+}
+
+/// A coordinator: a state machine over the partitions of one internal topic. Its broker tells it which of them it leads,
+/// does its writing, and says what became of each write.
+pub trait Coordinator {
+    /// The broker leads a partition of the topic from now on, at this epoch. Until [`Coordinator::load`] requests are
+    /// answered COORDINATOR_LOAD_IN_PROGRESS.
+    fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs);
+
+    /// The broker leads the partition no longer: what is in memory goes, and who waits is told NOT_COORDINATOR.
+    fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs);
+
+    /// The partition's log is read, up to its end (§3.10, §4.2). Ignored unless [`Coordinator::elected`] came before with
+    /// the same epoch. With a ticket, the coordinator wants to be told ([`Coordinator::committed`]) when the high watermark
+    /// has reached the end that the log has now.
+    fn load(
+        &mut self,
+        ctx: Context<'_>,
+        partition: u32,
+        epoch: CoordinatorEpoch,
+        log: &PartitionLog,
+        out: &mut CoordinatorOutputs,
+    ) -> Option<Ticket>;
+
+    /// One of its requests. It is answered by [`crate::io::Output::Respond`], now or later.
+    ///
+    /// # Panics
+    /// On a request of somebody else: routing it here is the broker's bug.
+    fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs);
+
+    /// First outcome of a write: it was appended to the local log, or could not be.
+    fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs);
+
+    /// Second outcome of a write: the high watermark has passed it, or the wait for that ended.
+    fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs);
+
+    /// When [`Coordinator::wake`] has something to do.
+    fn next_deadline(&self) -> Instant;
+
+    /// Does what is due.
+    fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs);
+}
+
+/// What the caller of a coordinator sees of a failed append to its log (§3.3 step 4, §4.2, §1.10).
+pub fn shown(error: ErrorCode) -> ErrorCode {
+    use ErrorCode::*;
+    match error {
+        UnknownTopicOrPartition | NotEnoughReplicas | NotEnoughReplicasAfterAppend | RequestTimedOut => {
+            CoordinatorNotAvailable
+        }
+        NotLeaderOrFollower | KafkaStorageError | FencedLeaderEpoch => NotCoordinator,
+        MessageTooLarge | RecordListTooLarge => UnknownServerError,
+        other => other,
+    }
 }

@@ -27,5 +27,6 @@ pub mod pipeline;
 pub mod producer;
 mod sorted;
 pub mod time;
+mod timers;
 pub mod transaction;
 pub mod value;

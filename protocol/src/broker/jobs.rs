@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Broker;
-use super::coordinators::Coordinator;
+use super::coordinators::CoordinatorKind;
 use super::partition::Partition;
 use super::timer::{Timer, Timers};
 use crate::config::BrokerConfig;
@@ -56,7 +56,7 @@ pub(super) struct Jobs {
     recovery_list: Vec<TopicPartition>,
     load_not_before: Instant,
     /// Coordinator partitions to load, with their epochs.
-    loads: VecDeque<(Coordinator, u32, CoordinatorEpoch)>,
+    loads: VecDeque<(CoordinatorKind, u32, CoordinatorEpoch)>,
 }
 
 impl Jobs {
@@ -146,7 +146,7 @@ impl Broker {
     }
 
     /// A coordinator partition is to be loaded: at once, or when the simulator lets it.
-    pub(super) fn plan_load(&mut self, which: Coordinator, partition: u32, epoch: CoordinatorEpoch) {
+    pub(super) fn plan_load(&mut self, which: CoordinatorKind, partition: u32, epoch: CoordinatorEpoch) {
         self.jobs.loads.push_back((which, partition, epoch));
         if self.jobs.load_not_before > self.now.mono {
             self.timers.set(self.jobs.load_not_before, Timer::Load);
@@ -154,7 +154,7 @@ impl Broker {
     }
 
     /// Takes a load that is due.
-    pub(super) fn take_load(&mut self) -> Option<(Coordinator, u32, CoordinatorEpoch)> {
+    pub(super) fn take_load(&mut self) -> Option<(CoordinatorKind, u32, CoordinatorEpoch)> {
         if self.jobs.load_not_before > self.now.mono { None } else { self.jobs.loads.pop_front() }
     }
 

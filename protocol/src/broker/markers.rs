@@ -10,7 +10,7 @@ use super::verification::{Caller, Operation};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
-use crate::log::{Verification, VerificationGuard};
+use crate::log::{EndMarker, Verification, VerificationGuard};
 use crate::message::*;
 use crate::time::Span;
 
@@ -71,13 +71,10 @@ impl Broker {
         if !self.partitions.contains(tp) {
             return self.marker_done(token, Some(ErrorCode::UnknownTopicOrPartition), out);
         }
-        let TxnMarkerEntry { producer, result, coordinator_epoch, transaction_version, .. } = entry;
-        let (producer, result, coordinator_epoch, version) =
-            (*producer, *result, *coordinator_epoch, *transaction_version);
+        let TxnMarkerEntry { producer, result, coordinator_epoch, transaction_version, .. } = *entry;
+        let marker = EndMarker { producer, result, coordinator_epoch, transaction_version };
         if tp.topic == TopicId::CONSUMER_OFFSETS {
-            self.with_groups(out, |c, ctx, _, o, done| {
-                c.write_marker(ctx, token, tp.partition, producer, result, coordinator_epoch, version, o, done);
-            });
+            self.with_groups(out, |c, (ctx, _, o)| c.write_marker(ctx, token, tp.partition, marker, o));
             // The next entry must find what this one wrote.
             return self.run_appends(out);
         }
@@ -91,7 +88,7 @@ impl Broker {
         self.before_append(tp);
         let partition = self.partitions.get_mut(tp).expect("a partition led here");
         let epoch = partition.leader_epoch;
-        let outcome = partition.log.append_marker(producer, result, coordinator_epoch, version, epoch, wall_ms);
+        let outcome = partition.log.append_marker(&marker, epoch, wall_ms);
         match outcome {
             Err(error) => self.marker_done(token, Some(error), out),
             Ok(done) => {
@@ -180,7 +177,7 @@ impl Broker {
         guard: Option<VerificationGuard>,
         out: &mut Outputs,
     ) {
-        self.with_groups(out, |c, ctx, _, o, _| c.txn_offset_commit(ctx, conn, request, guard, o));
+        self.with_groups(out, |c, (ctx, _, o)| c.txn_offset_commit(ctx, conn, request, guard, o));
     }
 
     /// Performs the coordinators' writes that are on the list, in order.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Broker;
-use super::coordinators::Coordinator;
+use super::coordinators::CoordinatorKind;
 use super::link::Link;
 use super::partition::{Follower, Partition, Role, lead};
 use super::timer::Timer;
@@ -93,7 +93,7 @@ impl Broker {
                         MetadataChange::Broker(..) | MetadataChange::Features(_) => {}
                     }
                 }
-                self.with_transactions(out, |c, ctx, _, o| c.image_changed(ctx, o));
+                self.with_transactions(out, |c, (ctx, _, o)| c.image_changed(ctx, o));
             } else {
                 self.maybe_catch_up(out);
             }
@@ -111,7 +111,7 @@ impl Broker {
         for index in 0..self.image.topics.len() {
             self.take_roles(TopicId(index as u32), out);
         }
-        self.with_transactions(out, |c, ctx, _, o| c.image_changed(ctx, o));
+        self.with_transactions(out, |c, (ctx, _, o)| c.image_changed(ctx, o));
         self.speak_soon(out);
     }
 
@@ -183,7 +183,7 @@ impl Broker {
         partition.partition_epoch = registration.partition_epoch;
         if new_epoch {
             self.notify(tp, false);
-            if let Some(which) = Coordinator::of(tp.topic) {
+            if let Some(which) = CoordinatorKind::of(tp.topic) {
                 self.coordinator_elected(which, tp.partition, epoch, out);
             }
         }
@@ -218,7 +218,7 @@ impl Broker {
     fn lost_leadership(&mut self, tp: TopicPartition, out: &mut Outputs) {
         self.fail_waits(tp, out);
         self.notify(tp, false);
-        if let Some(which) = Coordinator::of(tp.topic) {
+        if let Some(which) = CoordinatorKind::of(tp.topic) {
             self.coordinator_resigned(which, tp.partition, out);
         }
     }

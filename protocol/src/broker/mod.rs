@@ -35,8 +35,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::{BrokerConfig, Domains};
-use crate::coordinator::CoordinatorAppend;
-use crate::group::{GroupCoordinator, GroupView, MarkerDone};
+use crate::coordinator::{Coordinator, CoordinatorAppend};
+use crate::group::{GroupCoordinator, GroupView};
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::io::*;
@@ -46,7 +46,7 @@ use crate::sorted::Sorted;
 use crate::time::{Instant, Now, Span};
 use crate::transaction::TransactionCoordinator;
 
-use coordinators::{Coordinator, Scratch};
+use coordinators::{CoordinatorKind, Scratch};
 pub use disk::BrokerDisk;
 pub use jobs::Job;
 pub use journal::{BrokerTally, JournalEntry};
@@ -87,9 +87,8 @@ pub struct Broker {
     transactions: TransactionCoordinator,
     groups: GroupCoordinator,
     /// Writes that the coordinators asked for, in order.
-    appends: VecDeque<(Coordinator, CoordinatorAppend)>,
+    appends: VecDeque<(CoordinatorKind, CoordinatorAppend)>,
     scratch: Scratch,
-    done_scratch: Vec<MarkerDone>,
     journal: journal::Journal,
 }
 
@@ -139,7 +138,6 @@ impl Broker {
             groups: GroupCoordinator::new(id, config.clone(), domains),
             appends: VecDeque::new(),
             scratch: Scratch::default(),
-            done_scratch: Vec::new(),
             journal: journal::Journal::default(),
             config,
             domains,
@@ -320,11 +318,10 @@ impl Machine for Broker {
             self.timer(timer, out);
             self.run_appends(out);
         }
-        if self.transactions.next_deadline() <= now.mono {
-            self.with_transactions(out, |c, ctx, _, o| c.wake(ctx, o));
-        }
-        if self.groups.next_deadline() <= now.mono {
-            self.with_groups(out, |c, ctx, _, o, _| c.wake(ctx, o));
+        for which in CoordinatorKind::BOTH {
+            if self.coordinator(which).next_deadline() <= now.mono {
+                self.with_coordinator(which, out, |c, (ctx, _, o)| c.wake(ctx, o));
+            }
         }
         self.settle(out);
     }
@@ -355,7 +352,7 @@ impl Server for Broker {
             | Request::AddOffsetsToTxn(_)
             | Request::EndTxn(_)
             | Request::DescribeTransactions(_) => {
-                self.coordinator_request(Coordinator::Transaction, conn, request, out);
+                self.coordinator_request(CoordinatorKind::Transaction, conn, request, out);
                 return self.settle(out);
             }
             Request::OffsetCommit(_)
@@ -364,7 +361,7 @@ impl Server for Broker {
             | Request::Heartbeat(_)
             | Request::LeaveGroup(_)
             | Request::SyncGroup(_) => {
-                self.coordinator_request(Coordinator::Group, conn, request, out);
+                self.coordinator_request(CoordinatorKind::Group, conn, request, out);
                 return self.settle(out);
             }
             Request::Metadata(r) => self.metadata(&r).into(),
@@ -392,7 +389,7 @@ impl Client for Broker {
         self.now = now;
         let (NetInput::Connected(channel) | NetInput::Disconnected(channel) | NetInput::Response(channel, ..)) = &input;
         if matches!(channel.purpose, Purpose::TxnMarkers | Purpose::ControllerProducerIds) {
-            self.with_transactions(out, |c, ctx, _, o| c.net(ctx, input, o));
+            self.with_transactions(out, |c, (ctx, _, o)| c.net(ctx, input, o));
             return self.settle(out);
         }
         match input {

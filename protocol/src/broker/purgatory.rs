@@ -1,7 +1,7 @@
 //! Writes that wait for the high watermark (§1.6, §1.9, §3.3): keyed per partition by the offset that it must reach.
 
 use super::Broker;
-use super::coordinators::Coordinator;
+use super::coordinators::CoordinatorKind;
 use super::timer::Timer;
 use crate::config::BrokerVariant;
 use crate::coordinator::Ticket;
@@ -20,7 +20,7 @@ pub(super) enum Waiter {
     /// Marker of a WriteTxnMarkers.
     Marker { token: u64 },
     /// A coordinator's record; `min_isr`: a shrunken in-sync set fails it (20).
-    Coordinator { which: Coordinator, ticket: Ticket, min_isr: bool },
+    Coordinator { which: CoordinatorKind, ticket: Ticket, min_isr: bool },
 }
 
 /// A wait.

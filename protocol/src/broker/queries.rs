@@ -1,7 +1,7 @@
 //! Requests that only ask: Metadata, ApiVersions, FindCoordinator, ListOffsets, OffsetForLeaderEpoch, DescribeProducers.
 
 use super::Broker;
-use super::coordinators::Coordinator;
+use super::coordinators::CoordinatorKind;
 use super::fetch::not_hosted;
 use super::partition::{Partition, Role};
 use crate::error::ErrorCode;
@@ -42,8 +42,8 @@ impl Broker {
     /// §1.2.
     pub(super) fn find_coordinator(&self, request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
         let which = match request.key_type {
-            CoordinatorType::Group => Coordinator::Group,
-            CoordinatorType::Transaction => Coordinator::Transaction,
+            CoordinatorType::Group => CoordinatorKind::Group,
+            CoordinatorType::Transaction => CoordinatorKind::Transaction,
         };
         let node = self.coordinator_of(which, &request.key).ok_or(ErrorCode::CoordinatorNotAvailable);
         FindCoordinatorResponse { node }

@@ -1,10 +1,8 @@
-//! The broker's timers in order, so that the earliest is at hand.
+//! What the broker's timers are for.
 
 use super::jobs::Job;
 use crate::ids::*;
 use crate::io::Channel;
-use crate::sorted::Sorted;
-use crate::time::Instant;
 
 /// What is due when a timer fires. The order decides between timers of the same instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,36 +29,5 @@ pub(super) enum Timer {
     AlterRetry,
 }
 
-/// The live timers in order. Most are set for later than the others, and there are few.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Timers(Sorted<(Instant, Timer), ()>);
-
-impl Timers {
-    /// Adds a timer; one that is never reached is left out.
-    pub fn set(&mut self, at: Instant, timer: Timer) {
-        if at != Instant::NEVER {
-            self.0.insert((at, timer), ());
-        }
-    }
-
-    /// Removes a timer that [`Timers::set`] added.
-    pub fn clear(&mut self, at: Instant, timer: Timer) {
-        if at != Instant::NEVER {
-            self.0.remove(&(at, timer));
-        }
-    }
-
-    /// Earliest instant.
-    #[inline]
-    pub fn next(&self) -> Instant {
-        self.0.first().map_or(Instant::NEVER, |((at, _), ())| *at)
-    }
-
-    /// Takes the earliest timer that is due.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Timer> {
-        if self.next() > now {
-            return None;
-        }
-        self.0.pop_first().map(|((_, timer), ())| timer)
-    }
-}
+/// The broker's timers.
+pub(super) type Timers = crate::timers::Timers<Timer>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Broker;
-use super::coordinators::Coordinator;
+use super::coordinators::CoordinatorKind;
 use super::link::Link;
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -83,7 +83,7 @@ impl Broker {
         caller: Caller,
         out: &mut Outputs,
     ) {
-        let coordinator = self.coordinator_of(Coordinator::Transaction, &transactional_id);
+        let coordinator = self.coordinator_of(CoordinatorKind::Transaction, &transactional_id);
         let verify_only = operation != Operation::Add;
         let question = Question {
             transaction: AddPartitionsTransaction { transactional_id, producer, verify_only, partitions },

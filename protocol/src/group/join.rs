@@ -46,7 +46,7 @@ impl Group {
     fn hand_out(&mut self, env: &mut Env<'_>, conn: ConnId, request: &JoinGroupRequest, id: Name) {
         let serial = env.serials.subject();
         let at = env.now.mono + Span::from_millis(request.session_timeout_ms.into());
-        env.timers.arm(at, Timer::Session { partition: self.partition, group: self.key, member: serial });
+        env.timers.set(at, Timer::Session { partition: self.partition, group: self.key, member: serial });
         env.respond(conn, refused_join(ErrorCode::MemberIdRequired, &id, &request.protocols));
         self.pending.insert(id, serial);
     }

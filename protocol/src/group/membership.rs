@@ -97,8 +97,8 @@ impl Member {
         self.deadline = now.mono + span;
         if self.armed > self.deadline {
             let timer = Timer::Session { partition: place.partition, group: place.group, member: self.serial };
-            timers.cancel(self.armed, timer);
-            timers.arm(self.deadline, timer);
+            timers.clear(self.armed, timer);
+            timers.set(self.deadline, timer);
             self.armed = self.deadline;
         }
     }
@@ -320,7 +320,7 @@ impl Group {
         }
         if member.armed != Instant::NEVER {
             let timer = Timer::Session { partition: self.partition, group: self.key, member: member.serial };
-            env.timers.cancel(member.armed, timer);
+            env.timers.clear(member.armed, timer);
             member.armed = Instant::NEVER;
         }
         if let Some(instance) = &member.instance

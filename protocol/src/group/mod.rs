@@ -25,13 +25,13 @@ use self::shard::Shard;
 use self::timers::{Timer, Timers};
 pub use self::view::GroupView;
 use self::writes::{Env, Serials, partition_of, shown_to_marker_sender};
-use crate::batch::{RecordBatch, TransactionResult};
+use crate::batch::RecordBatch;
 use crate::config::{BrokerConfig, Domains};
 use crate::coordinator::*;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
-use crate::log::VerificationGuard;
+use crate::log::{EndMarker, PartitionLog, VerificationGuard};
 use crate::message::*;
 use crate::time::*;
 
@@ -49,22 +49,13 @@ pub struct GroupCoordinator {
     orphans: Vec<(Ticket, u64)>,
 }
 
-/// A marker that the group coordinator finished (or could not write).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MarkerDone {
-    /// What the broker passed to [`GroupCoordinator::write_marker`].
-    pub token: u64,
-    /// `None` for success. 14, 15 and 16 are shown as 6 (§1.9).
-    pub error: Option<ErrorCode>,
-}
-
 impl GroupCoordinator {
     /// A coordinator that leads nothing yet.
     pub fn new(_broker: NodeId, config: Arc<BrokerConfig>, _domains: Domains) -> Self {
         GroupCoordinator {
             config,
             shards: Vec::new(),
-            timers: Timers::new(),
+            timers: Timers::default(),
             serials: Serials::default(),
             expiry: Instant::NEVER,
             orphans: Vec::new(),
@@ -83,17 +74,6 @@ impl GroupCoordinator {
     }
 
     // ---- Leadership ------------------------------------------------------------------------------------------------
-
-    /// This broker leads `partition` of `__consumer_offsets` from now on at `epoch`: requests are answered 14 until
-    /// [`Self::loaded`].
-    pub fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs) {
-        self.resigned(ctx, partition, out);
-        let index = partition as usize;
-        if self.shards.len() <= index {
-            self.shards.resize_with(index + 1, || None);
-        }
-        self.shards[index] = Some(Shard::new(partition, epoch));
-    }
 
     /// Tells, between [`Self::elected`] and [`Self::loaded`], where the high watermark stands. What the log has from
     /// there on counts as written, not committed, until the broker calls [`Self::committed`] with the ticket returned,
@@ -124,50 +104,7 @@ impl GroupCoordinator {
         }
     }
 
-    /// Leadership is gone: everything in memory is dropped with it, and who waits is told 16.
-    pub fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs) {
-        let Some(shard) = self.shards.get_mut(partition as usize).and_then(Option::take) else { return };
-        let (_, mut env) = self.split(ctx, partition, out);
-        let orphans = shard.resign(&mut env);
-        self.orphans.extend(orphans);
-    }
-
     // ---- Requests --------------------------------------------------------------------------------------------------
-
-    /// JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch. Answers by `Output::Respond(conn, ..)`,
-    /// now or later.
-    ///
-    /// # Panics
-    /// On any other request: the broker does not route it here.
-    pub fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
-        let (id, may_be_empty) = match &request {
-            Request::JoinGroup(r) => (&r.group_id, false),
-            Request::SyncGroup(r) => (&r.group.group_id, false),
-            Request::Heartbeat(r) => (&r.group.group_id, false),
-            Request::LeaveGroup(r) => (&r.group_id, false),
-            // Kafka accepts these for the empty group id, for the sake of old clients.
-            Request::OffsetCommit(r) => (&r.group.group_id, true),
-            Request::OffsetFetch(r) => (&r.group_id, true),
-            other => unreachable!("not a request of groups: {:?}", other.api_key()),
-        };
-        if id.is_empty() && !may_be_empty {
-            return refuse(conn, &request, ErrorCode::InvalidGroupId, out);
-        }
-        let (shard, mut env) = self.split(ctx, partition_for(ctx, id), out);
-        let Some(shard) = shard else { return refuse(conn, &request, ErrorCode::NotCoordinator, env.out) };
-        if !shard.active {
-            return refuse(conn, &request, ErrorCode::CoordinatorLoadInProgress, env.out);
-        }
-        match request {
-            Request::JoinGroup(r) => shard.join(&mut env, conn, *r),
-            Request::SyncGroup(r) => shard.sync(&mut env, conn, *r),
-            Request::Heartbeat(r) => shard.heartbeat(&mut env, conn, &r),
-            Request::LeaveGroup(r) => shard.leave(&mut env, conn, &r),
-            Request::OffsetCommit(r) => shard.offset_commit(&mut env, conn, *r),
-            Request::OffsetFetch(r) => shard.offset_fetch(&mut env, conn, &r),
-            other => unreachable!("not a request of groups: {:?}", other.api_key()),
-        }
-    }
 
     /// TxnOffsetCommit after the broker's add/verify succeeded; `guard` as the log gave it (None: a transaction is already
     /// open there). Membership is checked here, hence after the verification.
@@ -195,128 +132,48 @@ impl GroupCoordinator {
     }
 
     /// A marker of WriteTxnMarkers for partition `partition` of `__consumer_offsets`; the outcome comes back through
-    /// `done`. The offsets change in the same instant as the log: Kafka applies first and rolls back what could not be
+    /// [`CoordinatorOutputs::markers`]. The offsets change in the same instant as the log: Kafka applies first and rolls back what could not be
     /// written, which nobody can tell apart.
-    #[expect(clippy::too_many_arguments, reason = "the fields of a marker entry")]
     pub fn write_marker(
         &mut self,
         ctx: Context<'_>,
         token: u64,
         partition: u32,
-        producer: ProducerIdAndEpoch,
-        result: TransactionResult,
-        coordinator_epoch: CoordinatorEpoch,
-        transaction_version: u8,
+        marker: EndMarker,
         out: &mut CoordinatorOutputs,
-        done: &mut Vec<MarkerDone>,
     ) {
         let (shard, mut env) = self.split(ctx, partition, out);
         match shard.filter(|s| s.active) {
-            Some(shard) => {
-                shard.writes.marker(&mut env, producer, result, coordinator_epoch, transaction_version, token);
-            }
+            Some(shard) => shard.writes.marker(&mut env, marker, token),
             // Not led here or loading: 16 and 14, both shown as 6.
-            None => done.push(MarkerDone { token, error: Some(ErrorCode::NotLeaderOrFollower) }),
+            None => out.markers.push(MarkerDone { token, error: Some(ErrorCode::NotLeaderOrFollower) }),
         }
     }
 
     // ---- Outcomes of writes ----------------------------------------------------------------------------------------
 
-    /// The first outcome of an append: its base offset, or what prevented it.
-    pub fn written(
-        &mut self,
-        ctx: Context<'_>,
-        ticket: Ticket,
-        outcome: Written,
-        out: &mut CoordinatorOutputs,
-        done: &mut Vec<MarkerDone>,
-    ) {
-        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
-        if let Some((token, error)) = shard.and_then(|s| s.written(&mut env, ticket, outcome)) {
-            done.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
-        }
-        if let Err(error) = outcome {
-            self.end_orphan(ticket, error, done);
-        }
-    }
-
-    /// The second outcome of an append that was written: the high watermark passed it, or the wait for that ended.
-    pub fn committed(
-        &mut self,
-        ctx: Context<'_>,
-        ticket: Ticket,
-        outcome: Committed,
-        out: &mut CoordinatorOutputs,
-        done: &mut Vec<MarkerDone>,
-    ) {
-        let mut markers = Vec::new();
-        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
-        if let Some(shard) = shard {
-            shard.committed(&mut env, ticket, outcome, &mut markers);
-        }
-        done.extend(markers.into_iter().map(|(token, e)| MarkerDone { token, error: e.map(shown_to_marker_sender) }));
-        self.end_orphan(ticket, ErrorCode::NotLeaderOrFollower, done);
-    }
-
     /// Reports a marker whose partition was given up in the meantime: its sender has to ask the new leader.
-    fn end_orphan(&mut self, ticket: Ticket, error: ErrorCode, done: &mut Vec<MarkerDone>) {
+    fn end_orphan(&mut self, ticket: Ticket, error: ErrorCode, out: &mut CoordinatorOutputs) {
         if let Some(at) = self.orphans.iter().position(|(t, _)| *t == ticket) {
             let (_, token) = self.orphans.remove(at);
-            done.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+            out.markers.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
         }
     }
 
     // ---- Time ------------------------------------------------------------------------------------------------------
 
-    /// The earliest time at which [`Self::wake`] has something to do.
-    #[inline]
-    pub fn next_deadline(&self) -> Instant {
-        self.timers.next()
-    }
-
-    /// Does what is due: sessions, rebalances, waits that took too long, expiry of offsets.
-    pub fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        while let Some(timer) = self.timers.pop_due(ctx.now.mono) {
-            match timer {
-                Timer::Replies { partition } => {
-                    let (shard, mut env) = self.split(ctx, partition, out);
-                    if let Some(shard) = shard {
-                        shard.replies_timer_rang(&mut env);
-                    }
-                }
-                Timer::Join { partition, group }
-                | Timer::Sync { partition, group }
-                | Timer::Session { partition, group, .. } => {
-                    let (shard, mut env) = self.split(ctx, partition, out);
-                    if let Some(shard) = shard {
-                        shard.group_timer_rang(&mut env, group, timer);
-                    }
-                }
-                Timer::Expiry => {
-                    for partition in 0..self.shards.len() as u32 {
-                        let (shard, mut env) = self.split(ctx, partition, out);
-                        if let Some(shard) = shard.filter(|s| s.active) {
-                            shard.expire(&mut env);
-                        }
-                    }
-                    self.schedule_expiry(ctx.now.mono);
-                }
-            }
-        }
-    }
-
     fn schedule_expiry(&mut self, now: Instant) {
         self.expiry = now + Span::from_millis(self.config.offsets_retention_check_ms);
-        self.timers.arm(self.expiry, Timer::Expiry);
+        self.timers.set(self.expiry, Timer::Expiry);
     }
 
     /// The next look for expired offsets comes `by` later (a background job of the broker that falls behind). No effect
     /// before the first partition is loaded.
     pub fn postpone_expiry(&mut self, by: Span) {
         if self.expiry != Instant::NEVER {
-            self.timers.cancel(self.expiry, Timer::Expiry);
+            self.timers.clear(self.expiry, Timer::Expiry);
             self.expiry += by;
-            self.timers.arm(self.expiry, Timer::Expiry);
+            self.timers.set(self.expiry, Timer::Expiry);
         }
     }
 
@@ -352,6 +209,124 @@ impl GroupCoordinator {
         }
         all.sort_by(|a, b| (a.0, &a.1, a.2).cmp(&(b.0, &b.1, b.2)));
         all
+    }
+}
+
+impl Coordinator for GroupCoordinator {
+    fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs) {
+        self.resigned(ctx, partition, out);
+        let index = partition as usize;
+        if self.shards.len() <= index {
+            self.shards.resize_with(index + 1, || None);
+        }
+        self.shards[index] = Some(Shard::new(partition, epoch));
+    }
+
+    fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs) {
+        let Some(shard) = self.shards.get_mut(partition as usize).and_then(Option::take) else { return };
+        let (_, mut env) = self.split(ctx, partition, out);
+        let orphans = shard.resign(&mut env);
+        self.orphans.extend(orphans);
+    }
+
+    fn load(
+        &mut self,
+        ctx: Context<'_>,
+        partition: u32,
+        epoch: CoordinatorEpoch,
+        log: &PartitionLog,
+        out: &mut CoordinatorOutputs,
+    ) -> Option<Ticket> {
+        let ticket = self.loading_high_watermark(partition, log.high_watermark());
+        self.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), out);
+        ticket
+    }
+
+    /// JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch.
+    fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
+        let (id, may_be_empty) = match &request {
+            Request::JoinGroup(r) => (&r.group_id, false),
+            Request::SyncGroup(r) => (&r.group.group_id, false),
+            Request::Heartbeat(r) => (&r.group.group_id, false),
+            Request::LeaveGroup(r) => (&r.group_id, false),
+            // Kafka accepts these for the empty group id, for the sake of old clients.
+            Request::OffsetCommit(r) => (&r.group.group_id, true),
+            Request::OffsetFetch(r) => (&r.group_id, true),
+            other => unreachable!("not a request of groups: {:?}", other.api_key()),
+        };
+        if id.is_empty() && !may_be_empty {
+            return refuse(conn, &request, ErrorCode::InvalidGroupId, out);
+        }
+        let (shard, mut env) = self.split(ctx, partition_for(ctx, id), out);
+        let Some(shard) = shard else { return refuse(conn, &request, ErrorCode::NotCoordinator, env.out) };
+        if !shard.active {
+            return refuse(conn, &request, ErrorCode::CoordinatorLoadInProgress, env.out);
+        }
+        match request {
+            Request::JoinGroup(r) => shard.join(&mut env, conn, *r),
+            Request::SyncGroup(r) => shard.sync(&mut env, conn, *r),
+            Request::Heartbeat(r) => shard.heartbeat(&mut env, conn, &r),
+            Request::LeaveGroup(r) => shard.leave(&mut env, conn, &r),
+            Request::OffsetCommit(r) => shard.offset_commit(&mut env, conn, *r),
+            Request::OffsetFetch(r) => shard.offset_fetch(&mut env, conn, &r),
+            other => unreachable!("not a request of groups: {:?}", other.api_key()),
+        }
+    }
+
+    fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
+        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
+        if let Some((token, error)) = shard.and_then(|s| s.written(&mut env, ticket, outcome)) {
+            out.markers.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+        }
+        if let Err(error) = outcome {
+            self.end_orphan(ticket, error, out);
+        }
+    }
+
+    fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
+        let mut markers = Vec::new();
+        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
+        if let Some(shard) = shard {
+            shard.committed(&mut env, ticket, outcome, &mut markers);
+        }
+        let done = markers.into_iter().map(|(token, e)| MarkerDone { token, error: e.map(shown_to_marker_sender) });
+        out.markers.extend(done);
+        self.end_orphan(ticket, ErrorCode::NotLeaderOrFollower, out);
+    }
+
+    #[inline]
+    fn next_deadline(&self) -> Instant {
+        self.timers.next()
+    }
+
+    fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+        while let Some(timer) = self.timers.pop_due(ctx.now.mono) {
+            match timer {
+                Timer::Replies { partition } => {
+                    let (shard, mut env) = self.split(ctx, partition, out);
+                    if let Some(shard) = shard {
+                        shard.replies_timer_rang(&mut env);
+                    }
+                }
+                Timer::Join { partition, group }
+                | Timer::Sync { partition, group }
+                | Timer::Session { partition, group, .. } => {
+                    let (shard, mut env) = self.split(ctx, partition, out);
+                    if let Some(shard) = shard {
+                        shard.group_timer_rang(&mut env, group, timer);
+                    }
+                }
+                Timer::Expiry => {
+                    for partition in 0..self.shards.len() as u32 {
+                        let (shard, mut env) = self.split(ctx, partition, out);
+                        if let Some(shard) = shard.filter(|s| s.active) {
+                            shard.expire(&mut env);
+                        }
+                    }
+                    self.schedule_expiry(ctx.now.mono);
+                }
+            }
+        }
     }
 }
 

@@ -101,7 +101,7 @@ impl Group {
             }
         }
         self.sync_timer = env.now.mono + self.rebalance_timeout();
-        env.timers.arm(self.sync_timer, Timer::Sync { partition: self.partition, group: self.key });
+        env.timers.set(self.sync_timer, Timer::Sync { partition: self.partition, group: self.key });
     }
 
     /// The leader must be among those that joined.
@@ -257,7 +257,7 @@ impl Group {
         if member.deadline > env.now.mono {
             member.armed = member.deadline;
             let timer = Timer::Session { partition: self.partition, group: self.key, member: serial };
-            env.timers.arm(member.deadline, timer);
+            env.timers.set(member.deadline, timer);
         } else if member.is_new || (member.join.is_none() && member.sync.is_none()) {
             // A parked request is a sign of life; its answer starts the session anew.
             let id = Name::clone(id);
@@ -281,13 +281,13 @@ impl Group {
 
     fn start_join_timer(&mut self, env: &mut Env<'_>, span: Span) {
         self.join_timer = env.now.mono + span;
-        env.timers.arm(self.join_timer, Timer::Join { partition: self.partition, group: self.key });
+        env.timers.set(self.join_timer, Timer::Join { partition: self.partition, group: self.key });
     }
 
     fn stop_join_timer(&mut self, env: &mut Env<'_>) {
         let at = core::mem::replace(&mut self.join_timer, Instant::NEVER);
         if at != Instant::NEVER {
-            env.timers.cancel(at, Timer::Join { partition: self.partition, group: self.key });
+            env.timers.clear(at, Timer::Join { partition: self.partition, group: self.key });
         }
     }
 
@@ -297,7 +297,7 @@ impl Group {
         }
         let at = core::mem::replace(&mut self.sync_timer, Instant::NEVER);
         if at != Instant::NEVER {
-            env.timers.cancel(at, Timer::Sync { partition: self.partition, group: self.key });
+            env.timers.clear(at, Timer::Sync { partition: self.partition, group: self.key });
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::coordinator::*;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
+use crate::log::EndMarker;
 use crate::message::*;
 use crate::time::*;
 
@@ -178,18 +179,10 @@ impl Writes {
     }
 
     /// Writes a marker. Here the broker ends the wait after `request.timeout.ms` (§1.9).
-    pub(super) fn marker(
-        &mut self,
-        env: &mut Env<'_>,
-        producer: ProducerIdAndEpoch,
-        result: TransactionResult,
-        coordinator_epoch: CoordinatorEpoch,
-        transaction_version: u8,
-        token: u64,
-    ) {
-        let entry = Entry::Marker { producer, result, coordinator_epoch, transaction_version };
+    pub(super) fn marker(&mut self, env: &mut Env<'_>, marker: EndMarker, token: u64) {
         let timeout = Span::from_millis(env.config.request_timeout_ms.into());
-        self.push(env, entry, Effect::Marker(producer.id, result), Then::Marker(token), timeout);
+        let effect = Effect::Marker(marker.producer.id, marker.result);
+        self.push(env, Entry::Marker(marker), effect, Then::Marker(token), timeout);
     }
 
     /// Takes a write that the broker has now performed.
@@ -216,7 +209,7 @@ impl Writes {
     fn arm(&mut self, env: &mut Env<'_>) {
         if let (false, Some(front)) = (self.armed, self.waiting.front()) {
             self.armed = true;
-            env.timers.arm(front.deadline, Timer::Replies { partition: self.partition });
+            env.timers.set(front.deadline, Timer::Replies { partition: self.partition });
         }
     }
 
@@ -275,20 +268,7 @@ fn record_size(record: &GroupLogRecord) -> u32 {
     }
 }
 
-/// How an append error of the group log is shown to members and committers (§4.2, §1.10).
-pub(super) fn shown(error: ErrorCode) -> ErrorCode {
-    use ErrorCode::*;
-    match error {
-        UnknownTopicOrPartition | NotEnoughReplicas | NotEnoughReplicasAfterAppend | RequestTimedOut => {
-            CoordinatorNotAvailable
-        }
-        NotLeaderOrFollower | KafkaStorageError | FencedLeaderEpoch => NotCoordinator,
-        MessageTooLarge | RecordListTooLarge => UnknownServerError,
-        other => other,
-    }
-}
-
-/// The same for a held OffsetFetch, whose readers would not retry 15 (§4.4).
+/// What the sender of a held OffsetFetch sees of a failed append: like [`shown`], but it would not retry 15 (§4.4).
 pub(super) fn shown_to_reader(error: ErrorCode) -> ErrorCode {
     match shown(error) {
         ErrorCode::CoordinatorNotAvailable => ErrorCode::NotCoordinator,
@@ -296,7 +276,7 @@ pub(super) fn shown_to_reader(error: ErrorCode) -> ErrorCode {
     }
 }
 
-/// The same for the transaction coordinator that ordered a marker (§1.9).
+/// What the transaction coordinator that ordered a marker sees (§1.9).
 pub(super) fn shown_to_marker_sender(error: ErrorCode) -> ErrorCode {
     use ErrorCode::*;
     match error {

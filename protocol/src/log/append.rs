@@ -8,6 +8,19 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::message::ProducerIdAndEpoch;
 
+/// An end-of-transaction marker that a transaction coordinator ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndMarker {
+    /// Producer id and epoch of the marker.
+    pub producer: ProducerIdAndEpoch,
+    /// Commit or abort.
+    pub result: TransactionResult,
+    /// Epoch of the transaction coordinator that ordered it.
+    pub coordinator_epoch: CoordinatorEpoch,
+    /// 0 or 2.
+    pub transaction_version: u8,
+}
+
 impl PartitionLog {
     /// Appends a batch as leader of `epoch`: §2.3 steps 2 to 7, in that order. Offset and leader epoch are stamped on a
     /// copy, which followers then share.
@@ -51,13 +64,11 @@ impl PartitionLog {
     /// build. Nothing changes then.
     pub fn append_marker(
         &mut self,
-        producer: ProducerIdAndEpoch,
-        result: TransactionResult,
-        coordinator_epoch: CoordinatorEpoch,
-        transaction_version: u8,
+        marker: &EndMarker,
         epoch: LeaderEpoch,
         wall_ms: i64,
     ) -> Result<LeaderAppend, ErrorCode> {
+        let EndMarker { producer, result, coordinator_epoch, transaction_version } = *marker;
         if producer.epoch < 0 {
             return Err(ErrorCode::UnknownServerError);
         }

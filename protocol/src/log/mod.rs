@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use self::aborted_index::AbortedIndex;
 pub use self::aborted_index::AbortedIndexEntry;
+pub use self::append::EndMarker;
 use self::batches::Batches;
 use self::disk::Checkpoints;
 pub use self::disk::LogOnDisk;

@@ -354,7 +354,11 @@ impl Run {
                 let before = self.log.clone();
                 let epoch = self.leader_epoch;
                 let wall_ms = WALL_MS + self.oracle.end();
-                let got = self.log.append_marker(producer, result, coordinator, version, epoch, wall_ms);
+                let got = self.log.append_marker(
+                    &EndMarker { producer, result, coordinator_epoch: coordinator, transaction_version: version },
+                    epoch,
+                    wall_ms,
+                );
                 prop_assert_eq!(got.map(|_| ()), expected);
                 match got {
                     Ok(_) => self.mirror_append(),

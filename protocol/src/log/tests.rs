@@ -78,7 +78,14 @@ impl Leader {
         version: u8,
     ) -> Result<Offset, ErrorCode> {
         let producer = ProducerIdAndEpoch::new(pid, epoch);
-        Ok(self.0.append_marker(producer, result, coordinator, version, 0, NOW)?.base_offset)
+        Ok(self
+            .0
+            .append_marker(
+                &EndMarker { producer, result, coordinator_epoch: coordinator, transaction_version: version },
+                0,
+                NOW,
+            )?
+            .base_offset)
     }
 
     fn replicated(&mut self) {

@@ -25,6 +25,7 @@ use crate::coordinator::*;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
+use crate::log::PartitionLog;
 use crate::message::*;
 use crate::time::*;
 
@@ -81,35 +82,6 @@ impl TransactionCoordinator {
         self.producer_ids.set_broker_epoch(epoch);
     }
 
-    /// InitProducerId (with or without transactional id), AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, DescribeTransactions.
-    /// Answers by [`Output::Respond`], now or later.
-    ///
-    /// # Panics
-    /// On any other request: routing it here is the broker's bug.
-    pub fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
-        match request {
-            Request::InitProducerId(request) => self.init_producer_id(ctx, conn, &request, out),
-            Request::AddPartitionsToTxn(request) => self.add_partitions_to_txn(ctx, conn, &request, out),
-            Request::AddOffsetsToTxn(request) => self.add_offsets_to_txn(ctx, conn, &request, out),
-            Request::EndTxn(request) => self.end_txn(ctx, conn, &request, out),
-            Request::DescribeTransactions(request) => self.describe_transactions(ctx, conn, &request, out),
-            other => unreachable!("{:?} is no request of the transaction coordinator", other.api_key()),
-        }
-    }
-
-    /// A write was appended to the local log, or could not be: in the second case it is settled.
-    pub fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
-        if let Err(error) = outcome {
-            self.committed(ctx, ticket, Err(error), out);
-        }
-    }
-
-    /// The high watermark has passed a write, or never will in time.
-    pub fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
-        self.settle_write(ctx, ticket, outcome, out);
-        self.markers.flush(ctx.now, &mut out.net);
-    }
-
     /// Something happened on a connection of the coordinator's own: [`Purpose::TxnMarkers`] or
     /// [`Purpose::ControllerProducerIds`].
     pub fn net(&mut self, ctx: Context<'_>, input: NetInput, out: &mut CoordinatorOutputs) {
@@ -139,26 +111,6 @@ impl TransactionCoordinator {
     pub fn image_changed(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
         let waiting = self.markers.take_waiting();
         self.route_again(ctx, waiting, out);
-        self.markers.flush(ctx.now, &mut out.net);
-    }
-
-    /// When [`TransactionCoordinator::wake`] has something to do.
-    pub fn next_deadline(&self) -> Instant {
-        let retry = self.completion_retries.front().map_or(Instant::NEVER, CompletionRetry::at);
-        self.markers.next_deadline().min(self.producer_ids.next_deadline()).min(self.sweeps.next_deadline()).min(retry)
-    }
-
-    /// Does what is due: time-outs of connections, retries, sweeps.
-    pub fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        if self.producer_ids.next_deadline() <= ctx.now.mono {
-            self.producer_ids.wake(ctx.now, &mut out.net);
-        }
-        if self.markers.next_deadline() <= ctx.now.mono {
-            let due = self.markers.wake(ctx.now, &mut out.net);
-            self.route_again(ctx, due, out);
-        }
-        self.retry_completions(ctx, out);
-        self.sweep(ctx, out);
         self.markers.flush(ctx.now, &mut out.net);
     }
 
@@ -204,6 +156,69 @@ impl TransactionCoordinator {
         };
         let transactions = request.transactional_ids.iter().map(|name| (name.clone(), describe(name))).collect();
         out.net.push(Output::Respond(conn, DescribeTransactionsResponse { transactions }.into()));
+    }
+}
+
+impl Coordinator for TransactionCoordinator {
+    fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, _: &mut CoordinatorOutputs) {
+        self.own(ctx, partition, epoch);
+    }
+
+    fn resigned(&mut self, _: Context<'_>, partition: u32, _: &mut CoordinatorOutputs) {
+        self.disown(partition);
+    }
+
+    fn load(
+        &mut self,
+        ctx: Context<'_>,
+        partition: u32,
+        epoch: CoordinatorEpoch,
+        log: &PartitionLog,
+        out: &mut CoordinatorOutputs,
+    ) -> Option<Ticket> {
+        self.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), out);
+        None
+    }
+
+    /// InitProducerId (with or without transactional id), AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, DescribeTransactions.
+    fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
+        match request {
+            Request::InitProducerId(request) => self.init_producer_id(ctx, conn, &request, out),
+            Request::AddPartitionsToTxn(request) => self.add_partitions_to_txn(ctx, conn, &request, out),
+            Request::AddOffsetsToTxn(request) => self.add_offsets_to_txn(ctx, conn, &request, out),
+            Request::EndTxn(request) => self.end_txn(ctx, conn, &request, out),
+            Request::DescribeTransactions(request) => self.describe_transactions(ctx, conn, &request, out),
+            other => unreachable!("{:?} is no request of the transaction coordinator", other.api_key()),
+        }
+    }
+
+    fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
+        if let Err(error) = outcome {
+            self.committed(ctx, ticket, Err(error), out);
+        }
+    }
+
+    fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
+        self.settle_write(ctx, ticket, outcome, out);
+        self.markers.flush(ctx.now, &mut out.net);
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let retry = self.completion_retries.front().map_or(Instant::NEVER, CompletionRetry::at);
+        self.markers.next_deadline().min(self.producer_ids.next_deadline()).min(self.sweeps.next_deadline()).min(retry)
+    }
+
+    fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+        if self.producer_ids.next_deadline() <= ctx.now.mono {
+            self.producer_ids.wake(ctx.now, &mut out.net);
+        }
+        if self.markers.next_deadline() <= ctx.now.mono {
+            let due = self.markers.wake(ctx.now, &mut out.net);
+            self.route_again(ctx, due, out);
+        }
+        self.retry_completions(ctx, out);
+        self.sweep(ctx, out);
+        self.markers.flush(ctx.now, &mut out.net);
     }
 }
 

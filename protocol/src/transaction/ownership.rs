@@ -20,15 +20,8 @@ pub(super) struct Led {
 }
 
 impl TransactionCoordinator {
-    /// This broker leads `partition` of `__transaction_state` from now on at `epoch`; until [`Self::loaded`], requests for
-    /// it are answered 14.
-    pub fn elected(
-        &mut self,
-        ctx: Context<'_>,
-        partition: u32,
-        epoch: CoordinatorEpoch,
-        _out: &mut CoordinatorOutputs,
-    ) {
+    /// This broker leads `partition` of `__transaction_state` from now on.
+    pub(super) fn own(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch) {
         self.markers.forget(partition);
         let index = partition as usize;
         if self.partitions.len() <= index {
@@ -81,7 +74,7 @@ impl TransactionCoordinator {
     }
 
     /// Leadership is gone. Writes under way are still to be settled by the broker; they find 16.
-    pub fn resigned(&mut self, _ctx: Context<'_>, partition: u32, _out: &mut CoordinatorOutputs) {
+    pub(super) fn disown(&mut self, partition: u32) {
         self.markers.forget(partition);
         if let Some(led) = self.partitions.get_mut(partition as usize) {
             *led = None;

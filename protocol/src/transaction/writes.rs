@@ -131,19 +131,6 @@ fn size(record: &TransactionLogRecord) -> u32 {
     RECORD_OVERHEAD + record.transactional_id.len() as u32 + value
 }
 
-/// What a caller sees of a failed append (§3.3 step 4).
-fn append_error(error: ErrorCode) -> ErrorCode {
-    match error {
-        ErrorCode::UnknownTopicOrPartition
-        | ErrorCode::NotEnoughReplicas
-        | ErrorCode::NotEnoughReplicasAfterAppend
-        | ErrorCode::RequestTimedOut => ErrorCode::CoordinatorNotAvailable,
-        ErrorCode::NotLeaderOrFollower | ErrorCode::KafkaStorageError => ErrorCode::NotCoordinator,
-        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => ErrorCode::UnknownServerError,
-        error => error,
-    }
-}
-
 impl TransactionCoordinator {
     /// Begins a transition of an id that exists: pending is set, the record is on its way.
     pub(super) fn transit(
@@ -169,7 +156,7 @@ impl TransactionCoordinator {
         outcome: Committed,
         out: &mut CoordinatorOutputs,
     ) {
-        let outcome = outcome.map_err(append_error);
+        let outcome = outcome.map_err(shown);
         match self.writes.waiting.remove(&ticket) {
             Some(Write::Transition(transition)) => {
                 let result = match outcome {

@@ -10,7 +10,7 @@ mod replay;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{GroupCoordinator, MarkerDone};
+use super::GroupCoordinator;
 use crate::batch::{RecordBatch, TransactionResult};
 use crate::config::{BrokerConfig, Domains};
 use crate::coordinator::*;
@@ -18,6 +18,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::*;
 use crate::io::*;
+use crate::log::EndMarker;
 use crate::message::*;
 use crate::time::*;
 
@@ -112,10 +113,11 @@ impl Rig {
     /// Calls the coordinator and then does what it asked for, as a broker does.
     pub(super) fn call<T>(
         &mut self,
-        f: impl FnOnce(&mut GroupCoordinator, Context<'_>, &mut CoordinatorOutputs, &mut Vec<MarkerDone>) -> T,
+        f: impl FnOnce(&mut GroupCoordinator, Context<'_>, &mut CoordinatorOutputs) -> T,
     ) -> T {
         let mut out = CoordinatorOutputs::default();
-        let result = f(&mut self.gc, Context { now: self.now, image: &self.image }, &mut out, &mut self.done);
+        let result = f(&mut self.gc, Context { now: self.now, image: &self.image }, &mut out);
+        self.done.append(&mut out.markers);
         for output in out.net {
             match output {
                 Output::Respond(conn, response) => self.out.push((conn, response)),
@@ -131,11 +133,11 @@ impl Rig {
     fn append(&mut self, append: CoordinatorAppend) {
         assert!(!append.check_min_isr, "the group log does not check min.insync.replicas before it writes");
         if let Some(error) = self.fail.take() {
-            return self.call(|gc, ctx, out, done| gc.written(ctx, append.ticket, Err(error), out, done));
+            return self.call(|gc, ctx, out| gc.written(ctx, append.ticket, Err(error), out));
         }
         let mut batch = match append.entry {
             Entry::Batch(batch, _) => RecordBatch::clone(&batch),
-            Entry::Marker { producer, result, coordinator_epoch, .. } => {
+            Entry::Marker(EndMarker { producer, result, coordinator_epoch, .. }) => {
                 RecordBatch::marker(producer.id, producer.epoch, result, coordinator_epoch, self.now.wall_ms)
             }
         };
@@ -144,7 +146,7 @@ impl Rig {
         let base = batch.base_offset;
         self.log.push(batch);
         self.in_flight.push_back((append.ticket, self.end()));
-        self.call(|gc, ctx, out, done| gc.written(ctx, append.ticket, Ok(base), out, done));
+        self.call(|gc, ctx, out| gc.written(ctx, append.ticket, Ok(base), out));
         if self.replicated {
             self.replicate();
         }
@@ -165,18 +167,18 @@ impl Rig {
     pub(super) fn replicate_one(&mut self) -> bool {
         let Some((ticket, end)) = self.in_flight.pop_front() else { return false };
         self.high_watermark = self.high_watermark.max(end);
-        self.call(|gc, ctx, out, done| gc.committed(ctx, ticket, Ok(()), out, done));
+        self.call(|gc, ctx, out| gc.committed(ctx, ticket, Ok(()), out));
         true
     }
 
     pub(super) fn elect(&mut self, partition: u32) {
         let epoch = self.epoch;
-        self.call(|gc, ctx, out, _| gc.elected(ctx, partition, epoch, out));
+        self.call(|gc, ctx, out| gc.elected(ctx, partition, epoch, out));
     }
 
     pub(super) fn load(&mut self) {
         let (log, epoch) = (self.log.clone(), self.epoch);
-        self.call(|gc, ctx, out, _| gc.loaded(ctx, 0, epoch, log.iter(), out));
+        self.call(|gc, ctx, out| gc.loaded(ctx, 0, epoch, log.iter(), out));
     }
 
     /// The coordinator's broker dies; a new one takes over what the log holds. All of it is committed.
@@ -190,7 +192,7 @@ impl Rig {
 
     /// The same broker resigns: everybody who waits is answered.
     pub(super) fn resign(&mut self) {
-        self.call(|gc, ctx, out, _| gc.resigned(ctx, 0, out));
+        self.call(|gc, ctx, out| gc.resigned(ctx, 0, out));
     }
 
     /// As [`Rig::fail_over`], with the high watermark somewhere in the log.
@@ -212,7 +214,7 @@ impl Rig {
             let due = self.gc.next_deadline();
             assert!(due >= self.now.mono, "nothing due is left undone");
             self.now = Now::new(due, (due.0 / 1_000_000) as i64);
-            self.call(|gc, ctx, out, _| gc.wake(ctx, out));
+            self.call(|gc, ctx, out| gc.wake(ctx, out));
             assert!(self.gc.next_deadline() > due, "waking does what is due");
         }
         self.now = end;
@@ -222,7 +224,7 @@ impl Rig {
         self.conns += 1;
         let conn = ConnId(self.conns);
         let request = request.into();
-        self.call(|gc, ctx, out, _| match request {
+        self.call(|gc, ctx, out| match request {
             Request::TxnOffsetCommit(r) => gc.txn_offset_commit(ctx, conn, *r, None, out),
             other => gc.request(ctx, conn, other, out),
         });
@@ -257,7 +259,8 @@ impl Rig {
     /// A marker; its outcome if it is known at once.
     pub(super) fn marker(&mut self, pid: ProducerId, result: TransactionResult) -> Option<MarkerDone> {
         let producer = ProducerIdAndEpoch::new(pid, 0);
-        self.call(|gc, ctx, out, done| gc.write_marker(ctx, 77, 0, producer, result, 0, 2, out, done));
+        let marker = EndMarker { producer, result, coordinator_epoch: 0, transaction_version: 2 };
+        self.call(|gc, ctx, out| gc.write_marker(ctx, 77, 0, marker, out));
         self.done.pop()
     }
 
