@@ -37,7 +37,7 @@ pub enum Ending {
 #[derive(Debug)]
 pub(super) struct Settle {
     input_done: Option<Instant>,
-    bound: Span,
+    pub bound: Span,
     /// Programs outside the world are still at work: do not end.
     pub held: bool,
     not_before: Instant,
