@@ -94,6 +94,18 @@ impl Cluster {
         missing()
     }
 
+    pub fn keep_history(&self) {
+        missing()
+    }
+
+    pub fn skips(&self, _topic: &str, _which: impl Fn(&OwnedMessage) -> bool + 'static) {
+        missing()
+    }
+
+    pub fn may_panic(&self, _node: &str) {
+        missing()
+    }
+
     pub fn may_skip(&self, _topic: &str) {
         missing()
     }
@@ -115,6 +127,10 @@ impl Cluster {
 #[expect(missing_docs, reason = "documented where the simulation is")]
 impl Finished {
     pub fn digest(&self) -> &str {
+        missing()
+    }
+
+    pub fn history(&self) -> Option<&str> {
         missing()
     }
 

@@ -70,6 +70,8 @@ kinds! {
     CommittedOffsetMoved = "committed-offset-moved", Safety;
     /// State differs from what a replay of its log gives.
     StateDivergence = "state-divergence", Safety;
+    /// A program under test panicked. Counted: panics.
+    Panicked = "panicked", Safety;
     /// A record is visible that nobody sent.
     Phantom = "phantom", Safety;
     /// A row for one record is in a table more than once. Counted: extra rows.
@@ -172,6 +174,7 @@ impl Kind {
             Kind::Unprocessed => ("unprocessed input", "unprocessed inputs"),
             Kind::Unowned => ("partition without an owner", "partitions without an owner"),
             Kind::Unanswered => ("call without an outcome", "calls without an outcome"),
+            Kind::Panicked => ("panic", "panics"),
             Kind::StuckRun => ("run without end", "runs without end"),
             // The name is a noun.
             _ => return counted(n, self.name()),

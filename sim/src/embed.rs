@@ -10,6 +10,7 @@
 //!
 //! The order in which programs run between two points of the grid leaves this world alone.
 
+mod kept;
 mod witness;
 
 use std::cell::RefCell;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use fencepost_protocol::ids::{NodeId, Offset, TopicId, TopicPartition};
 use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Outputs;
-use fencepost_protocol::time::{Instant, Now};
+use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::checker::Checker;
 use fencepost_reports::figures::Counting;
 use fencepost_reports::history::Sink;
@@ -28,6 +29,9 @@ use fencepost_reports::story::Story;
 
 pub use crate::client::external::{Mail, Standing};
 pub use witness::{Ended, ReaderWitness, WriterWitness};
+
+use kept::keep;
+pub use kept::record_of;
 
 use crate::plan::Plan;
 use crate::run::{Course, Run, prepare};
@@ -50,6 +54,8 @@ pub fn places(slots: u32) -> Vec<String> {
 
 enum Admission {
     Turn(Outputs, Instant, Standing),
+    /// The program handed over something with this content.
+    Content([u64; 2]),
     End,
 }
 
@@ -58,14 +64,16 @@ enum Admission {
 pub enum Recording<'p> {
     /// Nothing.
     Nothing,
+    /// The deviations.
+    Deviations,
     /// The deviations, and the story in which these programs (the parts of clients' names before a slash) take part.
     Story(&'p [String]),
 }
 
-/// Takes the history: the judge, and somebody who tells the story.
+/// Takes the history: it is kept for the judge, until it is known what its records are made of; and there may be somebody who
+/// tells the story as it goes.
 struct Listeners {
-    checker: Checker,
-    counting: Counting,
+    kept: Vec<h::Event<'static>>,
     teller: Option<Teller>,
 }
 
@@ -74,8 +82,7 @@ struct Shared(Rc<RefCell<Option<Listeners>>>);
 impl Sink for Shared {
     fn event(&mut self, event: &h::Event<'_>) {
         if let Some(listeners) = &mut *self.0.borrow_mut() {
-            listeners.checker.event(event);
-            listeners.counting.event(event);
+            listeners.kept.push(keep(event));
             if let Some(teller) = &listeners.teller {
                 teller.sink().event(event);
             }
@@ -105,16 +112,15 @@ impl Embedded {
         let slots = World::nodes_of_externals(&plan);
         let (seed, faults, explorer) = prepare(&plan, course);
         let teller = match recording {
-            Recording::Nothing => None,
+            Recording::Nothing | Recording::Deviations => None,
             Recording::Story(programs) => Some(Teller::with_programs(&plan, programs)),
         };
-        let recorded = teller.is_some();
-        let listeners =
-            Rc::new(RefCell::new(Some(Listeners { checker: Checker::new(), counting: Counting::new(), teller })));
+        let (recorded, told) = (!matches!(recording, Recording::Nothing), teller.is_some());
+        let listeners = Rc::new(RefCell::new(Some(Listeners { kept: Vec::new(), teller })));
         // A world borrows its sink for as long as it lives, and this one is kept beside it. What is never freed is one
         // pointer or two for each world; the listeners themselves are taken out at the end.
         let sink: &'static mut Shared = Box::leak(Box::new(Shared(listeners.clone())));
-        let tracer: Option<Tracer<'static>> = recorded.then(|| {
+        let tracer: Option<Tracer<'static>> = told.then(|| {
             let listeners = listeners.clone();
             let trace = move |traced: &Traced<'_>| {
                 if let Some(Listeners { teller: Some(teller), .. }) = &*listeners.borrow() {
@@ -123,7 +129,7 @@ impl Embedded {
             };
             Box::leak(Box::new(trace)) as Tracer<'static>
         });
-        let keep = Keep { schedule: recorded, trace: recorded, ..Keep::default() };
+        let keep = Keep { schedule: recorded, trace: told, ..Keep::default() };
         let mut world = World::new(plan.clone(), seed, faults, explorer, keep, sink, tracer);
         world.hold_open(true);
         let taken = vec![false; slots.len()];
@@ -197,6 +203,10 @@ impl Embedded {
                 Admission::Turn(mut outputs, deadline, standing) => {
                     self.world.admit(actor, &mut outputs, deadline, standing);
                 }
+                Admission::Content([one, other]) => {
+                    let time = self.world.now.0;
+                    self.world.digest.add_event([time, u64::from(slot), one, other]);
+                }
                 Admission::End => {
                     self.world.end_external(actor);
                     self.taken[slot as usize] = false;
@@ -250,6 +260,13 @@ impl Embedded {
         outputs.clear();
     }
 
+    /// What a client's program handed over, as two hashes of its content: the digest covers it.
+    pub fn handed_over(&mut self, slot: Slot, content: [u64; 2]) {
+        if self.ending.is_none() {
+            self.pending.push((slot, Admission::Content(content)));
+        }
+    }
+
     // ---- history ---------------------------------------------------------------------------------------------------
 
     /// Declares a client; its number in the history.
@@ -267,6 +284,11 @@ impl Embedded {
         if let Some(Listeners { teller: Some(teller), .. }) = &*self.listeners.borrow() {
             teller.process(name, self.world.now, state);
         }
+    }
+
+    /// Whether what clients do still counts.
+    pub fn is_open(&self) -> bool {
+        self.ending.is_none()
     }
 
     /// Writes an event.
@@ -309,8 +331,9 @@ impl Embedded {
         self.world.is_disturbed()
     }
 
-    /// From now on the run ends once everything has finished, or the scenario's bound has passed.
-    pub fn let_end(&mut self) {
+    /// From now on the run ends once everything has finished, or when this time has passed after the faults.
+    pub fn let_end(&mut self, bound: Span) {
+        self.world.bound_by(bound);
         self.world.hold_open(false);
     }
 
@@ -319,14 +342,25 @@ impl Embedded {
         self.ending.as_ref()
     }
 
-    /// Ends the run where it stands, if it has not ended, and judges it. The story's title, label, seed and command are
+    /// Ends the run where it stands, if it has not ended, and judges it. `settle` may still change each event: it tells what
+    /// records are made of, and adds (behind the event) what is known only now. The story's title, label, seed and command are
     /// left to the caller.
-    pub fn finish(mut self) -> (Run, Option<Story>) {
+    pub fn finish(
+        mut self,
+        mut settle: impl FnMut(&mut h::Event<'static>) -> Option<h::Event<'static>>,
+    ) -> (Run, Option<Story>) {
         self.take_in();
         let ending = self.ending.take().unwrap_or(Ending::Idle);
         let outcome = self.world.conclude(ending);
-        let Listeners { checker, counting, teller } =
-            self.listeners.borrow_mut().take().expect("a world is judged once");
+        let Listeners { kept, teller } = self.listeners.borrow_mut().take().expect("a world is judged once");
+        let (mut checker, mut counting) = (Checker::new(), Counting::new());
+        for mut event in kept {
+            let more = settle(&mut event);
+            for event in std::iter::once(event).chain(more) {
+                checker.event(&event);
+                counting.event(&event);
+            }
+        }
         let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
         let run = Run { outcome, report: checker.finish(), figures };
         let story = teller.map(|teller| teller.tell(&run));

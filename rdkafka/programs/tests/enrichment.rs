@@ -4,7 +4,7 @@ mod evidence;
 
 use std::time::Duration;
 
-use evidence::{is_a_child, page, path_after, replay};
+use evidence::{is_a_replay, page, path_after, replay};
 use fencepost_programs::enrichment::{Config, run};
 use fencepost_programs::mistakes::{self, Mistake};
 use rdkafka::fencepost::{self, Cluster, Finished};
@@ -71,7 +71,7 @@ async fn mistaken(mistake: Mistake) {
 /// The mistake is found within 100 seeds; the page shows who took part, and the capsule is the same execution.
 fn is_found(mistake: Mistake, test: &str, as_what: &str) {
     let seeds = move || fencepost::test(1..=100, move || mistaken(mistake));
-    if is_a_child() {
+    if is_a_replay() {
         return seeds();
     }
     let found = std::panic::catch_unwind(seeds).expect_err("the mistake is found");
@@ -92,7 +92,7 @@ fn offsets_committed_outside_the_transaction_are_found() {
 /// The instance that was fenced keeps its partitions and makes nothing of them.
 #[test]
 fn going_on_after_a_fatal_error_is_found() {
-    is_found(Mistake::GoesOn, "going_on_after_a_fatal_error_is_found", "undrained pipeline");
+    is_found(Mistake::GoesOn, "going_on_after_a_fatal_error_is_found", "unprocessed input");
 }
 
 #[test]

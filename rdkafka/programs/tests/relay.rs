@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evidence::{is_a_child, page, path_after, replay};
+use evidence::{is_a_replay, page, path_after, replay};
 use fencepost_programs::relay::{self, Config, Outbox};
 use rdkafka::error::KafkaResult;
 use rdkafka::fencepost::{self, Cluster};
@@ -54,7 +54,7 @@ fn a_position_that_only_the_table_knows_is_found() {
             relayed(|config, outbox| async move { relay::run_with_marks_only(config, &outbox).await })
         });
     };
-    if is_a_child() {
+    if is_a_replay() {
         return seeds();
     }
     let found = std::panic::catch_unwind(seeds);

@@ -88,8 +88,7 @@ impl<C: ConsumerContext> BaseConsumer<C> {
             let notice = match polled {
                 Polled::Message(content) => {
                     if let Some(shared) = shared() {
-                        crate::simulated::looked_at(content.input.as_ref());
-                        shared.note_given(&content);
+                        crate::simulated::looked_at(content.input);
                         shared.note_call();
                     }
                     return Some(Ok(BorrowedMessage::new(content)));

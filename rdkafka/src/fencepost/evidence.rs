@@ -5,18 +5,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
-use fencepost_reports::page;
 use fencepost_sim::capsule::Capsule;
 use serde_json::{Value, json};
 
-use super::Ran;
-use super::runner::CHILD;
-
-/// How a line begins by which a process that only runs a seed once more says what came of it.
-pub(super) const CHILD_SAYS: &str = "fencepost-child: ";
+use super::processes::{Came, RanTold};
 
 /// A capsule to replay.
 pub(super) struct Replayed {
@@ -49,15 +43,15 @@ pub(super) fn read(path: &str) -> Replayed {
 }
 
 /// In one line, what a replay came to, with what no longer applies below it.
-pub(super) fn fate(replayed: &Replayed, ran: Option<&Ran>, failed: bool) -> String {
-    let Some(ran) = ran else { return "replay: it did not come to finish()".into() };
+pub(super) fn fate(replayed: &Replayed, came: &Came) -> String {
+    let Some(ran) = &came.ran else { return "replay: it did not come to finish()".into() };
     let capsule = &replayed.capsule;
     let (unused, written) = (&ran.unused.0, ran.unused.1);
     let fate = if capsule.digest.as_deref() == Some(&ran.digest) {
         "the same execution"
     } else if written > 0 && unused.len() == written {
         "no longer applies"
-    } else if !failed {
+    } else if came.failed.is_none() {
         "now passes"
     } else if ran.kinds.iter().any(|kind| capsule.kinds.contains(kind)) {
         "still fails"
@@ -100,19 +94,25 @@ fn write_file(name: Option<&str>, which: &str, extension: &str, text: &str) -> R
     Ok(path)
 }
 
-/// Writes the page alone; where it is.
-pub(super) fn write_page(name: Option<&str>, which: &str, ran: Option<Ran>, command: &str) -> String {
-    let Some(mut story) = ran.and_then(|ran| ran.story) else { return "no page: it did not come to finish()".into() };
-    story.command = command.to_string();
-    match write_file(name, which, "html", &page::html(&story)) {
+/// Writes the page; where it is.
+pub(super) fn write_page(name: Option<&str>, which: &str, page: Option<&str>) -> String {
+    let Some(page) = page else { return "no page: there was no cluster".into() };
+    match write_file(name, which, "html", page) {
         Ok(path) => format!("page:    {}", path.display()),
         Err(problem) => format!("no page: {problem}"),
     }
 }
 
 /// Writes the capsule and the page; where they are.
-pub(super) fn write(name: Option<&str>, seed: u64, ran: Option<Ran>, command: &str, message: &str) -> String {
-    let Some(ran) = ran else { return "the run did not come to finish(): no capsule and no page".into() };
+pub(super) fn write(
+    name: Option<&str>,
+    seed: u64,
+    ran: Option<&RanTold>,
+    page: Option<&str>,
+    command: &str,
+    message: &str,
+) -> String {
+    let Some(ran) = ran else { return "there was no cluster: no capsule and no page".into() };
     let world: Value = serde_json::from_str(&ran.capsule).expect("a capsule is JSON");
     let capsule = json!({
         "madsim seed": seed, "command": command, "message": message, "digest": ran.digest, "world": world,
@@ -122,45 +122,33 @@ pub(super) fn write(name: Option<&str>, seed: u64, ran: Option<Ran>, command: &s
         Ok(path) => format!("capsule: {}\n         {}", path.display(), replay_command(name, &path)),
         Err(problem) => format!("no capsule: {problem}"),
     };
-    format!("{capsule}\n{}", write_page(name, &seed.to_string(), Some(ran), command))
+    format!("{capsule}\n{}", write_page(name, &seed.to_string(), page))
 }
 
 /// What two runs of a seed must have in common.
-pub(super) fn fingerprint(ran: Option<&Ran>, result: &Result<(), String>) -> String {
-    let verdict = if result.is_ok() { "passes" } else { "fails" };
-    ran.map_or_else(|| format!("- {verdict}"), |r| format!("{} {} {verdict}", r.digest, r.verdict))
+pub(super) fn fingerprint(came: &Came) -> String {
+    let verdict = if came.failed.is_none() { "passes" } else { "fails" };
+    came.ran.as_ref().map_or_else(|| format!("- {verdict}"), |r| format!("{} {} {verdict}", r.digest, r.verdict))
 }
 
-/// Runs a seed twice more, each time in a fresh process, and compares with what it came to when it failed, and when it was
-/// run `again` in this process to write the capsule and the page.
-pub(super) fn compare(name: Option<&str>, seed: u64, failed: &str, again: &str) -> String {
-    let once = |name: &str| {
-        let output = Command::new(std::env::current_exe().ok()?)
-            .args([name, "--exact", "--include-ignored", "--nocapture"])
-            .env("FENCEPOST_SEED", seed.to_string())
-            .env(CHILD, "1")
-            .env_remove("FENCEPOST_SEEDS")
-            .output()
-            .ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().find_map(|l| l.split_once(CHILD_SAYS).map(|(_, found)| found.trim().to_string()))
-    };
-    let others = name.and_then(|name| Some([once(name)?, once(name)?]));
-    let differs = again != failed || others.iter().flatten().any(|other| other != failed);
-    match others {
-        _ if differs => {
-            let others = others.map_or(String::new(), |[a, b]| format!(", two fresh processes to '{a}' and '{b}'"));
-            format!(
-                "NOT DETERMINISTIC: the seed came to '{failed}', then in the same process, for the capsule and the page, to \
-                 '{again}'{others}.\nKnown sources: random numbers of rand 0.8 or fastrand, futures::select!, \
-                 tokio::select! that is neither biased nor seeded; also threads, addresses used as values, files, the order \
-                 of a HashMap.\n"
-            )
-        }
-        Some(_) => "the same in two more processes: the program is deterministic\n".into(),
-        None if name.is_none() => {
-            "not run again in other processes: the test's name is not known (--test-threads=1)\n".into()
-        }
-        None => "it could not be run again in another process\n".into(),
+/// What is said of runs that differ and must not.
+pub(super) fn not_deterministic(found: &[String], whence: &str) -> String {
+    let found = found.iter().map(|f| format!("'{f}'")).collect::<Vec<_>>().join(" and to ");
+    format!(
+        "NOT DETERMINISTIC: the seed came to {found}, {whence}.\nKnown sources: random numbers of rand 0.8 or fastrand, \
+         futures::select!, tokio::select! that is neither biased nor seeded; also threads, addresses used as values, files, the \
+         process's id, the order of a HashMap."
+    )
+}
+
+/// Whether three runs of a seed that failed came to the same.
+pub(super) fn same(found: &[String; 3], in_processes: bool) -> String {
+    match found.iter().any(|other| *other != found[0]) {
+        true if in_processes => not_deterministic(found, "each time in a process of its own") + "\n",
+        true => not_deterministic(found, "each time on a thread of its own") + "\n",
+        false if in_processes => "the same in two more processes: the program is deterministic\n".into(),
+        false => "the same on two more threads of this process; other processes were not asked (the test's name is not known with \
+                  --test-threads=1, or FENCEPOST_PROCESSES=0 is set)\n"
+            .into(),
     }
 }

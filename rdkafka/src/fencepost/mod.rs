@@ -21,28 +21,34 @@
 
 mod evidence;
 mod faults;
+mod finished;
+mod processes;
 mod runner;
 
-use std::cell::RefCell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fencepost_protocol::ids::TopicId;
 use fencepost_protocol::time::{Instant, Span};
+use fencepost_reports::history::Identity;
 use fencepost_reports::history::event as h;
-use fencepost_reports::report::{Report, Verdict};
 use fencepost_reports::story::Story;
-use fencepost_sim::capsule::{Capsule, PROGRAM};
+use fencepost_sim::capsule::Capsule;
 use fencepost_sim::embed::{Embedded, ProcessState, Recording, places};
-use fencepost_sim::run::{Course, Run};
-use fencepost_sim::scenario::{Choice, Scenario, deviation};
-use fencepost_sim::schedule::Schedule;
+use fencepost_sim::run::Course;
+use fencepost_sim::scenario::{Choice, Scenario};
+use fencepost_tokio::task::panic_text;
 use madsim::runtime::Handle;
 use madsim::task::NodeId;
 
+pub use finished::Finished;
 pub use runner::{digest, test};
 
 use crate::message::OwnedMessage;
@@ -54,11 +60,15 @@ const GRID: Duration = Duration::from_micros(100);
 pub(crate) const SLOTS: u32 = 64;
 /// So long a program must not have called before the run is taken to be over.
 const QUIET: Span = Span::from_secs(2);
+/// So many times its patience a run that goes on and on may take.
+const LONGEST: u64 = 10;
+/// What is left to the cluster when nothing has gone on for as long as it may take.
+const LAST: Span = Span::from_secs(1);
 
 thread_local! {
     /// What is wanted of runs on this thread, and what the last one amounted to.
     pub(crate) static WANTED: RefCell<Wanted> = RefCell::new(Wanted::default());
-    pub(crate) static LAST: RefCell<Option<Ran>> = const { RefCell::new(None) };
+    pub(crate) static LAST_RUN: RefCell<Option<Ran>> = const { RefCell::new(None) };
     /// Programs that returned: how often, and what they gave the last time.
     pub(crate) static RETURNED: RefCell<BTreeMap<String, (u32, String)>> = const { RefCell::new(BTreeMap::new()) };
 }
@@ -66,14 +76,14 @@ thread_local! {
 /// What is wanted of a run besides its judgement.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
-    /// The deviations and the story, in which these programs take part.
-    pub story: Option<Vec<String>>,
+    /// The deviations.
+    pub deviations: bool,
+    /// The story, in which these programs take part, and what their records are made of.
+    pub story: Option<(Vec<String>, Arc<Vec<Identity>>)>,
     /// The deviations are not drawn, but those of this capsule.
     pub replay: Option<Arc<Capsule>>,
     /// The world's seed; without one madsim's.
     pub seed: Option<u64>,
-    /// Madsim's, if it is another one.
-    pub madsim_seed: Option<u64>,
 }
 
 /// What a run amounted to, for whoever started it.
@@ -85,6 +95,12 @@ pub(crate) struct Ran {
     pub capsule: String,
     /// Names of the programs' nodes.
     pub programs: Vec<String>,
+    /// How often processes were started.
+    pub processes: usize,
+    /// What each program handed over, as a number.
+    pub handed_over: BTreeMap<String, String>,
+    /// What the records are that programs sent.
+    pub identities: Vec<Identity>,
     pub story: Option<Story>,
     /// Deviations that were to be applied and do not occur any more, in words, and how many there were.
     pub unused: (Vec<String>, usize),
@@ -101,10 +117,18 @@ pub struct Cluster {
     nodes: RefCell<Vec<NodeId>>,
     /// Topics in which an input may have no output.
     skipped: RefCell<Vec<String>>,
+    /// The history is wanted.
+    keeps_history: Cell<bool>,
+    /// It has been judged.
+    judged: bool,
 }
 
 impl Drop for Cluster {
+    /// What had happened when the test itself panicked is kept, too.
     fn drop(&mut self) {
+        if !self.judged && std::thread::panicking() {
+            let _ = catch_unwind(AssertUnwindSafe(|| self.conclude()));
+        }
         Shared::end();
     }
 }
@@ -153,7 +177,11 @@ impl Cluster {
     fn new(mut scenario: Scenario) -> Cluster {
         let wanted = WANTED.with_borrow(Wanted::clone);
         let seed = wanted.seed.unwrap_or_else(|| Handle::current().seed());
-        let recording = wanted.story.as_deref().map_or(Recording::Nothing, Recording::Story);
+        let recording = match &wanted.story {
+            Some((programs, _)) => Recording::Story(programs),
+            None if wanted.deviations => Recording::Deviations,
+            None => Recording::Nothing,
+        };
         let mut course = Course::Seed(seed);
         if let Some(capsule) = &wanted.replay {
             assert!(
@@ -171,12 +199,14 @@ impl Cluster {
         let world = Embedded::new(&scenario.plan, course, recording, SLOTS);
         let replayed = matches!(course, Course::Schedule(..));
         Cluster {
-            shared: Shared::begin(world, GRID),
+            shared: Shared::begin(world, GRID, wanted.story.as_ref().map(|(_, identities)| identities.clone())),
             seed,
             replayed,
             programs: RefCell::default(),
             nodes: RefCell::default(),
             skipped: RefCell::default(),
+            keeps_history: Cell::new(false),
+            judged: false,
             scenario,
         }
     }
@@ -195,16 +225,14 @@ impl Cluster {
     {
         let told = name.to_string();
         let init = move || {
-            let program = fencepost_tokio::task::stackful(program());
-            let name = told.clone();
-            async move {
-                let output = format!("{:?}", program.await);
-                RETURNED.with_borrow_mut(|returned| {
-                    let entry = returned.entry(name).or_default();
-                    *entry = (entry.0 + 1, output);
-                });
+            if let Some(shared) = crate::simulated::shared() {
+                shared.program_started(&told);
             }
+            let program = fencepost_tokio::task::contained(program());
+            let name = told.clone();
+            async move { ended(&name, program.await) }
         };
+        self.shared.declare_program(name);
         let node = Handle::current().create_node().name(name).init(init).build();
         self.shared.name_node(node.id(), name);
         self.programs.borrow_mut().push(name.to_string());
@@ -219,16 +247,17 @@ impl Cluster {
         Fut: Future<Output: Debug> + 'static,
     {
         let id = self.node(name, program);
+        self.shared.programs.borrow_mut().comes_back(name);
         let handle = Handle::current();
-        let name = name.to_string();
         madsim::task::spawn(async move {
             loop {
                 madsim::time::sleep(Duration::from_millis(100)).await;
                 if handle.is_exit(id) {
-                    tell(&name, ProcessState::Down);
                     madsim::time::sleep(restart_after).await;
+                    if crate::simulated::shared().is_none() {
+                        return;
+                    }
                     handle.restart(id);
-                    tell(&name, ProcessState::Running);
                 }
             }
         });
@@ -260,9 +289,8 @@ impl Cluster {
     #[track_caller]
     pub fn kill(&self, node: &str) {
         self.must_have(node);
-        self.end_clients(node);
+        self.end_process(node);
         Handle::current().kill(node);
-        tell(node, ProcessState::Down);
     }
 
     /// Asks a node's process to end, as `kill` and Kubernetes do: SIGTERM. If it listens neither to `tokio::signal::ctrl_c`
@@ -275,8 +303,7 @@ impl Cluster {
         self.must_have(node);
         Handle::current().send_ctrl_c(node);
         if Handle::current().is_exit(node) {
-            self.end_clients(node);
-            tell(node, ProcessState::Down);
+            self.end_process(node);
         }
     }
 
@@ -287,10 +314,8 @@ impl Cluster {
     #[track_caller]
     pub fn restart(&self, node: &str) {
         self.must_have(node);
-        self.end_clients(node);
+        self.end_process(node);
         Handle::current().restart(node);
-        tell(node, ProcessState::Down);
-        tell(node, ProcessState::Running);
     }
 
     #[track_caller]
@@ -300,9 +325,20 @@ impl Cluster {
     }
 
     /// What is dropped with a process that is killed can say nothing more: a real one runs no destructors.
-    fn end_clients(&self, node: &str) {
+    fn end_process(&self, node: &str) {
         self.shared.touch();
         self.shared.end_node(node);
+        self.shared.program_stopped(node, h::StopReason::Killed, "");
+    }
+
+    /// Panics of this program are part of what it does: they are no findings.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn may_panic(&self, node: &str) {
+        self.must_have(node);
+        self.shared.programs.borrow_mut().may_panic(node);
     }
 
     /// Something goes wrong in the cluster: the text is that of a scenario's `[[fault]]`, without the header. A time that
@@ -355,113 +391,96 @@ impl Cluster {
         self.skipped.borrow_mut().push(topic.to_string());
     }
 
-    /// Tells which message a record of this topic is made of: whether the second is made of the first. Without this it is
-    /// taken to be the one that the sending task looked at last, which it is not if a program computes several records
-    /// before it sends the first.
+    /// As [`Cluster::may_skip`], with the word which inputs have no output in this topic: those for which this is true. They
+    /// count as skipped by declaration, and outputs can be attributed by their order although some inputs have none.
+    ///
+    /// # Panics
+    /// If there is no such topic.
+    #[track_caller]
+    pub fn skips(&self, topic: &str, which: impl Fn(&OwnedMessage) -> bool + 'static) {
+        let id = self.must_have_topic(topic);
+        self.shared.skips.borrow_mut().insert(id, Box::new(which));
+    }
+
+    /// Tells which message a record of this topic is made of: whether the second is made of the first. Without this it is told
+    /// from their content, from what the sending task looked at, or from their order, where these say it without doubt. A record
+    /// that is made of no message is the program's own.
     ///
     /// # Panics
     /// If there is no such topic.
     #[track_caller]
     pub fn made_of(&self, topic: &str, relation: impl Fn(&OwnedMessage, &OwnedMessage) -> bool + 'static) {
-        self.must_have_topic(topic);
-        self.shared.relate(topic, Box::new(relation));
+        let id = self.must_have_topic(topic);
+        self.shared.relations.borrow_mut().insert(id, Box::new(relation));
     }
 
     #[track_caller]
-    fn must_have_topic(&self, topic: &str) {
+    fn must_have_topic(&self, topic: &str) -> TopicId {
         let world = self.shared.world.borrow();
         let names = || world.plan().topics.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ");
-        assert!(world.topic(topic).is_some(), "there is no topic '{topic}' (topics: {})", names());
+        let Some((id, _)) = world.topic(topic) else { panic!("there is no topic '{topic}' (topics: {})", names()) };
+        id
     }
 
-    /// Waits until everything has finished (faults over, input processed, transactions ended), or until the scenario's
-    /// bound has passed, and judges what happened.
-    pub async fn finish(self) -> Finished {
-        let patience = self.scenario.plan.end.bound;
+    /// Keeps the history of the run: [`Finished::history`] gives it.
+    pub fn keep_history(&self) {
+        self.keeps_history.set(true);
+    }
+
+    /// Waits until everything has finished (faults over, what groups read processed, transactions ended), and judges what
+    /// happened. It does not wait for longer than the scenario's bound, or the timeouts of the programs' clients and a minute,
+    /// after the last thing that a program was given, had stored or committed; and it does not wait for groups of which no
+    /// consumer is left and none will come.
+    ///
+    /// # Panics
+    /// If a program has panicked: with the text and the place of it.
+    #[track_caller]
+    pub fn finish(mut self) -> impl Future<Output = Finished> {
+        let caller = std::panic::Location::caller();
+        async move {
+            self.wait().await;
+            let nodes = self.nodes.take();
+            let finished = self.conclude();
+            // Madsim keeps tasks that never end beyond its runtime, and with them their stacks; those of a killed node go.
+            for node in nodes {
+                Handle::current().kill(node);
+            }
+            madsim::time::sleep(Duration::from_millis(1)).await;
+            finished.assert_no_panic(caller);
+            finished
+        }
+    }
+
+    async fn wait(&self) {
+        let shared = &self.shared;
         let mut undisturbed_since: Option<Instant> = None;
         loop {
             madsim::time::sleep(Duration::from_millis(100)).await;
-            self.shared.touch();
-            let drained = self.shared.undrained().is_empty();
-            let mut world = self.shared.world.borrow_mut();
+            shared.touch();
+            let to_read = shared.has_in_hand() || shared.undrained().iter().any(|u| shared.has_readers(&u.group));
+            let to_come = {
+                let programs = shared.programs.borrow();
+                programs.has_yet_to_begin() || programs.may_come_back()
+            };
+            let mut world = shared.world.borrow_mut();
             if world.ending().is_some() {
-                break;
+                return;
             }
             if world.is_disturbed() {
                 undisturbed_since = None;
                 continue;
             }
-            let since = *undisturbed_since.get_or_insert(world.time());
-            let quiet = world.time().since(self.shared.last_call.get()) >= QUIET;
-            if quiet && drained || world.time().since(since) > patience {
-                world.let_end();
+            let now = world.time();
+            let since = *undisturbed_since.get_or_insert(now);
+            let patience = shared.patience(self.scenario.plan.end.bound);
+            let quiet = now.since(shared.last_call.get()) >= QUIET;
+            if quiet && !to_read && !to_come {
+                world.let_end(patience);
+            } else if now.since(since.max(shared.last_progress.get())) > patience {
+                world.let_end(LAST);
+            } else if now.since(since) > Span(patience.0.saturating_mul(LONGEST)) {
+                world.let_end(patience);
             }
-        }
-        let nodes = self.nodes.take();
-        let finished = self.conclude();
-        // Madsim keeps tasks that never end beyond its runtime, and with them their stacks; those of a killed node go.
-        for node in nodes {
-            Handle::current().kill(node);
-        }
-        madsim::time::sleep(Duration::from_millis(1)).await;
-        finished
-    }
-
-    fn conclude(self) -> Finished {
-        let undrained = self.shared.undrained();
-        Shared::end();
-        let routes = self.shared.routes.take();
-        let nobody = Embedded::new(&self.scenario.plan, Course::Seed(self.seed), Recording::Nothing, 0);
-        let world = self.shared.world.replace(nobody);
-        let names = world.names().clone();
-        let topics = world.plan().topics.iter().filter_map(|t| Some((world.topic(&t.name)?.0, &t.name)));
-        let own_accord = topics.map(|(id, name)| {
-            let workload = format!("of workload {}", crate::simulated::own_accord(id));
-            (workload, format!("of those that programs sent to {name} of their own accord"))
-        });
-        let own_accord = own_accord.collect();
-        let several = routes.iter().filter(|route| route.most > 1);
-        let several = several.map(|route| (world.topic_name(route.output).to_string(), route.most)).collect();
-        let (Run { outcome, report, .. }, story) = judge(world, &routes, &undrained, &self.skipped.take());
-        // Deviations name the clients of programs by their places.
-        let mut scenario = self.scenario.clone();
-        Arc::make_mut(&mut scenario.plan).externals = places(SLOTS);
-        let capsule = Capsule {
-            remedy: Vec::new(),
-            program: PROGRAM.into(),
-            scenario,
-            seed: WANTED.with_borrow(|w| w.replay.as_ref().map_or(self.seed, |capsule| capsule.seed)),
-            verdict: format!("{:?}", report.verdict).to_lowercase(),
-            kinds: report.violations.iter().map(|v| v.kind.name().to_string()).collect(),
-            digest: Some(outcome.digest.to_string()),
-            schedule: (!outcome.recorded.is_empty()).then(|| Schedule { deviations: outcome.recorded.clone() }),
-        };
-        let unused = outcome.unused.iter().map(|d| deviation::words(d, &names)).collect();
-        let written =
-            WANTED.with_borrow(|w| w.replay.as_ref()?.schedule.as_ref().map(|s| s.deviations.len())).unwrap_or(0);
-        let ran = Ran {
-            digest: outcome.digest.to_string(),
-            verdict: capsule.verdict.clone(),
-            kinds: capsule.kinds.clone(),
-            capsule: capsule.to_json(),
-            programs: self.programs.take(),
-            story: story.map(|mut story| {
-                story.title.clone_from(&self.scenario.plan.title);
-                story.label = self.scenario.label();
-                story.seed = self.seed;
-                story.program = PROGRAM.to_string();
-                story
-            }),
-            unused: (unused, written),
-        };
-        LAST.with(|last| *last.borrow_mut() = Some(ran));
-        Finished {
-            seed: self.seed,
-            digest: outcome.digest.to_string(),
-            deliveries: outcome.deliveries,
-            report,
-            several,
-            own_accord,
         }
     }
 }
@@ -470,111 +489,32 @@ fn is_place(node: &str, places: &[String]) -> bool {
     places.iter().any(|place| place == node)
 }
 
+/// A program's process has ended by itself.
+fn ended<T: Debug>(name: &str, output: Result<T, Box<dyn Any + Send>>) {
+    let (reason, text, panic, output) = match output {
+        Ok(output) => (h::StopReason::Ended, String::new(), None, format!("{output:?}")),
+        Err(payload) => {
+            let text = panic_text(&*payload).unwrap_or(runner::NO_TEXT);
+            let told = format!("{text} (at {})", runner::panicked_at());
+            (h::StopReason::Panicked, told, Some(text.to_string()), "a panic".into())
+        }
+    };
+    RETURNED.with_borrow_mut(|returned| {
+        let entry = returned.entry(name.to_string()).or_default();
+        *entry = (entry.0 + 1, output);
+    });
+    if let Some(shared) = crate::simulated::shared() {
+        if let Some(text) = panic {
+            shared.panicked(true, &text, &runner::panicked_at());
+        }
+        shared.main_ended(name, reason, &text);
+    }
+}
+
 /// For the story: what a program's process does.
 fn tell(name: &str, state: ProcessState) {
     if let Some(shared) = crate::simulated::shared() {
         shared.touch();
         shared.world.borrow_mut().process(name, state);
-    }
-}
-
-/// A program that makes records out of others is judged as a pipeline: the routes were seen.
-fn judge(
-    mut world: Embedded,
-    routes: &[crate::simulated::Route],
-    undrained: &[(usize, fencepost_protocol::ids::TopicPartition, i64, i64)],
-    skipped: &[String],
-) -> (Run, Option<Story>) {
-    let mut clients = Vec::new();
-    let t = world.time().0;
-    for (index, route) in routes.iter().enumerate() {
-        let group = world.group(&route.group);
-        let client = world.declare(h::Client {
-            name: format!("group {}", route.group).into(),
-            kind: h::ClientKind::Pipeline,
-            group: Some(group),
-            inputs: route.inputs.iter().map(|t| t.0).collect(),
-            outputs: vec![route.output.0],
-            stage: index as u16 + 1,
-            outputs_per_input: route.most,
-            may_skip: skipped.iter().any(|topic| topic == world.topic_name(route.output)),
-            guarantee: h::Guarantee::ExactlyOnce,
-            ..h::Client::default()
-        });
-        clients.push(client);
-    }
-    for (route, tp, position, end) in undrained {
-        let culprit = format!("group {} has processed it up to {position}", routes[*route].group).into();
-        let (c, at) = (clients[*route], h::Partition::new(tp.topic.0, tp.partition));
-        world.write_finding(&h::Event::Undrained(h::Undrained { t, c, at, position: *position, end: *end, culprit }));
-    }
-    world.finish()
-}
-
-/// A run that is over.
-#[derive(Debug)]
-pub struct Finished {
-    seed: u64,
-    digest: String,
-    deliveries: u64,
-    report: Report,
-    /// Topics of which several records were taken to be made of one message, and of how many at most.
-    several: Vec<(String, u16)>,
-    /// How the report calls what programs sent of their own accord, and how people do.
-    own_accord: Vec<(String, String)>,
-}
-
-impl Finished {
-    /// The judgement.
-    pub fn report(&self) -> &Report {
-        &self.report
-    }
-
-    /// Records of a topic that a reader of committed data sees at the end.
-    pub fn visible(&self, topic: &str) -> u64 {
-        self.report.topic(topic).map_or(0, |t| t.visible)
-    }
-
-    /// Digest of what happened in the world.
-    pub fn digest(&self) -> &str {
-        &self.digest
-    }
-
-    /// Messages handed over and timers fired in the world.
-    pub fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    /// The seed.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
-    /// Each input has its outputs in the topic once, nothing is lost, nothing aborted is visible, and everything has come
-    /// to its end.
-    ///
-    /// # Panics
-    /// If not, with the proof.
-    #[track_caller]
-    pub fn assert_exactly_once(&self, topic: &str) {
-        assert!(
-            self.report.topic(topic).is_some(),
-            "seed {}: nobody has written to {topic} (topics written: {})",
-            self.seed,
-            self.report.topics.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ")
-        );
-        let hints = self.several.iter().filter(|(name, _)| name == topic).map(|(name, most)| {
-            format!(
-                "\n(Up to {most} records of {name} were taken to be made of one message: the one that the sending task looked \
-                 at last. If the program computes several records before it sends the first, say by Cluster::made_of() \
-                 which is made of which.)"
-            )
-        });
-        let hints: String = hints.collect();
-        let mut text = self.report.render_text();
-        for (workload, words) in &self.own_accord {
-            text = text.replace(workload, words);
-        }
-        assert!(self.report.verdict == Verdict::Clean, "seed {}: {text}{hints}", self.seed);
     }
 }

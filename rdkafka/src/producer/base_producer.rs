@@ -18,7 +18,7 @@ use crate::message::{BorrowedMessage, Content, OwnedHeaders, Timestamp, ToBytes}
 use crate::producer::{
     DefaultProducerContext, NoCustomPartitioner, Partitioner, Producer, ProducerContext, PurgeConfig,
 };
-use crate::simulated::{Call, Core, Delivered, Handle, ProducerCore, ProducerSettings, wait};
+use crate::simulated::{Call, Core, Delivered, Eye, Handle, ProducerCore, ProducerSettings, take_eye, wait};
 use crate::topic_partition_list::{Offset, TopicPartitionList};
 use crate::util::{IntoOpaque, Timeout};
 
@@ -128,13 +128,16 @@ pub(crate) fn content<K: ToBytes + ?Sized, P: ToBytes + ?Sized>(
 }
 
 /// Sends; `op` is the record's number.
-pub(crate) fn send(handle: &Handle, op: u64, content: Content, custom: Option<i32>) -> KafkaResult<()> {
+pub(crate) fn send(handle: &Handle, op: u64, content: Content, custom: Option<i32>, eye: Eye) -> KafkaResult<()> {
     let Some((shared, _)) = handle.entry() else {
         return Err(KafkaError::MessageProduction(RDKafkaErrorCode::DestroyBroker));
     };
-    let input = shared.made_of(&content);
-    let sent = handle.access(|core, turn| core.producer().send(&shared, turn, op, content, custom, input.as_deref()));
-    sent.expect("the entry is there")
+    let sent = handle.access(|core, turn| core.producer().send(&shared, turn, op, content, custom, eye));
+    let sent = sent.expect("the entry is there");
+    if sent.is_err() {
+        shared.ledger.borrow_mut().put_back(eye.task, eye.look); // whoever tries again sends the same
+    }
+    sent
 }
 
 fn custom<C, Part>(context: &C, content: &Content) -> Option<i32>
@@ -238,7 +241,7 @@ where
         let custom = custom::<C, Part>(self.client.context(), &content);
         let op = self.client.handle.next_op();
         self.opaques.lock().expect("one thread").insert(op, delivery_opaque);
-        send(&self.client.handle, op, content, custom).map_err(|error| {
+        send(&self.client.handle, op, content, custom, take_eye()).map_err(|error| {
             let delivery_opaque = self.opaques.lock().expect("one thread").remove(&op).expect("just put in");
             (error, BaseRecord { topic, partition, payload, key, timestamp, headers, delivery_opaque })
         })
@@ -438,7 +441,7 @@ where
         let custom = custom::<C, Part>(self.client.context(), &content);
         let op = self.client.handle.next_op();
         self.opaques.lock().expect("one thread").insert(op, delivery_opaque);
-        send(&self.client.handle, op, content, custom).map_err(|error| {
+        send(&self.client.handle, op, content, custom, take_eye()).map_err(|error| {
             let delivery_opaque = self.opaques.lock().expect("one thread").remove(&op).expect("just put in");
             (error, BaseRecord { topic, partition, payload, key, timestamp, headers, delivery_opaque })
         })

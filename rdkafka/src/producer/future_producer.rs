@@ -19,7 +19,7 @@ use crate::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use crate::message::{Message as _, OwnedHeaders, OwnedMessage, Timestamp, ToBytes};
 use crate::producer::base_producer::{calls, content, make, send};
 use crate::producer::{DeliveryResult, NoCustomPartitioner, Partitioner, Producer, ProducerContext, PurgeConfig};
-use crate::simulated::{Call, Delivered, last_looked_at};
+use crate::simulated::{Call, Delivered, take_eye};
 use crate::statistics::Statistics;
 use crate::topic_partition_list::TopicPartitionList;
 use crate::util::{AsyncRuntime, DefaultRuntime, Timeout};
@@ -244,15 +244,14 @@ where
         let content = content(topic, partition, payload, key, timestamp, headers);
         let queue_timeout = queue_timeout.into();
         // The record is computed from what this task looked at last: now, not when the future is first polled.
-        let input = last_looked_at();
+        let eye = take_eye();
         async move {
             let began = madsim::time::TimeHandle::current().elapsed();
             loop {
-                crate::simulated::looked_at(input.as_ref());
                 let (tx, rx) = oneshot::channel();
                 let op = self.client.handle.next_op();
                 self.waiting.lock().expect("one thread").insert(op, tx);
-                match send(&self.client.handle, op, content.clone(), None) {
+                match send(&self.client.handle, op, content.clone(), None, eye) {
                     Ok(()) => {
                         return match rx.await {
                             Ok(result) => result,
@@ -295,7 +294,7 @@ where
         let (tx, rx) = oneshot::channel();
         let op = self.client.handle.next_op();
         self.waiting.lock().expect("one thread").insert(op, tx);
-        match send(&self.client.handle, op, content, None) {
+        match send(&self.client.handle, op, content, None, take_eye()) {
             Ok(()) => Ok(DeliveryFuture { rx }),
             Err(error) => {
                 self.waiting.lock().expect("one thread").remove(&op);

@@ -13,6 +13,7 @@ use fencepost_reports::history::event as h;
 use fencepost_sim::embed::{Embedded, ReaderWitness, Standing};
 
 use super::entry::Turn;
+use super::ledger::{Fact, Given};
 use super::settings::ConsumerSettings;
 use super::{Input, bytes, shared};
 use crate::error::{KafkaError, RDKafkaErrorCode};
@@ -43,6 +44,7 @@ pub(crate) enum Polled {
 pub(crate) struct ConsumerCore {
     machine: Consumer,
     settings: ConsumerSettings,
+    client: u32,
     witness: ReaderWitness,
     group: Option<Arc<str>>,
     notices: VecDeque<Notice>,
@@ -51,8 +53,8 @@ pub(crate) struct ConsumerCore {
     /// What the next automatic commit commits.
     stored: BTreeMap<TopicPartition, (Offset, String)>,
     next_auto_commit: Instant,
-    /// With the time at which they began.
-    commits: BTreeMap<u64, (Instant, Vec<OffsetToCommit>)>,
+    /// With the time at which they began, and whether the program asked for them.
+    commits: BTreeMap<u64, (Instant, Vec<OffsetToCommit>, bool)>,
     results: BTreeMap<u64, Result<(), CommitFailure>>,
     /// Commits that somebody waits for.
     awaited: Vec<u64>,
@@ -63,6 +65,8 @@ pub(crate) struct ConsumerCore {
     ends_told: BTreeMap<TopicPartition, Offset>,
     batch: Vec<Records>,
     names: BTreeMap<TopicId, Arc<str>>,
+    /// The program was given a message and has not asked for another one since.
+    in_hand: bool,
     closing: bool,
     closed: bool,
 }
@@ -82,12 +86,16 @@ impl ConsumerCore {
             group,
             ..h::Client::default()
         });
+        if let (Some(_), Some(shared)) = (group, shared()) {
+            shared.be_patient(i64::from(config.session_timeout_ms) + i64::from(config.max_poll_interval_ms));
+        }
         let names = turn.world.plan().topics.iter().enumerate();
         let names = names.map(|(i, t)| (TopicId(i as u32 + 2), t.name.as_str().into())).collect();
         let mut machine = Consumer::new(config.clone(), turn.world.bootstrap());
         machine.set_auto_revoke(false);
         ConsumerCore {
             machine,
+            client,
             witness: ReaderWitness::new(client, group),
             group: config.group_id.as_deref().map(Into::into),
             notices: VecDeque::new(),
@@ -103,6 +111,7 @@ impl ConsumerCore {
             ends_told: BTreeMap::new(),
             batch: Vec::new(),
             names,
+            in_hand: false,
             closing: false,
             closed: false,
             settings,
@@ -171,12 +180,32 @@ impl ConsumerCore {
 
     // ---- assignment ------------------------------------------------------------------------------------------------
 
+    fn note_subscription(&self, topics: impl Iterator<Item = TopicId>) {
+        if let Some(shared) = shared() {
+            shared.note_subscription(self.client, self.group.as_ref(), topics);
+        }
+    }
+
+    pub fn is_member(&self, group: &str) -> bool {
+        self.group.as_deref() == Some(group) && !self.closing
+    }
+
+    pub fn client(&self) -> u32 {
+        self.client
+    }
+
+    pub fn has_in_hand(&self) -> bool {
+        self.in_hand && !self.closing
+    }
+
     pub fn subscribe(&mut self, topics: Vec<TopicId>, names: Vec<String>, turn: &mut Turn<'_>) {
+        self.note_subscription(topics.iter().copied());
         self.subscription = names;
         self.machine.subscribe(turn.now, topics, turn.out);
     }
 
     pub fn assign(&mut self, partitions: Vec<(TopicPartition, Option<Offset>)>, turn: &mut Turn<'_>) {
+        self.note_subscription(partitions.iter().map(|(tp, _)| tp.topic));
         let tps = partitions.iter().map(|(tp, _)| *tp).collect();
         self.machine.assign(turn.now, tps, turn.out);
         for (tp, offset) in partitions {
@@ -249,7 +278,8 @@ impl ConsumerCore {
         let offsets: Vec<_> = self.stored().into_iter().filter(|o| assigned.contains(&o.tp)).collect();
         self.stored.clear();
         if !offsets.is_empty() && self.has_group() {
-            self.commit(offsets, false, turn);
+            let id = self.machine.commit(turn.now, offsets.clone(), turn.out);
+            self.commits.insert(id, (turn.world.time(), offsets, false));
         }
     }
 
@@ -259,7 +289,7 @@ impl ConsumerCore {
             true => self.machine.commit_sync(turn.now, offsets.clone(), turn.out),
             false => self.machine.commit(turn.now, offsets.clone(), turn.out),
         };
-        self.commits.insert(id, (turn.world.time(), offsets));
+        self.commits.insert(id, (turn.world.time(), offsets, true));
         if awaited {
             self.awaited.push(id);
         }
@@ -282,6 +312,7 @@ impl ConsumerCore {
 
     /// One thing. Nothing leaves the program within its poll.
     pub fn poll(&mut self, turn: &mut Turn<'_>) -> Polled {
+        self.in_hand = false;
         if let Some(notice) = self.notices.pop_front() {
             return Polled::Notice(notice);
         }
@@ -299,7 +330,8 @@ impl ConsumerCore {
         let tp = records.tp;
         let (offset, record) = records.iter().next().expect("it gave one");
         let (payload, headers) = without_headers(record.value.as_ref().map(Value::blob));
-        let content = Content {
+        self.in_hand = true;
+        let mut content = Content {
             payload,
             key: record.key.as_ref().map(bytes),
             topic: self.names.get(&tp.topic).cloned().unwrap_or_else(|| "?".into()),
@@ -307,8 +339,14 @@ impl ConsumerCore {
             partition: tp.partition as i32,
             offset,
             headers,
-            input: Some(Arc::new(Input::new(tp, offset, self.group.clone()))),
+            input: None,
         };
+        if let Some(shared) = shared() {
+            let (process, group, client) = (turn.process, self.group.clone(), self.client);
+            let given = Given { process, tp, offset, group, content: content.clone(), client };
+            content.input = Some(Input(shared.ledger.borrow_mut().give(given)));
+            shared.note_progress();
+        }
         self.consumed.insert(tp, offset + 1);
         if self.settings.auto_store {
             self.store(tp, offset + 1, "", turn.now);
@@ -355,9 +393,12 @@ impl ConsumerCore {
                     self.notices.push_back(Notice::Lost(partitions.clone()));
                 }
                 ConsumerEvent::CommitDone { id, result } => {
-                    let (begun, offsets) = self.commits.remove(id).unwrap_or_default();
+                    let (begun, offsets, asked) = self.commits.remove(id).unwrap_or_default();
                     if let (Ok(()), Some(group), Some(shared)) = (result, &self.group, shared()) {
                         shared.note_committed(group, &offsets, begun);
+                        let offsets = offsets.iter().map(|o| (o.tp, o.offset)).collect();
+                        let fact = if asked { Fact::Commits(offsets) } else { Fact::Passes(offsets) };
+                        shared.ledger.borrow_mut().note(turn.process, fact);
                     }
                     match self.awaited.iter().position(|a| a == id) {
                         Some(index) => {
@@ -411,9 +452,9 @@ impl ConsumerCore {
         self.closed |= self.machine.is_dead();
     }
 
-    pub fn gone(&mut self, turn: &mut Turn<'_>) {
+    pub fn gone(&mut self, why: Gone, turn: &mut Turn<'_>) {
         self.closed = true;
-        self.witness.gone(turn.now, turn.world);
+        self.witness.gone(turn.now, why, turn.world);
     }
 }
 

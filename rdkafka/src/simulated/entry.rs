@@ -11,9 +11,11 @@ use std::time::Duration;
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now};
+use fencepost_reports::history::event as h;
 use fencepost_sim::embed::{Embedded, Mail, Slot, Standing};
 
-use super::{ConsumerCore, Delivered, ProducerCore, Shared, shared};
+use super::ledger::Process;
+use super::{ConsumerCore, Delivered, ProducerCore, Shared, programs, shared};
 use crate::error::RDKafkaErrorCode;
 use crate::util::Timeout;
 
@@ -29,6 +31,10 @@ pub(crate) struct Turn<'t> {
     pub now: Now,
     pub out: &'t mut Outputs,
     pub world: &'t mut Embedded,
+    /// The client's place.
+    pub slot: Slot,
+    /// Whose client it is.
+    pub process: Process,
 }
 
 impl Core {
@@ -96,10 +102,18 @@ impl Core {
         }
     }
 
-    fn gone(&mut self, turn: &mut Turn<'_>) {
+    fn gone(&mut self, why: Gone, turn: &mut Turn<'_>) {
         match self {
-            Core::Producer(core) => core.gone(turn),
-            Core::Consumer(core) => core.gone(turn),
+            Core::Producer(core) => core.gone(why, turn),
+            Core::Consumer(core) => core.gone(why, turn),
+        }
+    }
+
+    /// Number of the client in the history.
+    fn client(&self) -> u32 {
+        match self {
+            Core::Producer(core) => core.client(),
+            Core::Consumer(core) => core.client(),
         }
     }
 }
@@ -113,6 +127,7 @@ pub(crate) struct Entry {
     serial: u32,
     /// Name of the node whose program made it.
     pub node: String,
+    process: Process,
     core: RefCell<Core>,
     waiting: RefCell<Vec<Waker>>,
     pump: RefCell<Option<Waker>>,
@@ -138,7 +153,7 @@ impl Entry {
             let now = world.now(self.slot);
             let mut mail = Mail::default();
             world.take_mail(self.slot, &mut mail);
-            let mut turn = Turn { now, out: &mut out, world: &mut world };
+            let mut turn = Turn { now, out: &mut out, world: &mut world, slot: self.slot, process: self.process };
             for input in mail.inputs {
                 core.net(input, &mut turn);
             }
@@ -179,9 +194,35 @@ impl Entry {
         }
     }
 
+    /// Whether it is a member of the group.
+    pub fn is_member(&self, group: &str) -> bool {
+        match &*self.core.borrow() {
+            Core::Consumer(core) => core.is_member(group),
+            Core::Producer(_) => false,
+        }
+    }
+
+    /// Whether its program works on a message: it has not asked for another one since.
+    pub fn has_in_hand(&self) -> bool {
+        match &*self.core.borrow() {
+            Core::Consumer(core) => core.has_in_hand(),
+            Core::Producer(_) => false,
+        }
+    }
+
+    /// The run is over.
+    pub fn close_books(&self, shared: &Shared) {
+        self.access(shared, |core, turn| core.gone(Gone::RunOver, turn));
+    }
+
     /// The client is gone without a word.
-    pub fn end(&self, shared: &Shared) {
-        self.access(shared, |core, turn| core.gone(turn));
+    pub fn end(&self, shared: &Shared, reason: h::StopReason) {
+        self.access(shared, |core, turn| {
+            core.gone(Gone::Killed, turn);
+            if turn.world.is_open() {
+                programs::stopped(turn.world, core.client(), 0, reason, "");
+            }
+        });
         shared.world.borrow_mut().detach(self.slot);
         shared.entries.borrow_mut().remove(&self.slot);
         shared.wake_driver();
@@ -219,7 +260,7 @@ impl Future for Pump {
         });
         if closing && closed {
             self.done = true;
-            self.entry.end(&shared);
+            self.entry.end(&shared, h::StopReason::Ended);
             return Poll::Ready(());
         }
         Poll::Pending
@@ -234,7 +275,8 @@ impl Drop for Pump {
         let Some(shared) = shared() else { return };
         let is_mine = shared.entry(self.entry.slot).is_some_and(|entry| entry.serial == self.entry.serial);
         if is_mine {
-            self.entry.end(&shared);
+            let reason = if self.entry.closing.get() { h::StopReason::Ended } else { h::StopReason::Killed };
+            self.entry.end(&shared, reason);
         }
     }
 }
@@ -253,18 +295,23 @@ impl Handle {
     pub fn make(kind: &str, core: impl FnOnce(&mut Turn<'_>, &str) -> Core) -> Option<Handle> {
         let shared = shared()?;
         let (slot, node, name) = shared.attach(kind)?;
+        let process = shared.process();
+        shared.programs.borrow_mut().made_client(&node);
         let serial = super::next_handle();
         let entry = {
             let mut world = shared.world.borrow_mut();
             let mut out = Outputs::new();
             let now = world.now(slot);
-            let core = core(&mut Turn { now, out: &mut out, world: &mut world }, &name);
+            let core = core(&mut Turn { now, out: &mut out, world: &mut world, slot, process }, &name);
+            let (t, c) = (world.time().0, core.client());
+            world.write(&h::Event::Started(h::Started { t, c, i: 0 }));
             let deadline = core.deadline();
             world.turn(slot, &mut out, deadline, core.standing(now));
             Rc::new(Entry {
                 slot,
                 serial,
                 node,
+                process,
                 core: RefCell::new(core),
                 waiting: RefCell::default(),
                 pump: RefCell::default(),

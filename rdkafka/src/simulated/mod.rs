@@ -3,19 +3,22 @@
 //! Whoever touches the world first at a new point of the grid moves it there: a call of the program, or the driver, a
 //! task that sleeps until the world has something to do. So it does not matter in which order they are scheduled.
 
+mod attribution;
 mod committed;
 mod consumer;
 mod entry;
+mod ledger;
 mod producer;
+mod programs;
 mod settings;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -23,68 +26,54 @@ use fencepost_protocol::batch::{Blob, Origin};
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::message::OffsetToCommit;
-use fencepost_protocol::time::Instant;
+use fencepost_protocol::time::{Instant, Span};
+use fencepost_reports::history::Identity;
+use fencepost_reports::history::event as h;
 use fencepost_sim::embed::{Embedded, Slot};
 use madsim::time::TimeHandle;
 
 use crate::message::{Content, OwnedMessage};
 
+use attribution::Provisional;
+pub(crate) use attribution::{Attributed, Skips, Unattributed, attribute};
 use committed::Committed;
 pub(crate) use consumer::partition_of;
 pub(crate) use consumer::{ConsumerCore, Notice, Polled};
 pub(crate) use entry::{Core, Entry, Handle, Turn, or_until, wait};
+use ledger::{Ledger, Look, Process, Sent};
 pub(crate) use producer::{Call, Delivered, ProducerCore};
+pub(crate) use programs::{Panicked, Programs};
 pub(crate) use settings::{ConsumerSettings, ProducerSettings};
-
-/// So many messages are looked through for the one that a record is made of.
-const GIVEN: usize = 10_000;
 
 /// Whether the second is made of the first.
 pub(crate) type Relation = Box<dyn Fn(&OwnedMessage, &OwnedMessage) -> bool>;
+/// By topic of the second.
+pub(crate) type Relations = BTreeMap<TopicId, Relation>;
+
+/// What is added to the timeouts of clients, as to those of a scenario's.
+const PATIENCE: Span = Span::from_secs(60);
 
 /// Places for clients of one node; a node's further ones take any that are free.
 const SLOTS_OF_A_NODE: u32 = 8;
 
-/// A record that was given to a program: what it then sends is taken to be computed from the one that it looked at last.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub tp: TopicPartition,
-    pub offset: i64,
-    /// Group of the consumer that it was given to.
-    pub group: Option<Arc<str>>,
-    /// How many records for each topic have been made of it since it was given.
-    outputs: Mutex<Vec<(TopicId, u16)>>,
+/// A message that was given to a program: its number in the ledger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input(pub usize);
+
+/// Which task sends, and what it had looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Eye {
+    pub task: u64,
+    pub look: Look,
 }
 
-impl Input {
-    pub fn new(tp: TopicPartition, offset: i64, group: Option<Arc<str>>) -> Input {
-        Input { tp, offset, group, outputs: Mutex::new(Vec::new()) }
-    }
-
-    fn next_output(&self, topic: TopicId) -> u16 {
-        let mut outputs = self.outputs.lock().expect("one thread");
-        let found = outputs.iter_mut().find(|(t, _)| *t == topic);
-        match found {
-            Some((_, n)) => {
-                *n += 1;
-                *n - 1
-            }
-            None => {
-                outputs.push((topic, 1));
-                0
-            }
-        }
-    }
-}
-
-/// That a group's members make records of one topic out of others: seen, not declared.
+/// What a group has not processed to its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Route {
+pub(crate) struct Undrained {
     pub group: Arc<str>,
-    pub output: TopicId,
-    pub inputs: Vec<TopicId>,
-    /// Most records that were made of one input.
-    pub most: u16,
+    pub tp: TopicPartition,
+    pub position: i64,
+    pub end: i64,
 }
 
 /// One simulation.
@@ -97,13 +86,25 @@ pub(crate) struct Shared {
     driver: RefCell<Option<Waker>>,
     ready: RefCell<Vec<Slot>>,
     nodes: RefCell<BTreeMap<madsim::task::NodeId, NodeSeen>>,
-    looked_at: RefCell<BTreeMap<u64, Arc<Input>>>,
-    contents: RefCell<BTreeMap<(TopicId, u128), i64>>,
+    /// What the world calls the records that programs send.
+    pub provisional: RefCell<Provisional>,
+    /// What programs were given and sent.
+    pub ledger: RefCell<Ledger>,
     /// How the test tells which message a record of a topic is made of.
-    relations: RefCell<BTreeMap<String, Relation>>,
-    /// What programs were given lately, by node, where there are relations.
-    given: RefCell<VecDeque<(madsim::task::NodeId, Arc<Input>, OwnedMessage)>>,
-    pub routes: RefCell<Vec<Route>>,
+    pub relations: RefCell<Relations>,
+    /// Of which messages nothing is made for a topic.
+    pub skips: RefCell<Skips>,
+    /// What records are made of, where an earlier run of the same has told it.
+    known: Option<Arc<Vec<Identity>>>,
+    /// What each group's consumers have subscribed to or taken.
+    subscriptions: RefCell<BTreeMap<Arc<str>, BTreeSet<TopicId>>>,
+    /// The same by the consumer's number in the history.
+    pub read_by: RefCell<BTreeMap<u32, BTreeSet<TopicId>>>,
+    pub programs: RefCell<Programs>,
+    /// So long may it take, by the settings of the programs' clients, until something goes on.
+    patience: Cell<Span>,
+    /// When a program last came on: it was given something, handed over something, or learned that it is there or committed.
+    pub last_progress: Cell<Instant>,
     /// Offsets that programs know to be committed, by group.
     committed: RefCell<Committed>,
     /// Time of the last call of a program, polls that gave nothing excepted.
@@ -115,6 +116,8 @@ struct NodeSeen {
     ordinal: u32,
     name: String,
     clients: u32,
+    /// Its process in the ledger.
+    process: Process,
 }
 
 thread_local! {
@@ -127,19 +130,21 @@ pub(crate) fn shared() -> Option<Rc<Shared>> {
 }
 
 /// The program looks at a record's content.
-pub(crate) fn looked_at(input: Option<&Arc<Input>>) {
+pub(crate) fn looked_at(input: Option<Input>) {
     let (Some(input), Some(shared)) = (input, shared()) else { return };
-    shared.looked_at.borrow_mut().insert(fencepost_tokio::task::number(), input.clone());
+    shared.ledger.borrow_mut().look(fencepost_tokio::task::number(), input.0);
 }
 
-/// What a task looked at last.
-pub(crate) fn last_looked_at() -> Option<Arc<Input>> {
-    shared()?.looked_at.borrow().get(&fencepost_tokio::task::number()).cloned()
+/// Who sends, and what it looked at: once for each record.
+pub(crate) fn take_eye() -> Eye {
+    let task = fencepost_tokio::task::number();
+    let look = shared().map_or(Look::Never, |shared| shared.ledger.borrow_mut().take_look(task));
+    Eye { task, look }
 }
 
 impl Shared {
     /// Begins a simulation on this thread, in a runtime of madsim.
-    pub fn begin(world: Embedded, grid: Duration) -> Rc<Shared> {
+    pub fn begin(world: Embedded, grid: Duration, known: Option<Arc<Vec<Identity>>>) -> Rc<Shared> {
         let shared = Rc::new(Shared {
             world: RefCell::new(world),
             grid: grid.as_nanos() as u64,
@@ -149,11 +154,16 @@ impl Shared {
             driver: RefCell::default(),
             ready: RefCell::default(),
             nodes: RefCell::default(),
-            looked_at: RefCell::default(),
-            contents: RefCell::default(),
+            provisional: RefCell::default(),
+            ledger: RefCell::default(),
             relations: RefCell::default(),
-            given: RefCell::default(),
-            routes: RefCell::default(),
+            skips: RefCell::default(),
+            known,
+            subscriptions: RefCell::default(),
+            read_by: RefCell::default(),
+            programs: RefCell::default(),
+            patience: Cell::new(Span::ZERO),
+            last_progress: Cell::new(Instant::ZERO),
             committed: RefCell::default(),
             last_call: Cell::new(Instant::ZERO),
         });
@@ -234,7 +244,10 @@ impl Shared {
         let (preferred, node, name) = {
             let mut nodes = self.nodes.borrow_mut();
             let ordinal = nodes.len() as u32;
-            let node = nodes.entry(id).or_insert_with(|| NodeSeen { ordinal, name: format!("node-{id}"), clients: 0 });
+            let node = nodes.entry(id).or_insert_with(|| {
+                let process = self.ledger.borrow_mut().begins();
+                NodeSeen { ordinal, name: format!("node-{id}"), clients: 0, process }
+            });
             node.clients += 1;
             (node.ordinal * SLOTS_OF_A_NODE, node.name.clone(), format!("{}/{kind}-{}", node.name, node.clients))
         };
@@ -246,7 +259,21 @@ impl Shared {
     pub fn name_node(&self, id: madsim::task::NodeId, name: &str) {
         let mut nodes = self.nodes.borrow_mut();
         let ordinal = nodes.len() as u32;
-        nodes.insert(id, NodeSeen { ordinal, name: name.to_string(), clients: 0 });
+        let process = self.programs.borrow().process(name);
+        nodes.insert(id, NodeSeen { ordinal, name: name.to_string(), clients: 0, process });
+    }
+
+    /// The process that runs now.
+    pub fn process(&self) -> Process {
+        let id = madsim::plugin::node();
+        self.nodes.borrow().get(&id).map_or(0, |node| node.process)
+    }
+
+    /// Another process of a program's node.
+    fn renew(&self, name: &str, process: Process) {
+        if let Some(node) = self.nodes.borrow_mut().values_mut().find(|node| node.name == name) {
+            node.process = process;
+        }
     }
 
     /// The places of a node's clients.
@@ -266,14 +293,46 @@ impl Shared {
         Ok(first as usize..(first + count) as usize)
     }
 
-    /// A node's process is killed: its clients are gone at this instant, before anything of it is dropped.
+    /// A node's process is gone: its clients are gone at this instant, before anything of it is dropped.
     pub fn end_node(&self, name: &str) {
         let clients: Vec<_> = self.entries.borrow().values().filter(|entry| entry.node == name).cloned().collect();
-        clients.into_iter().for_each(|client| client.end(self));
+        clients.into_iter().for_each(|client| client.end(self, h::StopReason::Killed));
+    }
+
+    /// The run is over: what is under way has no outcome.
+    pub fn close_books(&self) {
+        let clients: Vec<_> = self.entries.borrow().values().cloned().collect();
+        clients.into_iter().for_each(|client| client.close_books(self));
+    }
+
+    /// How long may pass without anything going on, by the settings of a client.
+    pub fn be_patient(&self, ms: i64) {
+        let span = Span::from_millis(ms.max(0)) + PATIENCE;
+        self.patience.set(self.patience.get().max(span));
+    }
+
+    /// How long a run may go on without progress.
+    pub fn patience(&self, of_scenario: Span) -> Span {
+        self.patience.get().max(of_scenario)
+    }
+
+    /// A program has come on.
+    pub fn note_progress(&self) {
+        self.last_progress.set(Instant(self.elapsed()));
+    }
+
+    /// A consumer subscribes to topics, or takes them.
+    pub fn note_subscription(&self, client: u32, group: Option<&Arc<str>>, topics: impl Iterator<Item = TopicId>) {
+        let topics: Vec<TopicId> = topics.collect();
+        if let Some(group) = group {
+            self.subscriptions.borrow_mut().entry(group.clone()).or_default().extend(&topics);
+        }
+        self.read_by.borrow_mut().entry(client).or_default().extend(topics);
     }
 
     /// A program learned that offsets are committed, by a commit that began then.
     pub fn note_committed(&self, group: &str, offsets: &[OffsetToCommit], begun: Instant) {
+        self.note_progress();
         let mut committed = self.committed.borrow_mut();
         offsets.iter().for_each(|o| committed.note(group, o.tp, begun, o.offset));
     }
@@ -283,11 +342,12 @@ impl Shared {
         self.committed.borrow().of(group, tp)
     }
 
-    /// Inputs that a group has not processed to their end: where it stands, and the end.
-    pub fn undrained(&self) -> Vec<(usize, TopicPartition, i64, i64)> {
+    /// What groups have not processed to its end: where they stand, and the end. Groups of which nobody is there any more,
+    /// and nobody will come, are left out.
+    pub fn undrained(&self) -> Vec<Undrained> {
         let mut found = Vec::new();
-        for (number, route) in self.routes.borrow().iter().enumerate() {
-            for topic in &route.inputs {
+        for (group, topics) in &*self.subscriptions.borrow() {
+            for topic in topics {
                 let partitions = {
                     let world = self.world.borrow();
                     world.topic(world.topic_name(*topic)).map_or(0, |(_, count)| count)
@@ -295,10 +355,10 @@ impl Shared {
                 for tp in (0..partitions).map(|p| TopicPartition::new(*topic, p)) {
                     let end = self.world.borrow().watermarks(tp).map(|(_, end)| end);
                     let Some(end) = end else { continue };
-                    let committed = self.committed(&route.group, tp).unwrap_or(0);
-                    let reached = committed.max(self.processed(&route.group, tp).unwrap_or(0));
-                    if reached < end {
-                        found.push((number, tp, reached, end));
+                    let committed = self.committed(group, tp).unwrap_or(0);
+                    let position = committed.max(self.processed(group, tp).unwrap_or(0));
+                    if position < end {
+                        found.push(Undrained { group: group.clone(), tp, position, end });
                     }
                 }
             }
@@ -306,68 +366,45 @@ impl Shared {
         found
     }
 
+    /// Whether a program works on a message that it was given, whatever is committed.
+    pub fn has_in_hand(&self) -> bool {
+        self.entries.borrow().values().any(|entry| entry.has_in_hand())
+    }
+
+    /// Whether somebody reads for the group, or may yet.
+    pub fn has_readers(&self, group: &str) -> bool {
+        self.programs.borrow().may_come_back() || self.entries.borrow().values().any(|entry| entry.is_member(group))
+    }
+
     /// How far the member of a group that has a partition has come.
     fn processed(&self, group: &str, tp: TopicPartition) -> Option<i64> {
         self.entries.borrow().values().filter_map(|entry| entry.processed(group, tp)).max()
     }
 
-    /// From now on the test tells what records of this topic are made of.
-    pub fn relate(&self, topic: &str, relation: Relation) {
-        self.relations.borrow_mut().insert(topic.to_string(), relation);
-    }
-
-    /// The program that runs now is given a message.
-    pub fn note_given(&self, content: &Content) {
-        let Some(input) = content.input.as_ref().filter(|_| !self.relations.borrow().is_empty()) else { return };
-        let message = OwnedMessage::of(Content { input: None, ..content.clone() });
-        let mut given = self.given.borrow_mut();
-        given.push_back((madsim::plugin::node(), input.clone(), message));
-        if given.len() > GIVEN {
-            given.pop_front();
-        }
-    }
-
-    /// The message that a record is made of: by the test's relation, or that which the task looked at last.
-    pub fn made_of(&self, content: &Content) -> Option<Arc<Input>> {
-        let relations = self.relations.borrow();
-        let Some(relation) = relations.get(&*content.topic) else { return last_looked_at() };
-        let output = OwnedMessage::of(Content { input: None, ..content.clone() });
-        let node = madsim::plugin::node();
-        let given = self.given.borrow();
-        let fits = |of: &&(_, _, OwnedMessage)| of.0 == node && relation(&of.2, &output);
-        given.iter().rev().find(fits).map(|(_, input, _)| input.clone())
-    }
-
-    /// The identity of a record that is about to be sent.
-    pub fn identify(&self, topic: TopicId, key: Option<&[u8]>, value: Option<&[u8]>, input: Option<&Input>) -> Origin {
-        if let Some(input) = input
-            && let Some(group) = &input.group
-        {
-            let index = input.next_output(topic);
-            let mut routes = self.routes.borrow_mut();
-            let found = routes.iter().position(|r| r.group == *group && r.output == topic);
-            let number = found.unwrap_or_else(|| {
-                routes.push(Route { group: group.clone(), output: topic, inputs: Vec::new(), most: 0 });
-                routes.len() - 1
-            });
-            let route = &mut routes[number];
-            if !route.inputs.contains(&input.tp.topic) {
-                route.inputs.push(input.tp.topic);
-            }
-            route.most = route.most.max(index + 1);
-            return Origin {
-                source: input.tp.topic.0,
-                partition: input.tp.partition,
-                offset: input.offset,
-                stage: number as u16 + 1,
-                index,
-            };
-        }
-        // Of the program's own accord: it is known by its content.
-        let mut contents = self.contents.borrow_mut();
-        let next = contents.len() as i64;
-        let index = *contents.entry((topic, fingerprint(key, value))).or_insert(next);
-        Origin { source: Origin::SOURCE | own_accord(topic), partition: 0, offset: index, stage: 0, index: 0 }
+    /// A program hands over a record: its number, and what the world knows it by.
+    pub fn hand_over(
+        &self,
+        turn: &Turn<'_>,
+        client: u32,
+        topic: TopicId,
+        content: &Content,
+        eye: Eye,
+    ) -> (usize, Origin) {
+        let process = turn.process;
+        self.note_progress();
+        self.programs.borrow_mut().handed_over(process, content);
+        let content = Content { input: None, ..content.clone() };
+        let number =
+            self.ledger.borrow_mut().send(Sent { process, client, task: eye.task, topic, content, look: eye.look });
+        let known = self.known.as_ref().and_then(|known| known.get(number)).map(|id| Origin {
+            source: id.source,
+            partition: id.partition,
+            offset: id.offset,
+            stage: id.stage,
+            index: id.index,
+        });
+        let provisional = self.provisional.borrow_mut().name(turn.slot, number);
+        (number, known.unwrap_or(provisional))
     }
 }
 
@@ -377,7 +414,8 @@ pub(crate) fn own_accord(topic: TopicId) -> u32 {
 }
 
 /// 128 bits over key and value.
-fn fingerprint(key: Option<&[u8]>, value: Option<&[u8]>) -> u128 {
+fn fingerprint(content: &Content) -> u128 {
+    let (key, value) = (content.key.as_deref(), content.payload.as_deref());
     let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d; // FNV-1a
     let mut add = |byte: u8| hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
     for part in [key, value] {

@@ -13,8 +13,9 @@ use fencepost_reports::history::event as h;
 use fencepost_sim::embed::{Ended, Standing, WriterWitness};
 
 use super::entry::Turn;
+use super::ledger::Fact;
 use super::settings::{Partitioning, ProducerSettings};
-use super::{Input, Shared, shared};
+use super::{Eye, Shared, programs, shared};
 use crate::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use crate::message::{Content, Timestamp};
 
@@ -38,8 +39,10 @@ pub(crate) struct Delivered {
 pub(crate) struct ProducerCore {
     machine: Producer,
     settings: ProducerSettings,
+    client: u32,
     witness: WriterWitness,
-    outstanding: BTreeMap<u64, Content>,
+    /// With their numbers in the ledger.
+    outstanding: BTreeMap<u64, (Content, usize)>,
     deliveries: VecDeque<Delivered>,
     /// Calls that have not returned; with a result, they have, and nobody has asked yet.
     calls: BTreeMap<Call, Option<Result<(), ProducerError>>>,
@@ -63,12 +66,19 @@ impl ProducerCore {
             transaction_version: 0,
             ..h::Client::default()
         });
+        let sweep = i64::from(turn.world.plan().cluster.config.transaction_sweep_ms);
+        if let Some(shared) = shared() {
+            let delivery = i64::from(config.delivery_timeout_ms % i32::MAX);
+            let transaction = config.transactional_id.as_ref().map_or(0, |_| i64::from(config.transaction_timeout_ms));
+            shared.be_patient(delivery.max(transaction + sweep));
+        }
         let domains = turn.world.plan().cluster.domains;
         let mut machine = Producer::new(config, domains, turn.world.bootstrap(), Vec::new());
         machine.wake(turn.now, turn.out);
         ProducerCore {
             machine,
             settings,
+            client,
             witness: WriterWitness::new(client),
             outstanding: BTreeMap::new(),
             deliveries: VecDeque::new(),
@@ -142,7 +152,7 @@ impl ProducerCore {
         op: u64,
         mut content: Content,
         custom: Option<i32>,
-        input: Option<&Input>,
+        eye: Eye,
     ) -> KafkaResult<()> {
         let refuse = |code| Err(KafkaError::MessageProduction(code));
         if self.fatal.is_some() {
@@ -173,7 +183,8 @@ impl ProducerCore {
         }
         let timestamp_ms = content.timestamp.to_millis().unwrap_or(turn.now.wall_ms);
         content.timestamp = Timestamp::CreateTime(timestamp_ms);
-        let origin = shared.identify(topic, key, content.payload.as_deref(), input);
+        turn.world.handed_over(turn.slot, programs::hashes(&content));
+        let (number, origin) = shared.hand_over(turn, self.client, topic, &content, eye);
         let record = Record {
             origin,
             timestamp_ms,
@@ -181,10 +192,11 @@ impl ProducerCore {
             value: super::consumer::with_headers(content.payload.clone(), content.headers.as_ref()).map(Into::into),
         };
         self.witness.sent(turn.now, op, topic, partition, &record, turn.world);
-        self.outstanding.insert(op, content);
+        self.outstanding.insert(op, (content, number));
         if let Err(error) = self.machine.send(turn.now, op, topic, partition, record, turn.out) {
             self.outstanding.remove(&op);
             self.witness.refused(turn.now, op, error, turn.world);
+            shared.ledger.borrow_mut().note(turn.process, Fact::Failed(number));
             return refuse(match error {
                 ProducerError::Fatal(_) => RDKafkaErrorCode::Fatal,
                 _ => RDKafkaErrorCode::State,
@@ -221,7 +233,12 @@ impl ProducerCore {
                     self.commit_begun = turn.world.time();
                     self.witness.ending(now, true, turn.world);
                 }
-                Call::Abort => self.witness.ending(now, false, turn.world),
+                Call::Abort => {
+                    self.witness.ending(now, false, turn.world);
+                    if let Some(shared) = shared() {
+                        shared.ledger.borrow_mut().note(turn.process, Fact::Aborts(self.client));
+                    }
+                }
                 _ => {}
             }
         }
@@ -279,7 +296,11 @@ impl ProducerCore {
         }
         if let (Call::Commit, Ok(()), Some(shared)) = (call, result, shared()) {
             let begun = self.commit_begun;
-            self.offsets.drain(..).for_each(|(group, offsets)| shared.note_committed(&group, &offsets, begun));
+            for (group, offsets) in self.offsets.drain(..) {
+                shared.note_committed(&group, &offsets, begun);
+                let offsets = offsets.iter().map(|o| (o.tp, o.offset)).collect();
+                shared.ledger.borrow_mut().note(turn.process, Fact::Commits(offsets));
+            }
         }
         self.ended(call, result, turn);
         if let Err(error) = result {
@@ -318,7 +339,14 @@ impl ProducerCore {
             match event {
                 ProducerEvent::Delivered { token, result } => {
                     self.witness.delivered(turn.now, token, &result, turn.world);
-                    let Some(mut content) = self.outstanding.remove(&token) else { continue };
+                    let Some((mut content, number)) = self.outstanding.remove(&token) else { continue };
+                    match (&result, shared()) {
+                        (Ok(_), Some(shared)) => shared.note_progress(),
+                        (Err(_), Some(shared)) => {
+                            shared.ledger.borrow_mut().note(turn.process, Fact::Failed(number));
+                        }
+                        _ => {}
+                    }
                     let error = match result {
                         Ok((tp, offset)) => {
                             place(&mut content, tp, offset);
@@ -349,9 +377,13 @@ impl ProducerCore {
         }
     }
 
-    pub fn gone(&mut self, turn: &mut Turn<'_>) {
+    pub fn gone(&mut self, why: Gone, turn: &mut Turn<'_>) {
         self.closed = true;
-        self.witness.gone(turn.now, turn.world);
+        self.witness.gone(turn.now, why, turn.world);
+    }
+
+    pub fn client(&self) -> u32 {
+        self.client
     }
 }
 

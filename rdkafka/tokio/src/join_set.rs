@@ -4,7 +4,9 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use madsim::task::{AbortHandle, Id, JoinError, JoinHandle};
+use madsim::task::{AbortHandle, Id};
+
+use crate::join::{JoinError, JoinHandle};
 
 /// A collection of tasks; those that are still running when it is dropped are aborted.
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl<T: 'static> JoinSet<T> {
     /// As [`JoinSet::join_next`], with the task's id.
     ///
     /// # Errors
-    /// The task was cancelled.
+    /// The task panicked or was cancelled.
     pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         let (id, result) = poll_fn(|cx| self.poll_with_id(cx)).await?;
         Some(result.map(|output| (id, output)))
@@ -103,11 +105,15 @@ impl<T: 'static> JoinSet<T> {
     /// Waits for all of them.
     ///
     /// # Panics
-    /// If one was cancelled.
+    /// If one panicked or was cancelled.
     pub async fn join_all(mut self) -> Vec<T> {
         let mut outputs = Vec::new();
         while let Some(result) = self.join_next().await {
-            outputs.push(result.expect("a task of the set was cancelled"));
+            match result {
+                Ok(output) => outputs.push(output),
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(error) => panic!("{error}"),
+            }
         }
         outputs
     }

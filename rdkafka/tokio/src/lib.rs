@@ -13,6 +13,8 @@
 pub use tokio::*;
 
 #[cfg(madsim)]
+mod join;
+#[cfg(madsim)]
 mod join_set;
 #[cfg(madsim)]
 mod simulated;

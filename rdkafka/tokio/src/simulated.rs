@@ -2,16 +2,17 @@
 
 use std::future::Future;
 
+use crate::join::{Contained, JoinHandle};
 use crate::stack::Stackful;
 
 /// Spawns a task with a stack of its own.
 #[track_caller]
-pub fn spawn<F>(future: F) -> task::JoinHandle<F::Output>
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    madsim::task::spawn(Stackful::new(future))
+    JoinHandle::new(madsim::task::spawn(Contained::new(future)))
 }
 
 /// Tasks.
@@ -19,10 +20,11 @@ pub mod task {
     use super::{Future, Stackful};
 
     pub use super::spawn;
+    pub use crate::join::{Contained, JoinError, JoinHandle, Watcher, panic_text, watch_panics};
     pub use crate::join_set::JoinSet;
     pub use crate::stack::{block_on, can_block, is_being_dropped, number, try_block_on};
     pub use crate::task_local::LocalKey;
-    pub use madsim::task::{AbortHandle, Id, JoinError, JoinHandle, yield_now};
+    pub use madsim::task::{AbortHandle, Id, yield_now};
 
     /// Futures of tasks.
     pub mod futures {
@@ -34,6 +36,11 @@ pub mod task {
         Stackful::new(future)
     }
 
+    /// As [`stackful`]; a panic is its output, of which no watcher is told. Used by test kits.
+    pub fn contained<F: Future>(future: F) -> Contained<F> {
+        Contained::unwatched(future)
+    }
+
     /// Spawns a task that is not `Send`.
     #[track_caller]
     pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
@@ -41,7 +48,7 @@ pub mod task {
         F: Future + 'static,
         F::Output: 'static,
     {
-        madsim::task::spawn_local(Stackful::new(future))
+        JoinHandle::new(madsim::task::spawn_local(Contained::new(future)))
     }
 
     /// Runs a closure as a task of its own; what it blocks on takes virtual time.

@@ -109,6 +109,36 @@ fn a_panic_in_a_poll_ends_the_simulation_and_leaves_the_thread_usable() {
     }
 }
 
+/// As with tokio.
+#[test]
+fn a_panic_of_a_task_ends_that_task_alone_and_is_told_to_whoever_joins_it() {
+    simulate(async {
+        let error = tokio::spawn(async {
+            block_on(tokio::time::sleep(ms(1)));
+            if can_block() {
+                panic!("number {}", 7);
+            }
+        });
+        let error = error.await.expect_err("it panics");
+        assert!(error.is_panic() && !error.is_cancelled());
+        assert!(error.to_string().ends_with("panicked with message \"number 7\""), "{error}");
+        assert_eq!(*error.into_panic().downcast_ref::<String>().expect("a text"), "number 7");
+        let aborted = tokio::spawn(pending::<()>());
+        aborted.abort();
+        let error = aborted.await.expect_err("it is aborted");
+        assert!(error.is_cancelled() && !error.is_panic() && error.try_into_panic().is_err());
+        let mut set = tokio::task::JoinSet::new();
+        set.spawn(async { 1 });
+        set.spawn(async { panic!("in a set") });
+        let mut ended = Vec::new();
+        while let Some(result) = set.join_next().await {
+            ended.push(result.map_err(|error| error.is_panic()));
+        }
+        ended.sort();
+        assert_eq!(ended, [Ok(1), Err(true)]);
+    });
+}
+
 #[test]
 fn what_a_suspended_task_holds_is_dropped_with_it() {
     let dropped = Rc::new(Cell::new(0));

@@ -19,6 +19,7 @@ mod naming;
 mod order;
 mod outcomes;
 mod paged;
+mod panics;
 mod pipelines;
 mod readers;
 mod registry;
@@ -138,7 +139,8 @@ impl Sink for Checker {
                 }
             }
             Event::Fault(_) | Event::Fired(_) | Event::FaultEnd(_) => {}
-            Event::Started(_) | Event::Stopped(_) | Event::Told(_) | Event::Skipped(_) => {}
+            Event::Stopped(e) => panics::stopped(ev, findings, e),
+            Event::Started(_) | Event::Told(_) | Event::Skipped(_) => {}
             Event::Send(e) => {
                 outcomes::send(ev, findings, e);
                 values.sent(ev, e);

@@ -41,11 +41,9 @@ impl ReaderWitness {
         }
     }
 
-    /// The consumer is gone.
-    pub fn gone(&mut self, now: Now, world: &mut Embedded) {
-        if world.ending.is_none() {
-            self.0.crash(now, 0, Gone::Killed, &mut world.world.history);
-        }
+    /// The consumer is gone, or the run is over: commits under way have an unknown outcome.
+    pub fn gone(&mut self, now: Now, why: Gone, world: &mut Embedded) {
+        self.0.crash(now, 0, why, &mut world.world.history);
     }
 }
 
@@ -80,6 +78,9 @@ impl WriterWitness {
 
     /// A record was handed over.
     pub fn sent(&mut self, now: Now, op: u64, topic: TopicId, to: Option<u32>, record: &Record, world: &mut Embedded) {
+        if !world.is_open() {
+            return;
+        }
         self.pending.insert(op);
         let (t, c, n) = (now.mono.0, self.client, self.open.then_some(self.transaction));
         let (id, value) = (identity(&record.origin), fingerprint(record));
@@ -122,6 +123,9 @@ impl WriterWitness {
 
     /// A transaction began.
     pub fn begun(&mut self, now: Now, world: &mut Embedded) {
+        if !world.is_open() {
+            return;
+        }
         self.transaction += 1;
         self.open = true;
         world.write(&h::Event::Begin(h::Begin { t: now.mono.0, c: self.client, i: 0, n: self.transaction }));
@@ -139,7 +143,7 @@ impl WriterWitness {
 
     /// Commit or abort was called. Calling again for the same end is one call to the history.
     pub fn ending(&mut self, now: Now, commit: bool, world: &mut Embedded) {
-        if !self.open || self.ending == Some(commit) {
+        if !self.open || self.ending == Some(commit) || !world.is_open() {
             return;
         }
         self.ending = Some(commit);
@@ -174,17 +178,16 @@ impl WriterWitness {
         world.write(&h::Event::Epoch(h::Epoch { t, c, i, pid: pair.id, epoch: pair.epoch }));
     }
 
-    /// The producer is gone: what was under way has an unknown outcome.
-    pub fn gone(&mut self, now: Now, world: &mut Embedded) {
+    /// The producer is gone, or the run is over: what was under way has an unknown outcome.
+    pub fn gone(&mut self, now: Now, why: Gone, world: &mut Embedded) {
         let (t, c, i) = (now.mono.0, self.client, 0);
         for op in std::mem::take(&mut self.pending) {
-            let error = Gone::Killed.words().into();
-            world.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
+            world.write_finding(&h::Event::Unknown(h::SendError { t, c, i, op, error: why.words().into() }));
         }
         if let Some(commit) = self.ending.take() {
-            let (n, outcome, error) = (self.transaction, h::Outcome::Unknown, Gone::Killed.words().into());
             self.open = false;
-            world.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
+            let (n, outcome) = (self.transaction, h::Outcome::Unknown);
+            world.write_finding(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error: why.words().into() }));
         }
     }
 }

@@ -3,7 +3,7 @@
 use fencepost_protocol::ids::{Offset, TopicPartition};
 use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Output;
-use fencepost_protocol::time::Instant;
+use fencepost_protocol::time::{Instant, Span};
 
 use super::faults::{Occasion, Origin};
 use super::node::{Body, Ended};
@@ -36,6 +36,11 @@ impl<'a> World<'a> {
     /// Whether the run may end by itself once everything has finished.
     pub(crate) fn hold_open(&mut self, held: bool) {
         self.settle.held = held;
+    }
+
+    /// How long, from then on, what has not finished is waited for.
+    pub(crate) fn bound_by(&mut self, bound: Span) {
+        self.settle.patience.bound_by(bound);
     }
 
     fn external(&mut self, actor: Actor) -> &mut ExternalClient {

@@ -221,7 +221,7 @@ pub struct World<'a> {
     out: Outputs,
     pub(crate) history: History<'a>,
     tracer: Option<Tracer<'a>>,
-    digest: Digest,
+    pub(crate) digest: Digest,
     deliveries: u64,
     /// More than these are too many before time moves on.
     most_deliveries: u64,

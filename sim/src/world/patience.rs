@@ -65,6 +65,12 @@ impl Patience {
         }
     }
 
+    /// From now on nothing may happen for that long.
+    pub fn bound_by(&mut self, bound: Span) {
+        self.bound = bound;
+        self.pause = Span(bound.0 / LOOKS);
+    }
+
     /// How long nothing may happen.
     pub fn bound(&self) -> Span {
         self.bound

@@ -4,9 +4,9 @@
 
 use std::process::Command;
 
-/// Whether this process was started to run one seed again, or to replay a capsule.
-pub fn is_a_child() -> bool {
-    ["FENCEPOST_CHILD", "FENCEPOST_REPLAY"].iter().any(|name| std::env::var_os(name).is_some())
+/// Whether this process was started to replay a capsule.
+pub fn is_a_replay() -> bool {
+    std::env::var_os("FENCEPOST_REPLAY").is_some()
 }
 
 /// The path that stands in the line that begins so.
