@@ -10,6 +10,7 @@ use fencepost_protocol::message::{GroupMetadata, OffsetToCommit};
 use fencepost_protocol::producer::{DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerState};
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::event as h;
+use fencepost_sim::client::Gone;
 use fencepost_sim::embed::{Ended, Standing, WriterWitness};
 
 use super::entry::Turn;
