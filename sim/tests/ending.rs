@@ -218,3 +218,11 @@ fn a_marker_that_cannot_be_written_is_named_with_its_partition_and_the_error() {
     assert!(said.contains("is in PrepareCommit and waits for the markers of orders-0"), "{said}");
     assert!(said.contains("(last answered NOT_ENOUGH_REPLICAS at"), "{said}");
 }
+
+#[test]
+fn five_thousand_producers_are_run_to_the_end() {
+    let producer = |n| format!("[[producer]]\nname = 'p{n:04}'\ntopic = 'orders'\nrecords = 1\nstart = '{n}ms'\n");
+    let producers: String = (0..5_000).map(producer).collect();
+    let (run, kept) = ran(&format!("title = 't'\n[[topic]]\nname = 'orders'\n{producers}"));
+    assert_eq!((run.outcome.ending, visible(&kept, "orders")), (Ending::Settled, 5_000));
+}

@@ -26,15 +26,30 @@ pub enum Class {
 /// The bits of an ordinal in a rank.
 const ORDINAL: u64 = 0x3f_ffff;
 
+/// Actors from this number on do not fit into twelve bits.
+const MANY: u16 = 4096;
+/// The bit of ranks that concern one of them.
+const FAR: u64 = 1 << 63;
+
 /// Where an event stands among those of the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank(u64);
 
 impl Rank {
-    /// Receivers and senders are dense numbers in the order of their names, below 4,096. `line` tells the connections of
-    /// one pair apart (15 bits are kept), `ordinal` counts the messages of one connection (22 bits are kept).
+    /// Receivers and senders are dense numbers in the order of their names. `line` tells the connections of one pair apart
+    /// (15 bits are kept), `ordinal` counts the messages of one connection (22 bits are kept). What concerns one of the
+    /// actors from number 4,096 on comes after what does not, and fewer bits of its `line` are kept.
     pub fn new(class: Class, receiver: u16, sender: u16, line: u16, ordinal: u32) -> Rank {
-        debug_assert!(receiver < 4096 && sender < 4096, "at most 4,096 actors");
+        if receiver >= MANY || sender >= MANY {
+            let line = u64::from(line >> 14 & 1) << 6 | u64::from(line & 0x3f);
+            return Rank(
+                FAR | (class as u64) << 61
+                    | u64::from(receiver) << 45
+                    | u64::from(sender) << 29
+                    | line << 22
+                    | u64::from(ordinal) & ORDINAL,
+            );
+        }
         Rank(
             (class as u64) << 61
                 | u64::from(receiver) << 49
@@ -79,7 +94,7 @@ impl<E> Entry<E> {
     #[inline]
     fn is_before(&self, other: &Entry<E>) -> bool {
         debug_assert!(
-            self.key() != other.key() || self.rank.0 >> 61 == Class::Timer as u64,
+            self.key() != other.key() || self.rank.0 >> 61 & 3 == Class::Timer as u64,
             "two events at {} have the same rank {:x}",
             self.at,
             self.rank.0

@@ -149,6 +149,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{Choice, Scenario};
 
     #[test]
     fn every_link_has_a_number_of_its_own_and_two_clients_have_none() {
@@ -166,6 +167,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn five_thousand_producers_have_as_many_links_as_it_takes_to_talk_to_the_brokers() {
+        let producer = |n| format!("[[producer]]\nname = 'p{n:04}'\ntopic = 'orders'\nrecords = 1\n");
+        let producers: String = (0..5_000).map(producer).collect();
+        let text = format!("title = 't'\n[[topic]]\nname = 'orders'\n{producers}");
+        let read = &mut |path: &str| panic!("{path} is not read");
+        let scenario = Scenario::load("many", &text, Choice::default(), read).expect("it is a scenario");
+        // Three brokers and the controller, to and from everybody.
+        assert_eq!(LinkTable::of(&scenario.plan).len(), 2 * 4 * 5_004);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Safety, then liveness: when faults have stopped, everything must finish, and go on as long as it does not.
 
+use std::collections::BTreeMap;
+
 use fencepost_protocol::ids::{Name, TopicPartition};
 use fencepost_protocol::message::{TransactionMetadataValue, TransactionState};
 use fencepost_protocol::time::{Instant, Span};
@@ -214,7 +216,7 @@ impl World<'_> {
 
     /// Every partition of a group's input must have an owner while members run.
     fn unowned(&self, found: &mut Vec<Unfinished>) {
-        let mut groups: Vec<(&str, Vec<Actor>, Vec<TopicPartition>, Vec<TopicPartition>)> = Vec::new();
+        let mut groups: BTreeMap<&str, (Vec<Actor>, Vec<TopicPartition>)> = BTreeMap::new();
         for (actor, node) in self.nodes.iter().enumerate() {
             let Body::Client(client) = &node.body else { continue };
             if node.process != Process::Running {
@@ -222,16 +224,13 @@ impl World<'_> {
             }
             let Some(group) = client.group() else { continue };
             let owned = client.positions().into_iter().map(|(tp, _)| tp);
-            match groups.iter_mut().find(|(g, ..)| *g == group) {
-                Some((_, members, _, all)) => {
-                    members.push(actor as Actor);
-                    all.extend(owned);
-                }
-                None => groups.push((group, vec![actor as Actor], client.input_partitions(), owned.collect())),
-            }
+            let (members, all) = groups.entry(group).or_default();
+            members.push(actor as Actor);
+            all.extend(owned);
         }
-        for (_, members, wanted, owned) in groups {
-            for tp in wanted {
+        for (members, owned) in groups.into_values() {
+            let Body::Client(first) = &self.nodes[members[0] as usize].body else { continue };
+            for tp in first.input_partitions() {
                 if owned.contains(&tp) {
                     continue;
                 }
