@@ -124,11 +124,11 @@ fn a_static_that_makes_no_difference_is_none() {
 /// A call of the kit after another one in the same test runs in processes, too, and the earlier one is not done again.
 #[test]
 fn several_calls_in_one_test_each_have_their_seeds() {
-    let first = fencepost::digest(1, 1, || twice_quietly());
+    let first = fencepost::digest(1, 1, twice_quietly);
     let said = said_of(|| fencepost::test(5..=5, || async { panic!("on purpose") }));
     assert!(said.contains("on purpose"), "{said}");
-    assert_eq!(fencepost::digest(1, 1, || twice_quietly()), first);
-    fencepost::test(1..=2, || twice_quietly());
+    assert_eq!(fencepost::digest(1, 1, twice_quietly), first);
+    fencepost::test(1..=2, twice_quietly);
 }
 
 async fn twice_quietly() {

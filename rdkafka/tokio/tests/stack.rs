@@ -122,7 +122,7 @@ fn a_panic_of_a_task_ends_that_task_alone_and_is_told_to_whoever_joins_it() {
         let error = error.await.expect_err("it panics");
         assert!(error.is_panic() && !error.is_cancelled());
         assert!(error.to_string().ends_with("panicked with message \"number 7\""), "{error}");
-        assert_eq!(*error.into_panic().downcast_ref::<String>().expect("a text"), "number 7");
+        assert_eq!(tokio::task::panic_text(&*error.into_panic()), Some("number 7"));
         let aborted = tokio::spawn(pending::<()>());
         aborted.abort();
         let error = aborted.await.expect_err("it is aborted");

@@ -46,7 +46,7 @@ mod tests {
     fn a_program_that_panicked_is_a_finding_and_one_that_ended_or_was_killed_is_none() {
         let found = report(StopReason::Panicked);
         assert_eq!(found.count(Kind::Panicked), 1);
-        assert_eq!(found.violations[0].proof.sentence, "sender panicked at 1.500000 s: no (at a.rs:1:2)");
+        assert_eq!(found.violations[0].proof.sentence, "sender panicked at 1.500 s: no (at a.rs:1:2)");
         for reason in [StopReason::Killed, StopReason::Ended] {
             assert_eq!(report(reason).count(Kind::Panicked), 0);
         }
