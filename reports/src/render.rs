@@ -24,10 +24,15 @@ impl Report {
             out.push('\n');
             found(&mut out, violation, ", allowed by the promise");
         }
-        for note in &self.notes {
-            let _ = write!(out, "\nnote: {note}");
+        // A vacuous verdict has said it already.
+        let untested = if self.verdict == Verdict::Vacuous { &[][..] } else { &self.untested };
+        let untested = untested.iter().map(|sentence| ("not put to the test", sentence));
+        let warnings = self.warnings.iter().map(|sentence| ("warning", sentence));
+        let remarks: Vec<_> = untested.chain(warnings).chain(self.notes.iter().map(|note| ("note", note))).collect();
+        for (head, sentence) in &remarks {
+            let _ = write!(out, "\n{head}: {sentence}");
         }
-        if !self.notes.is_empty() {
+        if !remarks.is_empty() {
             out.push('\n');
         }
         out

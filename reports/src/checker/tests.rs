@@ -8,10 +8,11 @@ use crate::report::{Kind, Report, Verdict};
 /// 0 a plain producer, 1 an idempotent one, 2 a transactional one, 3 one that speaks transaction version 1,
 /// 4 a reader at read_committed, 5 a reader at read_uncommitted, 6 an exactly-once pipeline `in` -> `out`,
 /// 7 an at-least-once pipeline `in` -> `out`, 8 another client with the transactional id of 2.
-/// Topic 0 is `in`, with two partitions; topic 1 is `out`, with one.
+/// Topic 0 is `in`, with two partitions; topic 1 is `out`, with one. Only those clients are part of a test that do something
+/// in it: who would do nothing with its inputs would be at fault for that.
 const PREAMBLE: &str = r#"
-{"topic":{"id":0,"name":"in","partitions":2}}
-{"topic":{"id":1,"name":"out","partitions":1}}
+{"topic":{"id":0,"name":"in","partitions":2,"may_be_empty":true}}
+{"topic":{"id":1,"name":"out","partitions":1,"may_be_empty":true}}
 {"group":{"id":0,"name":"eos"}}
 {"group":{"id":1,"name":"alo"}}
 {"group":{"id":2,"name":"readers"}}
@@ -26,25 +27,57 @@ const PREAMBLE: &str = r#"
 {"client":{"id":8,"name":"heir","kind":"producer","idempotent":true,"transactional_id":"t","outputs":[0]}}
 "#;
 
+/// Something that is put to the test in every history: a topic of its own and one record in it.
+const STEADY: &str = r#"
+{"topic":{"id":2,"name":"steady","partitions":1}}
+{"client":{"id":20,"name":"steady","kind":"producer","outputs":[2]}}
+{"send":{"t":0,"c":20,"op":0,"topic":2,"id":[2147483668,0,0,0,0]}}
+{"ack":{"t":0,"c":20,"op":0,"at":[2,0],"offset":0}}
+{"end":{"t":99,"at":[2,0],"start":0,"lso":1,"hw":1,"leo":1}}
+{"final":{"at":[2,0],"offset":0,"id":[2147483668,0,0,0,0],"visible":true}}
+"#;
+
+/// The part of a preamble that the events need: all but clients that do nothing in them, and sinks of which they have nothing.
+fn used(preamble: &str, events: &str) -> String {
+    let number = |line: &str| line.split("\"id\":").nth(1).and_then(|rest| rest.split(',').next()?.parse::<u32>().ok());
+    let mentions = |key: &str, n: u32| [",", "}"].iter().any(|end| events.contains(&format!("\"{key}\":{n}{end}")));
+    let mut text = String::new();
+    for line in preamble.lines() {
+        let key = if line.starts_with("{\"client\"") { "c" } else { "sink" };
+        let optional = line.starts_with("{\"client\"") || line.starts_with("{\"sink\"");
+        if !optional || number(line).is_some_and(|n| mentions(key, n)) {
+            text += line;
+            text += "\n";
+        }
+    }
+    text
+}
+
 /// Judges the events of a test. Partitions that it says nothing of end empty.
 fn judge(events: &str) -> Report {
     let mut checker = Checker::new();
     read_into(events, &mut checker);
-    let report = checker.finish();
+    let mut report = checker.finish();
+    // Of the format's first version, which has less to say: these tests are about what has always been in it.
+    report.notes.retain(|note| !note.contains("format version 1"));
     assert!(report.notes.is_empty(), "{:?}", report.notes);
     report
 }
 
 /// Hands the events of a test to a checker, after the preamble.
 fn read_into(events: &str, checker: &mut Checker) {
-    let mut lines: Vec<&str> =
-        PREAMBLE.lines().chain(events.lines()).map(str::trim).filter(|l| !l.is_empty()).collect();
+    let preamble = used(PREAMBLE, events);
+    let is_end = |line: &&str| line.starts_with("{\"end\"") || line.starts_with("{\"final\"");
+    let steady = STEADY.lines().filter(|line| !line.is_empty());
+    let begin = preamble.lines().chain(steady.clone().filter(|line| !is_end(line)));
+    let mut lines: Vec<&str> = begin.chain(events.lines()).map(str::trim).filter(|l| !l.is_empty()).collect();
     let ends = [[0, 0], [0, 1], [1, 0]].map(|[topic, partition]| {
         let at = format!("\"at\":[{topic},{partition}]");
         let mentioned = lines.iter().any(|l| l.starts_with("{\"end\"") && l.contains(&at));
         (!mentioned).then(|| format!("{{\"end\":{{\"t\":99,{at},\"start\":0,\"lso\":0,\"hw\":0,\"leo\":0}}}}"))
     });
     lines.extend(ends.iter().flatten().map(String::as_str));
+    lines.extend(steady.filter(|line| is_end(line)));
     // Times in the tests are rough: none is earlier than the one before.
     let mut now = 0;
     let lines: Vec<String> = lines.iter().map(|line| later(line, &mut now)).collect();
@@ -920,7 +953,7 @@ fn with_sinks(events: &str) -> String {
 {"client":{"id":9,"name":"payer","kind":"reader","isolation":"read_uncommitted","group":3,"inputs":[0],"sinks":[0]}}
 {"client":{"id":10,"name":"loader","kind":"reader","inputs":[0],"sinks":[1]}}
 "#;
-    preamble.to_owned() + events
+    used(preamble, events) + events
 }
 
 fn apply(c: u32, op: u64, sink: u32, r: i64) -> String {
@@ -941,9 +974,9 @@ fn effects(sink: u32, c: u32, records: &[i64]) -> String {
         + &records.iter().enumerate().map(line).collect::<String>()
 }
 
-/// Both sinks are read in the end; the table is empty.
+/// The payment API is read in the end.
 fn charges(records: &[i64]) -> String {
-    effects(1, 10, &[]) + &effects(0, 9, records)
+    effects(0, 9, records)
 }
 
 fn committed_to(next: i64) -> String {
