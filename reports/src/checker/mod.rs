@@ -92,6 +92,10 @@ impl Checker {
         torn::close(&mut ev, &mut findings);
         owners.close(&ev, &mut findings, &lives);
 
+        let mut accounts = vec![TopicAccount::default(); ev.topics.len()];
+        loss::close(&ev, &mut findings, &pipelines, &mut accounts);
+        let topics = account(&ev, &mut findings, accounts);
+
         let context = owed::Context { pipelines: &pipelines, lives: &lives, owners: &owners };
         let inputs = owed::close(&ev, &mut findings, &mut consumers, &context);
         let mut warnings = Vec::new();
@@ -104,9 +108,6 @@ impl Checker {
         }
         let untested = vacuous::untested(&ev);
 
-        let mut accounts = vec![TopicAccount::default(); ev.topics.len()];
-        loss::close(&ev, &mut findings, &pipelines, &mut accounts);
-        let topics = account(&ev, &mut findings, accounts);
         let account = tally.close(&ev, &lives, &topics, inputs);
         warnings.splice(0..0, tally::warnings(&ev, &lives, &account));
         let sinks = sinks::close(&mut ev, &mut findings, &consumers);

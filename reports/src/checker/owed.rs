@@ -239,12 +239,17 @@ pub(crate) fn close(
             }
         }
     }
-    for (consumer, topic) in unread {
-        let name = consumer_name(ev, consumer);
+    let mut topics: Vec<u32> = unread.iter().map(|(_, topic)| *topic).collect();
+    topics.sort_unstable();
+    topics.dedup();
+    for topic in topics {
         findings.note(|| {
+            let of = unread.iter().filter(|(_, of)| *of == topic);
+            let names: Vec<String> = of.map(|(consumer, _)| consumer_name(ev, *consumer)).collect();
             format!(
-                "whether {name} processed all of {} is not judged: not every partition of it was read in the end",
-                ev.topic_name(topic)
+                "whether all of {} was processed by {} is not judged: not every partition of it was read in the end",
+                ev.topic_name(topic),
+                names.join(", ")
             )
         });
     }
@@ -389,6 +394,11 @@ impl Judge<'_> {
         self.members().any(|cursor| cursor.read.get(offset))
     }
 
+    fn was_passed(&self, offset: i64) -> bool {
+        let within = |stretches: &[(i64, i64)]| stretches.iter().any(|(start, end)| (*start..*end).contains(&offset));
+        self.members().any(|cursor| within(&cursor.stretches))
+    }
+
     fn state(&self, offset: i64) -> State {
         let duty = |jobs: &Vec<Job>| jobs.iter().map(|job| self.job(*job, offset)).max().unwrap_or(State::Undone);
         let best = self.unit.duties.iter().map(duty).min().unwrap_or(State::Undone);
@@ -408,7 +418,8 @@ impl Judge<'_> {
     fn job(&self, job: Job, offset: i64) -> State {
         let ev = self.ev;
         match job {
-            Job::Read if self.was_read(offset) => State::Done,
+            // What a reader passed without being given it is told as just that.
+            Job::Read if self.was_read(offset) || self.was_passed(offset) => State::Done,
             Job::Read => State::Undone,
             Job::Effect(sink) => {
                 let (id, _) = ev.records.identity(ev.logs[self.log as usize].entries.get(offset).slot);
@@ -473,13 +484,13 @@ impl Judge<'_> {
         if count > 1 {
             sentence += &format!(" and {} after it", counted(count - 1, "record"));
         }
-        let (was, did) = if count > 1 { ("were", "processed") } else { ("was", "processed") };
+        let was = if count > 1 { "were" } else { "was" };
         match unit.consumer {
             Consumer::Group(group) => {
                 let name = &ev.groups[group as usize].name;
                 let members: Vec<&str> = unit.members.iter().map(|c| ev.client(*c).name.as_str()).collect();
                 let of = if members == [name.as_str()] { String::new() } else { format!(" ({})", members.join(", ")) };
-                sentence += &format!(" {was} not {did} by group {name}{of}");
+                sentence += &format!(" {was} not processed by group {name}{of}");
             }
             Consumer::Alone(client) => {
                 sentence += &format!(" {was} never given to {}", ev.client(client).name);
