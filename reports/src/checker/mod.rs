@@ -7,6 +7,7 @@
 
 mod aborted;
 mod committed_offset;
+mod consumers;
 mod duplicate;
 mod evidence;
 mod fencing;
@@ -38,12 +39,12 @@ mod tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
+use consumers::Consumers;
 use evidence::Evidence;
 use findings::Findings;
 use liveness::Unfinished;
 use lives::Lives;
 pub(crate) use naming::seconds;
-use owed::Consumers;
 use owners::Owners;
 use tally::Tally;
 
@@ -90,14 +91,13 @@ impl Checker {
         two_values::close(&ev, &mut findings);
         readers::close(&mut ev, &mut findings);
         torn::close(&mut ev, &mut findings);
-        owners.close(&ev, &mut findings, &lives);
-
         let mut accounts = vec![TopicAccount::default(); ev.topics.len()];
         loss::close(&ev, &mut findings, &pipelines, &mut accounts);
         let topics = account(&ev, &mut findings, accounts);
 
         let context = owed::Context { pipelines: &pipelines, lives: &lives, owners: &owners };
         let inputs = owed::close(&ev, &mut findings, &mut consumers, &context);
+        owners.close(&ev, &mut findings, &lives, &owed::behind(&inputs));
         let mut warnings = Vec::new();
         for (line, judged) in consumers.unexplained() {
             if judged && !first_version {

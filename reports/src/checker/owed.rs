@@ -7,6 +7,7 @@
 
 use indexmap::IndexMap;
 
+use super::consumers::{Consumer, Consumers, consumer};
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::lives::Lives;
@@ -18,104 +19,9 @@ use super::registry::{FIRM, Fast, GONE, MAYBE, PENDING};
 use super::sinks;
 use crate::account::InputAccount;
 use crate::history::Identity;
-use crate::history::event::{ClientKind, Isolation, Position, PositionReason, Skipped, Undrained};
+use crate::history::event::{ClientKind, Isolation};
 use crate::render::counted;
 use crate::report::{Kind, Proof};
-
-/// Who consumes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Consumer {
-    Group(u32),
-    /// A client without a group.
-    Alone(u32),
-}
-
-/// How a consumer came to its position in a log.
-#[derive(Clone, Debug)]
-struct Start {
-    /// Where it began, unless its group had committed something before.
-    first: i64,
-    /// What the application itself jumped over.
-    jumps: Vec<(i64, i64)>,
-    /// Of a reader without a group: where each incarnation began.
-    incarnations: Vec<(u32, i64)>,
-}
-
-/// A line that says why a consumer is behind.
-#[derive(Clone, Debug)]
-struct Behind {
-    event: Undrained<'static>,
-    judged: bool,
-    explains: bool,
-}
-
-/// What is remembered of consumers while the history streams by.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Consumers {
-    starts: IndexMap<(Consumer, u32), Start, Fast>,
-    skipped: IndexMap<(Consumer, u32), Bits, Fast>,
-    behind: IndexMap<(Consumer, u32), Behind, Fast>,
-}
-
-impl Consumers {
-    /// To be called before the reader's cursor moves.
-    pub(crate) fn position(&mut self, ev: &mut Evidence, e: &Position) {
-        let (consumer, log) = (consumer(ev, e.c), ev.log(e.at));
-        let foreign = match consumer {
-            // Nobody in this history has committed: what the group had committed is from before it.
-            Consumer::Group(group) => ev.groups[group as usize].log(log).asked.is_empty(),
-            Consumer::Alone(_) => true,
-        };
-        let start = self.starts.entry((consumer, log)).or_insert_with(|| Start {
-            first: if e.reason == PositionReason::Committed && !foreign { 0 } else { e.position },
-            jumps: Vec::new(),
-            incarnations: Vec::new(),
-        });
-        let alone = matches!(consumer, Consumer::Alone(_));
-        let cursor = ev.cursor(e.c, e.i, log);
-        let jumps = e.reason == PositionReason::Seek || alone && e.reason == PositionReason::Reset;
-        if jumps && cursor.active && cursor.next < e.position {
-            start.jumps.push((cursor.next, e.position));
-        }
-        if alone && start.incarnations.last().is_none_or(|(incarnation, _)| *incarnation != e.i) {
-            start.incarnations.push((e.i, e.position));
-        }
-    }
-
-    pub(crate) fn skipped(&mut self, ev: &Evidence, e: &Skipped) {
-        self.skipped.entry((consumer(ev, e.c), ev.log(e.at))).or_default().set(e.offset);
-    }
-
-    pub(crate) fn behind(&mut self, ev: &Evidence, e: &Undrained<'_>) {
-        let event = Undrained {
-            t: e.t,
-            c: e.c,
-            at: e.at,
-            position: e.position,
-            end: e.end,
-            culprit: e.culprit.to_string().into(),
-        };
-        self.behind.entry((consumer(ev, e.c), ev.log(e.at))).or_insert(Behind {
-            event,
-            judged: false,
-            explains: false,
-        });
-    }
-
-    /// Whether a group declared to skip an input.
-    pub(crate) fn skips(&self, group: u32, log: u32, offset: i64) -> bool {
-        self.skipped.get(&(Consumer::Group(group), log)).is_some_and(|bits| bits.get(offset))
-    }
-
-    /// The lines about consumers of which nothing is found to be unprocessed, each with whether that was judged.
-    pub(crate) fn unexplained(&self) -> impl Iterator<Item = (&Undrained<'static>, bool)> {
-        self.behind.values().filter(|behind| !behind.explains).map(|behind| (&behind.event, behind.judged))
-    }
-}
-
-fn consumer(ev: &Evidence, client: u32) -> Consumer {
-    ev.client(client).group.map_or(Consumer::Alone(client), Consumer::Group)
-}
 
 /// What makes an input of a consumer processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +101,14 @@ enum State {
     Undone,
 }
 
+/// What became of one log for one consumer.
+#[derive(Clone, Debug)]
+pub(crate) struct Owed {
+    pub(crate) consumer: Consumer,
+    pub(crate) log: u32,
+    pub(crate) account: InputAccount,
+}
+
 /// What the judgement rests on besides the evidence.
 pub(crate) struct Context<'a> {
     pub(crate) pipelines: &'a [Pipeline],
@@ -208,7 +122,7 @@ pub(crate) fn close(
     findings: &mut Findings,
     consumers: &mut Consumers,
     context: &Context<'_>,
-) -> Vec<(Consumer, InputAccount)> {
+) -> Vec<Owed> {
     let mut accounts = Vec::new();
     let mut readers: IndexMap<u32, Vec<u32>, Fast> = IndexMap::default();
     for (number, cursor) in ev.cursors.iter().enumerate() {
@@ -235,7 +149,7 @@ pub(crate) fn close(
                 behind.explains = account.unprocessed > 0;
             }
             if account.owed + account.waived > 0 {
-                accounts.push((unit.consumer, account));
+                accounts.push(Owed { consumer: unit.consumer, log, account });
             }
         }
     }
@@ -254,6 +168,17 @@ pub(crate) fn close(
         });
     }
     accounts
+}
+
+/// Groups and logs with inputs that are unprocessed, in order.
+pub(crate) fn behind(accounts: &[Owed]) -> Vec<(u32, u32)> {
+    let of = |owed: &Owed| match owed.consumer {
+        Consumer::Group(group) if owed.account.unprocessed > 0 => Some((group, owed.log)),
+        _ => None,
+    };
+    let mut behind: Vec<(u32, u32)> = accounts.iter().filter_map(of).collect();
+    behind.sort_unstable();
+    behind
 }
 
 fn consumer_name(ev: &Evidence, consumer: Consumer) -> String {

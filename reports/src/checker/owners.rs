@@ -70,8 +70,8 @@ impl Owners {
             partition.reported = Some(generation);
             self.twice.push(Twice { group, log, one: *one, two: new });
         }
-        // An earlier generation's owner that never gave it up is a member no more.
-        partition.owners.retain(|owner| owner.generation == e.generation);
+        // An earlier generation's owner that never gave it up is a member no more. News of an earlier generation may be late.
+        partition.owners.retain(|owner| owner.generation >= e.generation);
         partition.owners.push(new);
     }
 
@@ -114,7 +114,9 @@ impl Owners {
         }
     }
 
-    pub(crate) fn close(&self, ev: &Evidence, findings: &mut Findings, lives: &Lives) {
+    /// `behind`: groups and logs with inputs that are unprocessed. Where there are none, a partition without an owner may be
+    /// just on its way from one member to another.
+    pub(crate) fn close(&self, ev: &Evidence, findings: &mut Findings, lives: &Lives, behind: &[(u32, u32)]) {
         for twice in &self.twice {
             let replaced = |owner: Owner| self.replaced.contains(&(owner.client, owner.incarnation));
             if !replaced(twice.one) && !replaced(twice.two) {
@@ -122,11 +124,11 @@ impl Owners {
             }
         }
         for group in 0..ev.groups.len() as u32 {
-            self.close_group(ev, findings, lives, group);
+            self.close_group(ev, findings, lives, group, behind);
         }
     }
 
-    fn close_group(&self, ev: &Evidence, findings: &mut Findings, lives: &Lives, group: u32) {
+    fn close_group(&self, ev: &Evidence, findings: &mut Findings, lives: &Lives, group: u32, behind: &[(u32, u32)]) {
         let members: Vec<u32> = members(ev, group).collect();
         let mut topics: Vec<u32> = members.iter().flat_map(|c| ev.client(*c).inputs.iter().copied()).collect();
         topics.sort_unstable();
@@ -145,7 +147,9 @@ impl Owners {
                     .collect();
                 match self.unowned(group, log, lives) {
                     Some(None) => nobody(ev, findings, group, log, records, None, &running),
-                    Some(lost) if !running.is_empty() => nobody(ev, findings, group, log, records, lost, &running),
+                    Some(lost) if !running.is_empty() && behind.binary_search(&(group, log)).is_ok() => {
+                        nobody(ev, findings, group, log, records, lost, &running)
+                    }
                     _ => {}
                 }
             }

@@ -1,8 +1,8 @@
 //! Pipelines: every input below the committed offset has exactly its outputs, and none above it has any (E8).
 
+use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::owed::Consumers;
 use super::registry::{EXPECTED, PENDING, Slot};
 use crate::history::event::{ClientKind, Guarantee};
 use crate::history::{Identity, Partition};

@@ -5,10 +5,10 @@
 
 use indexmap::IndexMap;
 
+use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::naming::seconds;
-use super::owed::Consumers;
 use super::paged::Bits;
 use super::registry::*;
 use crate::history::Identity;

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::consumers::Consumer;
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::lives::{self, Lives};
-use super::owed::Consumer;
+use super::owed::Owed;
 use super::registry::NONE;
-use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, InputAccount, ReasonAccount, Records};
+use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, ReasonAccount, Records};
 use crate::history::event::*;
 use crate::report::TopicAccount;
 
@@ -241,13 +242,7 @@ impl Tally {
     }
 
     /// The account, given what was judged.
-    pub(crate) fn close(
-        self,
-        ev: &Evidence,
-        lives: &Lives,
-        topics: &[TopicAccount],
-        inputs: Vec<(Consumer, InputAccount)>,
-    ) -> Account {
+    pub(crate) fn close(self, ev: &Evidence, lives: &Lives, topics: &[TopicAccount], inputs: Vec<Owed>) -> Account {
         let reasons = self.reasons(ev);
         let Tally { mut clients, faults, .. } = self;
         clients.resize_with(ev.clients.len().max(clients.len()), Counts::default);
@@ -272,7 +267,7 @@ impl Tally {
         }
         account.errors.sort_by(|a, b| (&a.error, &a.call, &a.client).cmp(&(&b.error, &b.call, &b.client)));
         account.records = records(&account.clients, topics, &inputs);
-        account.inputs = inputs.into_iter().map(|(_, input)| input).collect();
+        account.inputs = inputs.into_iter().map(|owed| owed.account).collect();
         account
     }
 
@@ -348,17 +343,17 @@ fn words(ev: &Evidence, about: About, why: Why) -> String {
     }
 }
 
-fn records(clients: &[ClientAccount], topics: &[TopicAccount], inputs: &[(Consumer, InputAccount)]) -> Records {
-    let groups = || inputs.iter().filter(|(consumer, _)| matches!(consumer, Consumer::Group(_)));
+fn records(clients: &[ClientAccount], topics: &[TopicAccount], inputs: &[Owed]) -> Records {
+    let groups = || inputs.iter().filter(|owed| matches!(owed.consumer, Consumer::Group(_)));
     Records {
         sent: clients.iter().map(|c| c.sent).sum(),
         acknowledged: clients.iter().map(|c| c.acknowledged).sum(),
         failed: clients.iter().map(|c| c.failed).sum(),
         unknown: clients.iter().map(|c| c.unknown).sum(),
         visible: topics.iter().map(|t| t.visible).sum(),
-        processed: groups().map(|(_, input)| input.processed).sum(),
-        skipped: groups().map(|(_, input)| input.skipped).sum(),
-        unprocessed: inputs.iter().map(|(_, input)| input.unprocessed).sum(),
+        processed: groups().map(|owed| owed.account.processed).sum(),
+        skipped: groups().map(|owed| owed.account.skipped).sum(),
+        unprocessed: inputs.iter().map(|owed| owed.account.unprocessed).sum(),
     }
 }
 
