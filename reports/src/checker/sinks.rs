@@ -138,7 +138,7 @@ pub(crate) fn is_done(ev: &Evidence, sink: u32, id: Identity) -> Option<bool> {
     if cell.copies > 0 || cell.is(FIRM) {
         return Some(true);
     }
-    let may_be = cell.is(SENT) && !(cell.is(FAILED) && !cell.is(MAYBE));
+    let may_be = cell.is(MAYBE) || cell.is(SENT) && !cell.is(FAILED);
     (was_read(ev, sink) || !may_be).then_some(false)
 }
 

@@ -97,6 +97,25 @@ fn a_topic_that_was_not_read_to_its_end_is_not_clean() {
 }
 
 #[test]
+fn a_history_that_ends_without_any_final_read_is_not_clean() {
+    let whole = stops_at(0);
+    let text = whole.lines().filter(|line| !line.starts_with("{\"end\"") && !line.starts_with("{\"final\""));
+    let text: String = text.map(|line| format!("{line}\n")).collect();
+    let untested = [
+        "topic orders was not read to its end: 1 of 1 partition without a final read",
+        "nothing is owed to topic invoices: nobody asked for any record",
+        "topic invoices was not read to its end: 1 of 1 partition without a final read",
+    ];
+    for version in [1, 2] {
+        vacuous(&text, version, &untested);
+    }
+    let notes = judge(&text).notes;
+    let said =
+        "whether all of orders was processed by group job is not judged: not every partition of it was read in the end";
+    assert!(notes.iter().any(|note| note == said), "{notes:?}");
+}
+
+#[test]
 fn without_any_topic_nothing_was_put_to_the_test() {
     for version in [1, 2] {
         vacuous("", version, &["the history declares no topic and no sink"]);
