@@ -42,11 +42,11 @@ pub struct Records {
     pub unknown: u64,
     /// Given to a reader at read_committed in the end, copies included, over all topics that are judged.
     pub visible: u64,
-    /// Inputs of groups and connectors that were processed.
+    /// Inputs of groups and connectors that were processed; what readers without a group were given is not counted here.
     pub processed: u64,
     /// Inputs that were skipped by declaration.
     pub skipped: u64,
-    /// Inputs that are neither.
+    /// Inputs that should have been processed, or given to a reader, and were not.
     pub unprocessed: u64,
 }
 
@@ -89,8 +89,20 @@ pub struct InputAccount {
     pub processed: u64,
     /// Skipped by declaration.
     pub skipped: u64,
-    /// Neither.
+    /// Its outputs are in a transaction that has not ended.
+    #[serde(default)]
+    pub pending: u64,
+    /// It may have been processed: an outcome is unknown, or nobody read the place where it would show.
+    #[serde(default)]
+    pub unknown: u64,
+    /// None of these.
     pub unprocessed: u64,
+    /// Records that it may see and that are not owed to it: it began to read behind them, jumped over them, or stopped.
+    #[serde(default)]
+    pub waived: u64,
+    /// Why those are not owed, each as a clause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// What became of one fault.

@@ -117,7 +117,7 @@ kinds! {
     StalledLso = "stalled-lso", Liveness;
     /// An input that its consumers may see was neither processed nor skipped by declaration. Counted: records.
     Unprocessed = "unprocessed", Liveness;
-    /// A partition that a group reads was never given to any of its members, or belongs to nobody in the end.
+    /// A partition that a group reads was never given to any of its members, or belongs to nobody in the end while inputs wait.
     Unowned = "unowned", Liveness;
     /// A send, a commit or a transaction's end has no outcome, not even an unknown one.
     Unanswered = "unanswered", Liveness;

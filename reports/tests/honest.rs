@@ -54,7 +54,9 @@ impl World {
             sent: 0,
             checker: Checker::new(),
         };
-        world.tell(Event::Topic(Topic { id: 0, name: "in".into(), partitions: 1, ..Topic::default() }));
+        // Random commands may send nothing.
+        let may_be_empty = true;
+        world.tell(Event::Topic(Topic { id: 0, name: "in".into(), partitions: 1, may_be_empty, ..Topic::default() }));
         for id in 0..6u32 {
             world.tell(Event::Client(Box::new(Client {
                 id,
@@ -65,6 +67,9 @@ impl World {
                 outputs: if id < 4 { vec![0] } else { vec![] },
                 ..Client::default()
             })));
+        }
+        for c in 0..6u32 {
+            world.tell(Event::Started(Started { t: 0, c, i: 0 }));
         }
         world.restart(4);
         world.restart(5);
@@ -139,10 +144,13 @@ impl World {
             }
             Command::Crash(c) => {
                 let p = &mut self.producers[c as usize];
+                let i = p.incarnation;
                 p.incarnation += 1;
                 if core::mem::replace(&mut p.open, false) {
                     self.close(c, false);
                 }
+                self.tell(Event::Stopped(Stopped { t, c, i, reason: StopReason::Killed, text: "".into() }));
+                self.tell(Event::Started(Started { t, c, i: i + 1 }));
             }
             Command::Read(c, most) => {
                 let committed = c == 4;
@@ -172,11 +180,15 @@ impl World {
         self.tell(Event::Position(Position { t: self.now, c, i: 0, at: IN, position: 0, reason }));
     }
 
-    /// Crashes who has an open transaction, and reads the log, without `dropped`.
+    /// Crashes who has an open transaction, lets one reader read to the end while the other one stops, and reads the log,
+    /// without `dropped`.
     fn finish(mut self, dropped: Option<i64>) -> fencepost_reports::Report {
         for c in 2..4 {
             self.step(Command::Crash(c));
         }
+        self.step(Command::Read(4, u8::MAX));
+        let (t, reason) = (self.now, StopReason::Ended);
+        self.tell(Event::Stopped(Stopped { t, c: 5, i: 0, reason, text: "".into() }));
         let end = self.log.len() as i64;
         self.tell(Event::End(End { t: self.now, at: IN, start: 0, lso: end, hw: end, leo: end }));
         for (offset, (id, state, _)) in self.log.clone().into_iter().enumerate() {

@@ -107,7 +107,7 @@ fn readers(ev: &mut Evidence, findings: &mut Findings) {
             let cell = ev.records.cell(slot);
             let open = cell.is(OPENED) && !cell.is(FIRM | MAYBE) && !info.log_aborted.get(*offset);
             let kind = if open { Kind::UncommittedVisible } else { Kind::AbortedVisible };
-            findings.add(&ev.promises, kind, Some(info.at.topic), 1, || {
+            findings.add_of_reader(&ev.promises, kind, cursor.client, Some(info.at.topic), 1, || {
                 let isolation = match client.isolation {
                     Isolation::ReadCommitted => "read_committed",
                     Isolation::ReadUncommitted => "read_uncommitted",

@@ -25,7 +25,10 @@ pub(crate) fn commit_result(ev: &mut Evidence, e: &CommitResult<'_>) {
         let log = ev.log(*at);
         let log = ev.groups[*group as usize].log(log);
         match e.outcome {
-            Outcome::Ok => log.told = Some(*next),
+            Outcome::Ok => {
+                log.told = Some(*next);
+                log.reached = log.reached.max(*next);
+            }
             Outcome::Unknown => log.uncertain = true,
             Outcome::Fail => {}
         }
@@ -40,6 +43,7 @@ pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved)
     let state = ev.groups[e.group as usize].log(log);
     let (before, floor, asked) = (state.moved, state.floor, state.asked.get(e.offset));
     let mut what = None;
+    state.reached = state.reached.max(e.offset);
     match e.cause {
         MoveCause::Tombstone | MoveCause::Expired => {
             what = before.map(|before| format!("was deleted; it was {before}"));

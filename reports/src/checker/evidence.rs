@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::paged::{Bits, Paged};
 use super::registry::{Fast, NONE, Registry, Slot};
 use super::sinks::SinkInfo;
-use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise};
+use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise, Topic};
 use crate::history::{Identity, Partition};
 use crate::report::Kind;
 
@@ -20,6 +20,9 @@ pub(crate) struct TopicInfo {
     pub(crate) name: String,
     pub(crate) partitions: u32,
     pub(crate) internal: bool,
+    pub(crate) may_be_empty: bool,
+    pub(crate) deletes: bool,
+    pub(crate) compacted: bool,
     /// Number of its first log.
     pub(crate) first_log: u32,
     /// Some client writes it.
@@ -138,6 +141,8 @@ pub(crate) struct Txn {
     pub(crate) fate: Fate,
     /// When its end was invoked; later, when it returned.
     pub(crate) at: u64,
+    /// Its end was asked for and has not returned: whether it was a commit.
+    pub(crate) waits: Option<bool>,
     /// Counted in the end: records, and how many are visible, or may yet become so.
     pub(crate) records: u32,
     pub(crate) visible: u32,
@@ -219,6 +224,8 @@ pub(crate) struct GroupLog {
     pub(crate) told: Option<i64>,
     /// A commit of unknown outcome was asked for.
     pub(crate) uncertain: bool,
+    /// The largest offset that is known to have been committed at any time.
+    pub(crate) reached: i64,
     /// Lowest position that a member went back to since the offset last moved.
     pub(crate) floor: i64,
     /// Lowest position that a member ever started from.
@@ -248,6 +255,7 @@ impl GroupInfo {
             moved: None,
             told: None,
             uncertain: false,
+            reached: 0,
             floor: i64::MAX,
             start: i64::MAX,
         })
@@ -296,6 +304,7 @@ pub(crate) struct Promises {
     default: Option<(Guarantee, Vec<Kind>)>,
     topics: IndexMap<u32, (Guarantee, Vec<Kind>), Fast>,
     sinks: IndexMap<u32, (Guarantee, Vec<Kind>), Fast>,
+    readers: IndexMap<u32, (Guarantee, Vec<Kind>), Fast>,
 }
 
 impl Promises {
@@ -307,6 +316,17 @@ impl Promises {
     /// The same for what is about a sink.
     pub(crate) fn allow_of_sink(&self, sink: u32, kind: Kind) -> bool {
         self.allowed_by(self.sinks.get(&sink), kind)
+    }
+
+    /// The same for what is about records that a reader was given, or was not: the reader's own promise allows more.
+    pub(crate) fn allow_of_reader(&self, client: u32, topic: Option<u32>, kind: Kind) -> bool {
+        let own = self.readers.get(&client);
+        own.is_some() && self.allowed_by(own, kind) || self.allow(topic, kind)
+    }
+
+    /// Whether a promise is about this very topic.
+    pub(crate) fn names_topic(&self, topic: u32) -> bool {
+        self.topics.contains_key(&topic)
     }
 
     fn allowed_by(&self, own: Option<&(Guarantee, Vec<Kind>)>, kind: Kind) -> bool {
@@ -352,14 +372,24 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn declare_topic(&mut self, id: u32, name: &str, partitions: u32, internal: bool) {
+    pub(crate) fn declare_topic(&mut self, topic: &Topic<'_>) {
+        let Topic { id, partitions, internal, may_be_empty, deletes, compacted, .. } = *topic;
         let first_log = self.logs.len() as u32;
         let id_index = id as usize;
         if self.topics.len() <= id_index {
             self.topics.resize_with(id_index + 1, TopicInfo::default);
         }
-        self.topics[id_index] =
-            TopicInfo { name: name.to_owned(), partitions, internal, first_log, output: false, sent: false };
+        self.topics[id_index] = TopicInfo {
+            name: topic.name.to_string(),
+            partitions,
+            internal,
+            may_be_empty,
+            deletes,
+            compacted,
+            first_log,
+            output: false,
+            sent: false,
+        };
         self.logs.extend((0..partitions).map(|partition| Log {
             at: Partition::new(id, partition),
             entries: Paged::new(Entry { slot: NONE, session: NONE, op: 0 }),
@@ -450,14 +480,17 @@ impl Evidence {
             }
         }
         let promised = (promise.guarantee, allow);
-        match (promise.topic, promise.sink) {
-            (Some(topic), _) => {
+        match (promise.topic, promise.sink, promise.client) {
+            (Some(topic), ..) => {
                 self.promises.topics.insert(topic, promised);
             }
-            (None, Some(sink)) => {
+            (None, Some(sink), _) => {
                 self.promises.sinks.insert(sink, promised);
             }
-            (None, None) => self.promises.default = Some(promised),
+            (None, None, Some(client)) => {
+                self.promises.readers.insert(client, promised);
+            }
+            (None, None, None) => self.promises.default = Some(promised),
         }
         unknown
     }
@@ -518,6 +551,7 @@ impl Evidence {
             ordinal,
             fate: Fate::Open,
             at: self.now,
+            waits: None,
             records: 0,
             visible: 0,
             pending: 0,

@@ -59,6 +59,21 @@ impl Findings {
         table.entry(kind).or_default().add(count, proof);
     }
 
+    /// The same for what is about records that a reader was given, or was not.
+    pub(crate) fn add_of_reader(
+        &mut self,
+        promises: &Promises,
+        kind: Kind,
+        client: u32,
+        topic: Option<u32>,
+        count: u64,
+        proof: impl FnOnce() -> Proof,
+    ) {
+        let allowed = promises.allow_of_reader(client, topic, kind);
+        let table = if allowed { &mut self.allowed } else { &mut self.violations };
+        table.entry(kind).or_default().add(count, proof);
+    }
+
     /// Records something about the history itself.
     pub(crate) fn note(&mut self, note: impl FnOnce() -> String) {
         if self.notes.len() < PROOFS { self.notes.push(note()) } else { self.notes_dropped += 1 }

@@ -1,8 +1,10 @@
 //! What did not finish (V1, V2): hanging transactions, stalled last stable offsets, undrained pipelines.
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Fate, Txn};
 use super::findings::Findings;
 use super::naming::seconds;
+use super::paged::Bits;
+use super::registry::NONE;
 use crate::history::event::{OpenTransaction, Stalled, Stuck, Undrained};
 use crate::report::{Kind, Proof};
 
@@ -65,16 +67,89 @@ pub(crate) fn stuck(ev: &Evidence, findings: &mut Findings, e: &Stuck<'_>) {
     });
 }
 
-/// Partitions whose final state shows a stall that no event named.
-pub(crate) fn close(ev: &Evidence, findings: &mut Findings, named: &super::paged::Bits) {
+/// What the history itself says did not finish.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unfinished {
+    /// Logs that are said to be stalled.
+    stalled: Bits,
+    /// Transactions that are said to be open: a client with the transactional id, and the producer id.
+    open: Vec<(Option<u32>, i64)>,
+}
+
+impl Unfinished {
+    pub(crate) fn open_transaction(&mut self, e: &OpenTransaction<'_>) {
+        self.open.push((e.c, e.pid));
+    }
+
+    pub(crate) fn stalled(&mut self, ev: &Evidence, e: &Stalled<'_>) {
+        self.stalled.set(i64::from(ev.log(e.at)));
+    }
+
+    /// Whether some line is about the open transaction of that producer id, or of whoever has that transactional id.
+    fn names(&self, ev: &Evidence, scope: Option<u32>, pid: i64) -> bool {
+        let of_pid = |pid: &i64| ev.pids.get(pid).and_then(|session| ev.client_of(*session).scope);
+        self.open.iter().any(|(client, open)| {
+            let theirs = client.and_then(|client| ev.client(client).scope).or_else(|| of_pid(open));
+            *open == pid || theirs.is_some() && theirs == scope
+        })
+    }
+}
+
+/// What the final state shows and no event named: partitions that stand still, and the transactions that hold them.
+pub(crate) fn close(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinished) {
+    hanging(ev, findings, unfinished);
     for (number, log) in ev.logs.iter().enumerate() {
         let Some(end) = log.end else { continue };
-        if end.lso < end.hw && !named.get(number as i64) {
-            let culprit = match log.open.first() {
-                Some(open) => format!("the open transaction of producer id {}", open.pid),
-                None => "no open transaction is known there".to_owned(),
-            };
-            stalled(ev, findings, &Stalled { t: end.t, at: log.at, lso: end.lso, hw: end.hw, culprit: culprit.into() });
+        if unfinished.stalled.get(number as i64) || !(end.lso < end.hw || end.hw < end.leo) {
+            continue;
         }
+        let culprit = match log.open.first() {
+            _ if end.lso == end.hw => "nothing says which replica lacks what is above it".to_owned(),
+            Some(open) => format!("the open transaction of producer id {}", open.pid),
+            None => "no open transaction is known there".to_owned(),
+        };
+        stalled(ev, findings, &Stalled { t: end.t, at: log.at, lso: end.lso, hw: end.hw, culprit: culprit.into() });
+    }
+}
+
+/// Transactions at which a last stable offset stands and that have no end: once for each transactional id or producer id.
+fn hanging(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinished) {
+    let mut known: Vec<(Option<u32>, i64)> = Vec::new();
+    for (number, log) in ev.logs.iter().enumerate() {
+        let Some(end) = log.end.filter(|end| end.lso < end.hw) else { continue };
+        let (number, at) = (number as u32, end.lso);
+        let slot = log.entries.get(at).slot;
+        // The log's own word first: who wrote what stands at the last stable offset, and has no marker.
+        let open = log.open.iter().find(|txn| txn.ranges.iter().any(|(start, end)| (*start..*end).contains(&at)));
+        let pid = open.map_or(ev.writer_of(number, at).0, |open| open.pid);
+        let txn = (slot != NONE).then(|| ev.records.cell(slot).txn).filter(|txn| *txn != NONE);
+        let ended = |txn: &Txn| txn.fate == Fate::Committed || txn.fate == Fate::Aborted && txn.waits.is_none();
+        let txn = txn.filter(|txn| !ended(&ev.txns[*txn as usize]));
+        if txn.is_none() && open.is_none() {
+            continue;
+        }
+        let session = match txn {
+            Some(txn) => Some(ev.txns[txn as usize].session),
+            None => ev.pids.get(&pid).copied(),
+        };
+        let scope = session.and_then(|session| ev.client_of(session).scope);
+        let same = |(of, id): &(Option<u32>, i64)| *id == pid && pid >= 0 || of.is_some() && *of == scope;
+        if unfinished.names(ev, scope, pid) || known.iter().any(same) {
+            continue;
+        }
+        known.push((scope, pid));
+        findings.add(&ev.promises, Kind::HangingTransaction, Some(log.at.topic), 1, || {
+            let who = match (txn, session) {
+                (Some(txn), _) => ev.txn_name(txn),
+                (None, Some(session)) => format!("a transaction of {}", ev.session_name(session)),
+                (None, None) => format!("a transaction of producer id {pid}"),
+            };
+            let place = ev.place(number, at);
+            let sentence = format!("nothing at or after {place} is stable: it is of {who}, and that never ended");
+            match (slot, txn) {
+                (NONE, _) | (_, None) => ev.proof_at(number, &[at], sentence),
+                (slot, Some(_)) => ev.proof(slot, &[(number, at)], sentence),
+            }
+        });
     }
 }

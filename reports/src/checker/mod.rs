@@ -7,37 +7,48 @@
 
 mod aborted;
 mod committed_offset;
+mod consumers;
 mod duplicate;
 mod evidence;
 mod fencing;
 mod final_read;
 mod findings;
 mod liveness;
+mod lives;
 mod loss;
 mod markers;
 mod naming;
 mod order;
 mod outcomes;
+mod owed;
+mod owners;
 mod paged;
 mod panics;
 mod pipelines;
 mod readers;
 mod registry;
 mod sinks;
+mod tally;
 mod torn;
 mod two_values;
+mod unanswered;
 mod uncommitted;
 mod values;
+mod vacuous;
 
 #[cfg(test)]
 mod tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
+use consumers::Consumers;
 use evidence::Evidence;
 use findings::Findings;
+use liveness::Unfinished;
+use lives::Lives;
 pub(crate) use naming::seconds;
-use paged::Bits;
+use owners::Owners;
+use tally::Tally;
 use values::Values;
 
 /// Judges a history while it is written.
@@ -46,8 +57,13 @@ pub struct Checker {
     ev: Evidence,
     findings: Findings,
     events: u64,
-    /// Logs of which an event said that they are stalled.
-    stalled: Bits,
+    /// Of the format that the events are written in, where it is not the newest.
+    version: Option<u32>,
+    unfinished: Unfinished,
+    lives: Lives,
+    owners: Owners,
+    consumers: Consumers,
+    tally: Tally,
     values: Values,
 }
 
@@ -59,13 +75,20 @@ impl Checker {
 
     /// The judgement. The events that a run reports as not finished must have been given before.
     pub fn finish(self) -> Report {
-        let Checker { mut ev, mut findings, events, stalled, values } = self;
+        let Checker { mut ev, mut findings, events, version, unfinished, lives, owners, mut consumers, tally, values } = self;
+        // The first version has no word for many things: that they are not in it says nothing.
+        let first_version = version.is_some_and(|version| version < 2);
+        if first_version {
+            tally::note_version(&mut findings);
+        } else {
+            unanswered::close(&ev, &mut findings, &lives);
+        }
         outcomes::close(&mut ev);
         final_read::mark_gone(&mut ev);
-        liveness::close(&ev, &mut findings, &stalled);
+        liveness::close(&ev, &mut findings, &unfinished);
 
         let pipelines = pipelines::gather(&ev);
-        pipelines::close(&mut ev, &mut findings, &pipelines);
+        pipelines::close(&mut ev, &mut findings, &consumers, &pipelines);
         aborted::close(&mut ev, &mut findings);
         duplicate::close(&ev, &mut findings);
         order::close(&ev, &mut findings);
@@ -73,21 +96,37 @@ impl Checker {
         values.close(&ev, &mut findings);
         readers::close(&mut ev, &mut findings);
         torn::close(&mut ev, &mut findings);
-
         let mut accounts = vec![TopicAccount::default(); ev.topics.len()];
         loss::close(&ev, &mut findings, &pipelines, &mut accounts);
         let topics = account(&ev, &mut findings, accounts);
-        let sinks = sinks::close(&mut ev, &mut findings);
+
+        let context = owed::Context { pipelines: &pipelines, lives: &lives, owners: &owners };
+        let inputs = owed::close(&ev, &mut findings, &mut consumers, &context);
+        owners.close(&ev, &mut findings, &lives, &owed::behind(&inputs));
+        let mut warnings = Vec::new();
+        for (line, judged) in consumers.unexplained() {
+            if judged && !first_version {
+                warnings.push(tally::behind(&ev, line));
+            } else {
+                liveness::undrained(&ev, &mut findings, line);
+            }
+        }
+        let untested = vacuous::untested(&ev);
+
+        let account = tally.close(&ev, &lives, &topics, inputs);
+        warnings.splice(0..0, tally::warnings(&ev, &lives, &account));
+        let sinks = sinks::close(&mut ev, &mut findings, &consumers);
 
         let verdict = if findings.has(|kind| kind.class() == Class::Safety) {
             Verdict::Violated
         } else if findings.has(|_| true) {
             Verdict::Stuck
+        } else if !untested.is_empty() {
+            Verdict::Vacuous
         } else {
             Verdict::Clean
         };
         let (violations, allowed, notes) = findings.into_lists();
-        let (untested, account, warnings) = Default::default();
         Report { verdict, violations, allowed, topics, sinks, untested, account, warnings, notes, events }
     }
 }
@@ -119,14 +158,18 @@ fn account(ev: &Evidence, findings: &mut Findings, mut accounts: Vec<TopicAccoun
 }
 
 impl Sink for Checker {
+    fn version(&mut self, version: u32) {
+        self.version = Some(version);
+    }
+
     fn event(&mut self, event: &Event<'_>) {
-        let Checker { ev, findings, values, .. } = self;
+        let Checker { ev, findings, lives, owners, consumers, tally, values, .. } = self;
         self.events += 1;
         if let Some(t) = event.time() {
             ev.now = t;
         }
         match event {
-            Event::Topic(e) => ev.declare_topic(e.id, &e.name, e.partitions, e.internal),
+            Event::Topic(e) => ev.declare_topic(e),
             Event::Group(e) => ev.declare_group(e.id, &e.name),
             Event::Sink(e) => sinks::declare(ev, e),
             Event::Client(e) => {
@@ -138,38 +181,102 @@ impl Sink for Checker {
                     findings.note(|| format!("a promise allows '{name}', which is no kind of finding"));
                 }
             }
-            Event::Fault(_) | Event::Fired(_) | Event::FaultEnd(_) => {}
-            Event::Stopped(e) => panics::stopped(ev, findings, e),
-            Event::Started(_) | Event::Told(_) | Event::Skipped(_) => {}
+            Event::Fault(e) => tally.fault(e),
+            Event::Fired(e) => tally.fired(e),
+            Event::FaultEnd(e) => tally.fault_end(e),
+            Event::Started(e) => {
+                lives.started(e);
+                owners.left(ev, e.c, e.i);
+            }
+            Event::Stopped(e) => {
+                lives.stopped(e);
+                panics::stopped(ev, findings, e);
+                owners.left(ev, e.c, e.i.saturating_add(1));
+            }
+            Event::Told(e) => {
+                owners.error(e);
+                tally.error(e.c, &e.call, &e.error, e.t);
+            }
+            Event::Skipped(e) => consumers.skipped(ev, e),
             Event::Send(e) => {
+                tally.sent(e.c);
                 outcomes::send(ev, findings, e);
                 values.sent(ev, e);
             }
-            Event::Ack(e) => outcomes::ack(ev, findings, e),
-            Event::Fail(e) => outcomes::error(ev, findings, e, true),
-            Event::Unknown(e) => outcomes::error(ev, findings, e, false),
-            Event::Begin(e) => outcomes::begin(ev, e),
-            Event::TxnOffsets(e) => outcomes::txn_offsets(ev, e),
-            Event::Ending(e) => outcomes::ending(ev, e),
-            Event::Ended(e) => outcomes::ended(ev, findings, e),
-            Event::Fenced(e) => fencing::fenced(ev, e.c, e.i),
-            Event::Epoch(e) => fencing::epoch(ev, e),
+            Event::Ack(e) => {
+                tally.acknowledged(e.c);
+                outcomes::ack(ev, findings, e);
+            }
+            Event::Fail(e) => {
+                tally.send_error(e, true);
+                outcomes::error(ev, findings, e, true);
+            }
+            Event::Unknown(e) => {
+                tally.send_error(e, false);
+                outcomes::error(ev, findings, e, false);
+            }
+            Event::Begin(e) => {
+                tally.begin(e);
+                outcomes::begin(ev, e);
+            }
+            Event::TxnOffsets(e) => {
+                tally.txn_offsets(e);
+                outcomes::txn_offsets(ev, e);
+            }
+            Event::Ending(e) => {
+                tally.ending(e);
+                outcomes::ending(ev, e);
+            }
+            Event::Ended(e) => {
+                tally.ended(e);
+                outcomes::ended(ev, findings, e);
+            }
+            Event::Fenced(e) => {
+                tally.fenced(e);
+                fencing::fenced(ev, e.c, e.i);
+            }
+            Event::Epoch(e) => {
+                fencing::epoch(ev, e);
+                tally.epoch(ev, e);
+            }
             Event::Commit(e) => committed_offset::commit(ev, e),
-            Event::CommitResult(e) => committed_offset::commit_result(ev, e),
-            Event::Assigned(e) => readers::assigned(ev, e),
-            Event::Revoked(e) => readers::revoked(ev, e),
-            Event::Position(e) => readers::position(ev, e),
+            Event::CommitResult(e) => {
+                tally.commit_result(ev, e);
+                committed_offset::commit_result(ev, e);
+            }
+            Event::Assigned(e) => {
+                owners.assigned(ev, e);
+                readers::assigned(ev, e);
+            }
+            Event::Revoked(e) => {
+                owners.revoked(ev, e);
+                readers::revoked(ev, e);
+            }
+            Event::Position(e) => {
+                consumers.position(ev, e);
+                readers::position(ev, e);
+            }
             Event::Read(e) => {
+                tally.read(e.c);
                 readers::read(ev, findings, e);
                 values.read(ev, findings, e);
             }
             Event::Apply(e) => sinks::apply(ev, e),
-            Event::Applied(e) => sinks::applied(ev, findings, e),
+            Event::Applied(e) => {
+                tally.error(e.c, "apply", &e.error, e.t);
+                sinks::applied(ev, findings, e);
+            }
             Event::SinkEnd(e) => sinks::end(ev, e),
             Event::SinkFinal(e) => sinks::record(ev, e),
             Event::SinkOffset(e) => sinks::offset(ev, e),
-            Event::OffsetMoved(e) => committed_offset::moved(ev, findings, e),
-            Event::Decided(e) => markers::decided(ev, e),
+            Event::OffsetMoved(e) => {
+                tally.moved(ev, e);
+                committed_offset::moved(ev, findings, e);
+            }
+            Event::Decided(e) => {
+                tally.decided(e);
+                markers::decided(ev, e);
+            }
             Event::Divergence(e) => findings.add(&ev.promises, Kind::StateDivergence, None, 1, || Proof {
                 sentence: format!(
                     "{} is {}, a replay of its log gives {} ({})",
@@ -191,13 +298,15 @@ impl Sink for Checker {
                 final_read::record(ev, findings, e);
                 values.stands(ev, findings, e);
             }
-            Event::OpenTransaction(e) => liveness::open_transaction(ev, findings, e),
+            Event::OpenTransaction(e) => {
+                self.unfinished.open_transaction(e);
+                liveness::open_transaction(ev, findings, e);
+            }
             Event::Stalled(e) => {
-                let log = ev.log(e.at);
-                self.stalled.set(i64::from(log));
+                self.unfinished.stalled(ev, e);
                 liveness::stalled(ev, findings, e);
             }
-            Event::Undrained(e) => liveness::undrained(ev, findings, e),
+            Event::Undrained(e) => consumers.behind(ev, e),
             Event::Stuck(e) => liveness::stuck(ev, findings, e),
         }
     }

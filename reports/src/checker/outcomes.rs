@@ -111,6 +111,7 @@ pub(crate) fn ending(ev: &mut Evidence, e: &Ending) {
     let fenced = ev.sessions[session as usize].fenced_at.is_some();
     let (now, txn) = (ev.now, &mut ev.txns[number as usize]);
     txn.at = now;
+    txn.waits = Some(e.commit);
     let first = match (txn.fate, e.commit) {
         (Fate::Open, true) => {
             txn.fate = if fenced { Fate::Fenced } else { Fate::Committing };
@@ -142,6 +143,7 @@ pub(crate) fn ended(ev: &mut Evidence, findings: &mut Findings, e: &Ended<'_>) {
     let txn = ev.txn(session, e.n);
     let fate = ev.txns[txn as usize].fate;
     ev.txns[txn as usize].at = ev.now;
+    ev.txns[txn as usize].waits = None;
     match (e.commit, e.outcome) {
         (true, Outcome::Ok) => {
             if fate == Fate::Fenced {
@@ -217,7 +219,9 @@ fn settle(ev: &mut Evidence, number: u32, fate: Fate) {
     match fate {
         Fate::Committed => {
             for (group, log, next) in offsets {
-                ev.groups[group as usize].log(log).told = Some(next);
+                let log = ev.groups[group as usize].log(log);
+                log.told = Some(next);
+                log.reached = log.reached.max(next);
             }
         }
         Fate::Unknown => {

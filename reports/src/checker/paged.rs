@@ -112,6 +112,46 @@ impl Bits {
         }
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.pages().all(|(_, page)| page.iter().all(|word| *word == 0))
+    }
+
+    /// How many there are in `start..end`.
+    pub(crate) fn count(&self, start: i64, end: i64) -> u64 {
+        self.words(start, end).map(|(_, word)| u64::from(word.count_ones())).sum()
+    }
+
+    /// How many of those in `start..end` are also in `other`.
+    pub(crate) fn count_common(&self, other: &Bits, start: i64, end: i64) -> u64 {
+        self.words(start, end).map(|(n, word)| u64::from((word & other.0.get(n)).count_ones())).sum()
+    }
+
+    /// Words with what of them lies in `start..end`.
+    fn words(&self, start: i64, end: i64) -> impl Iterator<Item = (i64, u64)> + '_ {
+        let pages = self.0.pages().filter(move |(first, _)| *first << 6 < end && (first + PAGE as i64) << 6 > start);
+        let words =
+            pages.flat_map(|(first, page)| page.iter().enumerate().map(move |(n, word)| (first + n as i64, *word)));
+        words.filter(|(_, word)| *word != 0).map(move |(n, word)| {
+            let (low, high) = (start.saturating_sub(n << 6), end.saturating_sub(n << 6));
+            let from = if low <= 0 {
+                u64::MAX
+            } else if low >= 64 {
+                0
+            } else {
+                u64::MAX << low
+            };
+            let to = if high >= 64 {
+                u64::MAX
+            } else if high <= 0 {
+                0
+            } else {
+                !(u64::MAX << high)
+            };
+            (n, word & from & to)
+        })
+    }
+
     /// The offsets, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = i64> {
         self.0.pages().flat_map(|(first, page)| {
@@ -178,5 +218,11 @@ mod tests {
         other.set(64);
         assert_eq!(bits.missing_from(&other, 63, 102).collect::<Vec<_>>(), [63, 100]);
         assert_eq!(bits.missing_from(&other, 63, 63).count(), 0);
+        assert_eq!(
+            (bits.count(0, i64::MAX), bits.count(63, 64), bits.count(64, 102), bits.count(65, 65)),
+            (4, 1, 2, 0)
+        );
+        assert_eq!((bits.count_common(&other, 0, 200), bits.count_common(&other, 65, 200)), (1, 0));
+        assert!(Bits::default().is_empty() && !bits.is_empty());
     }
 }

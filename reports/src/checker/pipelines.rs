@@ -1,5 +1,6 @@
 //! Pipelines: every input below the committed offset has exactly its outputs, and none above it has any (E8).
 
+use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::{EXPECTED, PENDING, Slot};
@@ -14,9 +15,9 @@ pub(crate) struct Pipeline {
     pub(crate) stage: u16,
     pub(crate) inputs: Vec<u32>,
     pub(crate) outputs: Vec<u32>,
-    outputs_per_input: u16,
+    pub(crate) outputs_per_input: u16,
     /// What was never sent is not missed.
-    may_skip: bool,
+    pub(crate) may_skip: bool,
     /// Outputs and offsets are promised to move together.
     pub(crate) transactional: bool,
 }
@@ -51,24 +52,32 @@ pub(crate) fn gather(ev: &Evidence) -> Vec<Pipeline> {
 }
 
 /// Marks the outputs that must be there, and reports those that must not.
-pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings, pipelines: &[Pipeline]) {
+pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings, consumers: &Consumers, pipelines: &[Pipeline]) {
     // While a transaction hangs, its outputs and offsets become visible one after the other.
     let stuck = findings.has(|kind| kind.class() == crate::report::Class::Liveness);
     for pipeline in pipelines {
         for input in pipeline.inputs.clone() {
             for partition in 0..ev.topics[input as usize].partitions {
-                account(ev, findings, pipeline, Partition::new(input, partition), stuck);
+                account(ev, findings, consumers, pipeline, Partition::new(input, partition), stuck);
             }
         }
     }
 }
 
-fn account(ev: &mut Evidence, findings: &mut Findings, pipeline: &Pipeline, input: Partition, stuck: bool) {
+fn account(
+    ev: &mut Evidence,
+    findings: &mut Findings,
+    consumers: &Consumers,
+    pipeline: &Pipeline,
+    input: Partition,
+    stuck: bool,
+) {
     let log = ev.log(input);
     let Some(end) = ev.logs[log as usize].end else { return };
     let state = ev.groups[pipeline.group as usize].logs.get(&log);
     let known = state.is_none_or(|state| state.moved.is_some() || !state.uncertain);
     let committed = state.and_then(|state| state.committed()).unwrap_or(0);
+    let may_lack = |offset: i64| pipeline.may_skip || consumers.skips(pipeline.group, log, offset);
     let read: Vec<i64> = ev.logs[log as usize].present.iter().collect();
     for offset in read {
         let visible = ev.logs[log as usize].visible.get(offset);
@@ -80,7 +89,7 @@ fn account(ev: &mut Evidence, findings: &mut Findings, pipeline: &Pipeline, inpu
             let output = find(ev, pipeline, id);
             let there = output.filter(|slot| ev.records.cell(*slot).copies > 0);
             match (visible, there) {
-                (true, _) if offset < committed && pipeline.may_skip && output.is_none() => {}
+                (true, _) if offset < committed && may_lack(offset) && output.is_none() => {}
                 (true, _) if offset < committed => {
                     let usual = pipeline.outputs[usize::from(index) % pipeline.outputs.len()];
                     let slot = output.unwrap_or_else(|| ev.records.slot(id, usual));
@@ -97,7 +106,7 @@ fn account(ev: &mut Evidence, findings: &mut Findings, pipeline: &Pipeline, inpu
 }
 
 /// The output, in whichever topic it is: a visible one if there is any, else a pending one, else any that was sent.
-fn find(ev: &Evidence, pipeline: &Pipeline, id: Identity) -> Option<Slot> {
+pub(crate) fn find(ev: &Evidence, pipeline: &Pipeline, id: Identity) -> Option<Slot> {
     let rank = |slot: &Slot| {
         let cell = ev.records.cell(*slot);
         (cell.copies > 0, cell.is(PENDING))

@@ -74,7 +74,7 @@ fn backwards(ev: &mut Evidence, findings: &mut Findings, log: u32, e: &Read) {
         let cursor = ev.cursor(e.c, e.i, log);
         (cursor.next, cursor.last)
     };
-    findings.add(&ev.promises, Kind::ReaderBackwards, Some(e.at.topic), 1, || {
+    findings.add_of_reader(&ev.promises, Kind::ReaderBackwards, e.c, Some(e.at.topic), 1, || {
         let sentence = format!(
             "{} was given {} at {}, after it had read up to offset {} at {}",
             ev.session_name(session),
@@ -150,7 +150,7 @@ fn skipped(ev: &Evidence, findings: &mut Findings, index: usize) {
         } else {
             (Kind::ReaderSkipped, false)
         };
-        findings.add(&ev.promises, kind, Some(log.at.topic), 1, || {
+        findings.add_of_reader(&ev.promises, kind, cursor.client, Some(log.at.topic), 1, || {
             let mut sentence = format!(
                 "{who} passed {} at {} without being given it",
                 ev.slot_name(slot),

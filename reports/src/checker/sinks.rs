@@ -5,6 +5,7 @@
 
 use indexmap::IndexMap;
 
+use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::naming::seconds;
@@ -114,13 +115,40 @@ pub(crate) fn record(ev: &mut Evidence, e: &SinkFinal) {
     sink(ev, e.sink).effects.push(Effect { slot, number: e.n, done: e.done, client: e.c });
 }
 
+/// What a sink is called, if there is one of that number.
+pub(crate) fn title(ev: &Evidence, sink: u32) -> Option<String> {
+    let info = ev.sinks.get(sink as usize)?.as_ref()?;
+    Some(SinkAccount { name: info.name.clone(), kind: info.kind, ..SinkAccount::default() }.title())
+}
+
+/// Whether a sink was read in the end.
+pub(crate) fn was_read(ev: &Evidence, sink: u32) -> bool {
+    ev.sinks[sink as usize].as_ref().is_some_and(|info| info.read)
+}
+
+/// The offset of a log that consumers keep in a sink.
+pub(crate) fn kept(ev: &Evidence, sink: u32, log: u32) -> Option<i64> {
+    ev.sinks[sink as usize].as_ref()?.offsets.get(&log).copied()
+}
+
+/// Whether the effect of a record is done, as far as that is known. What was answered as done and is not there is another
+/// matter.
+pub(crate) fn is_done(ev: &Evidence, sink: u32, id: Identity) -> Option<bool> {
+    let cell = ev.effects.find(id, sink).map(|slot| ev.effects.cell(slot)).unwrap_or_default();
+    if cell.copies > 0 || cell.is(FIRM) {
+        return Some(true);
+    }
+    let may_be = cell.is(MAYBE) || cell.is(SENT) && !cell.is(FAILED);
+    (was_read(ev, sink) || !may_be).then_some(false)
+}
+
 pub(crate) fn offset(ev: &mut Evidence, e: &SinkOffset) {
     let log = ev.log(e.at);
     sink(ev, e.sink).offsets.insert(log, e.next);
 }
 
 /// Judges every sink; their accounts, in order of their numbers.
-pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) -> Vec<SinkAccount> {
+pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings, consumers: &Consumers) -> Vec<SinkAccount> {
     for session in &mut ev.sessions {
         for (_, slot) in core::mem::take(&mut session.applies) {
             ev.effects.cell_mut(slot).flags |= MAYBE;
@@ -134,7 +162,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) -> Vec<SinkAccou
             findings.note(|| format!("{name} was not read in the end: only what was answered is judged"));
         }
         let mut account = SinkAccount { name: info.name.clone(), kind: info.kind, ..SinkAccount::default() };
-        let past = expect(ev, number, &info);
+        let past = expect(ev, consumers, number, &info);
         count(ev, findings, number, &info, &past, &mut account);
         copies(ev, findings, number, &info);
         account.leaked = of_aborted(ev, findings, number, &info);
@@ -154,7 +182,7 @@ struct Past {
 }
 
 /// Marks what must be there: every visible input below the offset that its consumers have committed.
-fn expect(ev: &mut Evidence, number: u32, info: &SinkInfo) -> Vec<Past> {
+fn expect(ev: &mut Evidence, consumers: &Consumers, number: u32, info: &SinkInfo) -> Vec<Past> {
     let mut past: Vec<Past> =
         info.offsets.iter().map(|(log, next)| Past { log: *log, next: *next, group: None }).collect();
     for client in ev.clients.iter().flatten().filter(|client| client.sinks.contains(&number)) {
@@ -171,7 +199,11 @@ fn expect(ev: &mut Evidence, number: u32, info: &SinkInfo) -> Vec<Past> {
     }
     for p in &past {
         let log = &ev.logs[p.log as usize];
+        let skips = |offset: i64| p.group.is_some_and(|group| consumers.skips(group, p.log, offset));
         for offset in log.visible.iter().take_while(|offset| *offset < p.next) {
+            if skips(offset) {
+                continue;
+            }
             let (id, _) = ev.records.identity(log.entries.get(offset).slot);
             let slot = ev.effects.slot(id, number);
             ev.effects.cell_mut(slot).flags |= EXPECTED;

@@ -4,14 +4,22 @@ use super::Checker;
 use crate::history;
 use crate::report::{Kind, Report, Verdict};
 
+mod account;
+mod history2;
+mod owners;
+mod promised;
+mod unanswered;
+mod unprocessed;
+
 /// Two topics and clients of every kind:
 /// 0 a plain producer, 1 an idempotent one, 2 a transactional one, 3 one that speaks transaction version 1,
 /// 4 a reader at read_committed, 5 a reader at read_uncommitted, 6 an exactly-once pipeline `in` -> `out`,
 /// 7 an at-least-once pipeline `in` -> `out`, 8 another client with the transactional id of 2.
-/// Topic 0 is `in`, with two partitions; topic 1 is `out`, with one.
+/// Topic 0 is `in`, with two partitions; topic 1 is `out`, with one. Only those clients are part of a test that do something
+/// in it: who would do nothing with its inputs would be at fault for that.
 const PREAMBLE: &str = r#"
-{"topic":{"id":0,"name":"in","partitions":2}}
-{"topic":{"id":1,"name":"out","partitions":1}}
+{"topic":{"id":0,"name":"in","partitions":2,"may_be_empty":true}}
+{"topic":{"id":1,"name":"out","partitions":1,"may_be_empty":true}}
 {"group":{"id":0,"name":"eos"}}
 {"group":{"id":1,"name":"alo"}}
 {"group":{"id":2,"name":"readers"}}
@@ -26,25 +34,57 @@ const PREAMBLE: &str = r#"
 {"client":{"id":8,"name":"heir","kind":"producer","idempotent":true,"transactional_id":"t","outputs":[0]}}
 "#;
 
+/// Something that is put to the test in every history: a topic of its own and one record in it.
+const STEADY: &str = r#"
+{"topic":{"id":2,"name":"steady","partitions":1}}
+{"client":{"id":20,"name":"steady","kind":"producer","outputs":[2]}}
+{"send":{"t":0,"c":20,"op":0,"topic":2,"id":[2147483668,0,0,0,0]}}
+{"ack":{"t":0,"c":20,"op":0,"at":[2,0],"offset":0}}
+{"end":{"t":99,"at":[2,0],"start":0,"lso":1,"hw":1,"leo":1}}
+{"final":{"at":[2,0],"offset":0,"id":[2147483668,0,0,0,0],"visible":true}}
+"#;
+
+/// The part of a preamble that the events need: all but clients that do nothing in them, and sinks of which they have nothing.
+fn used(preamble: &str, events: &str) -> String {
+    let number = |line: &str| line.split("\"id\":").nth(1).and_then(|rest| rest.split(',').next()?.parse::<u32>().ok());
+    let mentions = |key: &str, n: u32| [",", "}"].iter().any(|end| events.contains(&format!("\"{key}\":{n}{end}")));
+    let mut text = String::new();
+    for line in preamble.lines() {
+        let key = if line.starts_with("{\"client\"") { "c" } else { "sink" };
+        let optional = line.starts_with("{\"client\"") || line.starts_with("{\"sink\"");
+        if !optional || number(line).is_some_and(|n| mentions(key, n)) {
+            text += line;
+            text += "\n";
+        }
+    }
+    text
+}
+
 /// Judges the events of a test. Partitions that it says nothing of end empty.
 fn judge(events: &str) -> Report {
     let mut checker = Checker::new();
     read_into(events, &mut checker);
-    let report = checker.finish();
+    let mut report = checker.finish();
+    // Of the format's first version, which has less to say: these tests are about what has always been in it.
+    report.notes.retain(|note| !note.contains("format version 1"));
     assert!(report.notes.is_empty(), "{:?}", report.notes);
     report
 }
 
 /// Hands the events of a test to a checker, after the preamble.
 fn read_into(events: &str, checker: &mut Checker) {
-    let mut lines: Vec<&str> =
-        PREAMBLE.lines().chain(events.lines()).map(str::trim).filter(|l| !l.is_empty()).collect();
+    let preamble = used(PREAMBLE, events);
+    let is_end = |line: &&str| line.starts_with("{\"end\"") || line.starts_with("{\"final\"");
+    let steady = STEADY.lines().filter(|line| !line.is_empty());
+    let begin = preamble.lines().chain(steady.clone().filter(|line| !is_end(line)));
+    let mut lines: Vec<&str> = begin.chain(events.lines()).map(str::trim).filter(|l| !l.is_empty()).collect();
     let ends = [[0, 0], [0, 1], [1, 0]].map(|[topic, partition]| {
         let at = format!("\"at\":[{topic},{partition}]");
         let mentioned = lines.iter().any(|l| l.starts_with("{\"end\"") && l.contains(&at));
         (!mentioned).then(|| format!("{{\"end\":{{\"t\":99,{at},\"start\":0,\"lso\":0,\"hw\":0,\"leo\":0}}}}"))
     });
     lines.extend(ends.iter().flatten().map(String::as_str));
+    lines.extend(steady.filter(|line| is_end(line)));
     // Times in the tests are rough: none is earlier than the one before.
     let mut now = 0;
     let lines: Vec<String> = lines.iter().map(|line| later(line, &mut now)).collect();
@@ -308,7 +348,7 @@ fn loss_is_not_judged_where_the_final_read_is_missing() {
         crate::history::Sink::event(&mut checker, &serde_json::from_str(line).expect("an event"));
     }
     let report = checker.finish();
-    assert_eq!(report.verdict, Verdict::Clean);
+    assert_eq!((report.verdict, report.violations.len()), (Verdict::Vacuous, 0), "{}", report.render_text());
     assert!(report.notes[0].contains("loss in in is not judged"), "{:?}", report.notes);
 }
 
@@ -360,6 +400,7 @@ fn what_was_truncated_before_its_marker_is_not_aborted() {
 #[test]
 fn an_output_of_an_aborted_input_is_a_leak() {
     let events = txn_sends(2, 0, 0..1) + &ack(2, 0, 0) + &ending(2, 0, false) + &ended(2, 0, false, "ok");
+    let events = events + &position(6, 0, "reset");
     let result = |visible| events.clone() + &log(&[(0, 0, visible)]) + &out(1, &[0]);
     let report = judge(&result(false));
     assert_eq!(report.count(Kind::AbortedVisible), 1, "{}", report.render_text());
@@ -427,7 +468,7 @@ fn a_reader_that_passes_part_of_a_transaction_saw_it_torn() {
     let reads = |offsets: &[i64]| offsets.iter().map(|o| read(RC, 5, *o, *o)).collect::<String>();
     let end = log(&[(0, 0, true), (1, 1, true), (2, 2, true)]);
     finds(&(events.clone() + &reads(&[0, 2]) + &end), &[(Kind::TornTransaction, 1)]);
-    clean(&(events + &reads(&[0, 1]) + &end));
+    clean(&(events + &reads(&[0, 1, 2]) + &end));
 }
 
 // ---- order-violated ----
@@ -487,7 +528,8 @@ fn a_committed_offset_without_the_output_of_its_input_is_found() {
     let report = finds(&(eos(&[0], 2, "ok") + &out(1, &[0])), &[(Kind::OffsetsWithoutOutputs, 1)]);
     let topic = report.topic("out").expect("it is an output");
     assert_eq!((topic.input, topic.visible, topic.lost), (2, 1, 1));
-    clean(&(eos(&[0], 1, "ok") + &out(1, &[0])));
+    // What is not committed past is not done yet, and nothing worse.
+    finds(&(eos(&[0], 1, "ok") + &out(1, &[0])), &[(Kind::Unprocessed, 1)]);
 }
 
 #[test]
@@ -541,16 +583,17 @@ fn an_offset_holds_one_record() {
     let report = judge(&(acks + &log(&[(0, 0, true), (1, 1, true)])));
     assert_eq!(report.count(Kind::TwoValues), 1, "{}", report.render_text());
 
-    let events = sends(0, 2) + &ack(0, 0, 0) + &ack(0, 1, 1) + &read(RC, 5, 0, 1);
+    let events = sends(0, 2) + &ack(0, 0, 0) + &ack(0, 1, 1) + &read(RC, 5, 0, 1) + &read(RC, 5, 1, 1);
     finds(&(events + &log(&[(0, 0, true), (1, 1, true)])), &[(Kind::TwoValues, 1)]);
-    let events = sends(0, 2) + &ack(0, 0, 0) + &ack(0, 1, 1) + &read(RC, 5, 0, 0);
+    let events = sends(0, 2) + &ack(0, 0, 0) + &ack(0, 1, 1) + &read(RC, 5, 0, 0) + &read(RC, 5, 1, 1);
     clean(&(events + &log(&[(0, 0, true), (1, 1, true)])));
 }
 
 #[test]
 fn a_record_that_was_read_and_is_gone_is_found() {
     let events = sends(0, 1) + &ack(0, 0, -1) + &read(RC, 5, 0, 0);
-    finds(&(events.clone() + &log_with(0, 2, 2, &[(1, 0, true)])), &[(Kind::TwoValues, 1)]);
+    let moved = events.clone() + &read(RC, 5, 1, 0) + &log_with(0, 2, 2, &[(1, 0, true)]);
+    finds(&moved, &[(Kind::TwoValues, 1)]);
     clean(&(events + &log(&[(0, 0, true)])));
 }
 
@@ -817,7 +860,8 @@ fn safety_outweighs_liveness() {
 /// 200 records through the exactly-once pipeline in transactions of 20, read in the end by a reader.
 fn long_run() -> Vec<String> {
     const N: i64 = 200;
-    let mut lines: Vec<String> = sends(0, N).lines().map(str::to_owned).collect();
+    let mut lines = vec!["{\"client\":{\"id\":9,\"name\":\"audit\",\"kind\":\"reader\",\"inputs\":[1]}}".to_owned()];
+    lines.extend(sends(0, N).lines().map(str::to_owned));
     let push = |lines: &mut Vec<String>, text: String| lines.push(text.trim_end().to_owned());
     (0..N).for_each(|r| push(&mut lines, ack(0, r, r)));
     let (mut offset, mut places) = (0, Vec::new());
@@ -848,7 +892,7 @@ fn long_run() -> Vec<String> {
         push(&mut lines, ended(6, txn as u64, true, "ok"));
     }
     for (offset, id) in &places {
-        push(&mut lines, format!("{{\"read\":{{\"t\":7,\"c\":4,\"at\":[1,0],\"offset\":{offset},\"id\":{id}}}}}"));
+        push(&mut lines, format!("{{\"read\":{{\"t\":7,\"c\":9,\"at\":[1,0],\"offset\":{offset},\"id\":{id}}}}}"));
     }
     let all: Vec<(i64, i64, bool)> = (0..N).map(|r| (r, r, true)).collect();
     lines.extend(log(&all).lines().map(str::to_owned));
@@ -892,14 +936,16 @@ fn canary_a_record_that_is_hidden_anywhere_is_found() {
 }
 
 #[test]
-fn canary_a_reader_that_misses_any_record_but_the_last_is_found() {
+fn canary_a_reader_that_misses_any_record_is_found() {
     let lines = long_run();
     let reads: Vec<usize> = (0..lines.len()).filter(|n| lines[*n].starts_with("{\"read\":{\"t\":7")).collect();
-    for missed in &reads[1..reads.len() - 1] {
+    assert_eq!(reads.len(), 200);
+    for missed in &reads {
         let mut lines = lines.clone();
         lines.remove(*missed);
         let report = judge(&lines.join("\n"));
-        assert_eq!(report.count(Kind::ReaderSkipped) + report.count(Kind::TornTransaction), 1);
+        let kinds = [Kind::ReaderSkipped, Kind::TornTransaction, Kind::Unprocessed];
+        assert_eq!(kinds.map(|kind| report.count(kind)).iter().sum::<u64>(), 1, "{}", report.render_text());
     }
 }
 
@@ -920,7 +966,7 @@ fn with_sinks(events: &str) -> String {
 {"client":{"id":9,"name":"payer","kind":"reader","isolation":"read_uncommitted","group":3,"inputs":[0],"sinks":[0]}}
 {"client":{"id":10,"name":"loader","kind":"reader","inputs":[0],"sinks":[1]}}
 "#;
-    preamble.to_owned() + events
+    used(preamble, events) + events
 }
 
 fn apply(c: u32, op: u64, sink: u32, r: i64) -> String {
@@ -941,9 +987,9 @@ fn effects(sink: u32, c: u32, records: &[i64]) -> String {
         + &records.iter().enumerate().map(line).collect::<String>()
 }
 
-/// Both sinks are read in the end; the table is empty.
+/// The payment API is read in the end.
 fn charges(records: &[i64]) -> String {
-    effects(1, 10, &[]) + &effects(0, 9, records)
+    effects(0, 9, records)
 }
 
 fn committed_to(next: i64) -> String {
@@ -981,9 +1027,9 @@ fn a_charge_that_was_asked_for_twice_and_made_once_is_not() {
 #[test]
 fn rows_are_counted_as_rows() {
     let events = apply(10, 0, 1, 0) + &applied(10, 0, "ok") + &apply(10, 1, 1, 0) + &applied(10, 1, "ok");
-    let twice = with_sinks(&(events.clone() + &inputs(1) + &effects(0, 9, &[]) + &effects(1, 10, &[0, 0])));
+    let twice = with_sinks(&(events.clone() + &inputs(1) + &effects(1, 10, &[0, 0])));
     finds(&twice, &[(Kind::RowTwice, 1)]);
-    let never = with_sinks(&(events + &inputs(1) + &charges(&[])));
+    let never = with_sinks(&(events + &inputs(1) + &effects(1, 10, &[])));
     let report = finds(&never, &[(Kind::RowNever, 1)]);
     let sentence = &report.violations[0].proof.sentence;
     assert_eq!(sentence, "the row for record 0 of plain was answered, but is not in db.orders");
@@ -992,7 +1038,8 @@ fn rows_are_counted_as_rows() {
 #[test]
 fn an_input_that_its_group_has_committed_past_and_nobody_charged_for_is_charge_never() {
     let events = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(3) + &committed_to(2);
-    let report = finds(&with_sinks(&(events + &charges(&[0]))), &[(Kind::ChargeNever, 1)]);
+    let found = [(Kind::ChargeNever, 1), (Kind::Unprocessed, 1)];
+    let report = finds(&with_sinks(&(events + &charges(&[0]))), &found);
     let account = report.sink("bank").expect("it is declared");
     assert_eq!((account.input, account.visible, account.duplicates, account.lost), (2, 1, 0, 1));
     assert_eq!(
@@ -1005,23 +1052,24 @@ fn an_input_that_its_group_has_committed_past_and_nobody_charged_for_is_charge_n
 #[test]
 fn what_is_not_committed_yet_may_be_charged_for_later() {
     let events = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(3) + &committed_to(1);
-    clean(&with_sinks(&(events + &charges(&[0]))));
+    finds(&with_sinks(&(events + &charges(&[0]))), &[(Kind::Unprocessed, 2)]);
 }
 
 #[test]
 fn an_unknown_outcome_is_neither_twice_nor_never() {
     // The client gave up, and its group has not committed past it: done or not, both may be.
     let events = apply(9, 0, 0, 0) + &applied(9, 0, "unknown") + &inputs(1);
-    for done in [&[][..], &[0]] {
-        clean(&with_sinks(&(events.clone() + &charges(done))));
-    }
+    clean(&with_sinks(&(events.clone() + &charges(&[0]))));
+    finds(&with_sinks(&(events + &charges(&[]))), &[(Kind::Unprocessed, 1)]);
     // Without an answer at all, and without a final read of the sink, nothing is held against anybody.
     let events = with_sinks(&(apply(9, 0, 0, 0) + &apply(9, 1, 0, 0) + &inputs(1) + &committed_to(1)));
     let mut checker = Checker::new();
     read_into(&events, &mut checker);
     let report = checker.finish();
-    assert_eq!(report.verdict, Verdict::Clean, "{}", report.render_text());
-    assert_eq!(report.notes.len(), 2, "that the sinks were not read is said: {:?}", report.notes);
+    assert_eq!((report.verdict, report.violations.len()), (Verdict::Vacuous, 0), "{}", report.render_text());
+    assert_eq!(report.untested, ["bank (charges) was not read in the end"]);
+    let said = report.notes.iter().filter(|note| note.starts_with("bank was not read in the end")).count();
+    assert_eq!(said, 1, "{:?}", report.notes);
 }
 
 #[test]
@@ -1034,15 +1082,16 @@ fn without_a_final_read_two_answers_that_say_done_now_are_two_effects() {
     };
     let report = judge_without_read(ask(0, "ok") + &ask(1, "ok") + &ask(2, "ok"));
     assert_eq!(report.count(Kind::ChargeTwice), 2, "{}", report.render_text());
-    assert_eq!(judge_without_read(ask(0, "unknown") + &ask(1, "ok")).verdict, Verdict::Clean);
-    assert_eq!(judge_without_read(ask(0, "ok") + &ask(1, "fail")).verdict, Verdict::Clean);
+    // Nothing is wrong, and nobody looked whether that is so.
+    assert_eq!(judge_without_read(ask(0, "unknown") + &ask(1, "ok")).verdict, Verdict::Vacuous);
+    assert_eq!(judge_without_read(ask(0, "ok") + &ask(1, "fail")).verdict, Verdict::Vacuous);
 }
 
 #[test]
 fn offsets_that_are_kept_in_the_sink_say_how_far_its_consumers_are() {
-    let events = apply(10, 0, 1, 0) + &applied(10, 0, "ok") + &inputs(2) + &effects(0, 9, &[]) + &effects(1, 10, &[0]);
+    let events = apply(10, 0, 1, 0) + &applied(10, 0, "ok") + &inputs(2) + &effects(1, 10, &[0]);
     let kept = |next: i64| format!("{{\"sink_offset\":{{\"t\":9,\"sink\":1,\"at\":[0,0],\"next\":{next}}}}}\n");
-    clean(&with_sinks(&(events.clone() + &kept(1))));
+    finds(&with_sinks(&(events.clone() + &kept(1))), &[(Kind::Unprocessed, 1)]);
     let report = finds(&with_sinks(&(events + &kept(2))), &[(Kind::RowNever, 1)]);
     let sentence = &report.violations[0].proof.sentence;
     assert!(sentence.starts_with("db.orders keeps offset 2 of in-0, but the row for record 1"), "{sentence}");
@@ -1069,7 +1118,7 @@ fn an_effect_of_an_aborted_record_is_a_leak() {
 #[test]
 fn effects_that_failed_or_that_nobody_asked_for_must_not_be_there() {
     let failed = apply(9, 0, 0, 0) + &applied(9, 0, "fail") + &inputs(1);
-    clean(&with_sinks(&(failed.clone() + &charges(&[]))));
+    finds(&with_sinks(&(failed.clone() + &charges(&[]))), &[(Kind::Unprocessed, 1)]);
     finds(&with_sinks(&(failed + &charges(&[0]))), &[(Kind::FalseFailure, 1)]);
     let asked = apply(9, 0, 0, 0) + &applied(9, 0, "ok") + &inputs(2);
     finds(&with_sinks(&(asked + &charges(&[0, 1]))), &[(Kind::Phantom, 1)]);
@@ -1081,7 +1130,7 @@ fn a_promise_of_a_sink_allows_what_it_says() {
     let promise = |sink: u32| format!("{{\"promise\":{{\"sink\":{sink},\"guarantee\":\"at_least_once\"}}}}\n");
     let report = clean(&with_sinks(&(promise(0) + &events)));
     assert_eq!(report.allowed[0].kind, Kind::ChargeTwice);
-    finds(&with_sinks(&(promise(1) + &events)), &[(Kind::ChargeTwice, 1)]);
+    finds(&with_sinks(&(promise(1) + &events + &effects(1, 10, &[]))), &[(Kind::ChargeTwice, 1)]);
 }
 
 /// `in` announces the rows of `db.orders`, which client 11 writes.
@@ -1094,7 +1143,7 @@ fn announced(events: &str) -> String {
 #[test]
 fn a_row_and_the_record_that_announces_it_are_both_there_or_neither_is() {
     let row = |r: i64| apply(11, r as u64, 1, r) + &applied(11, r as u64, "ok");
-    let rows = row(0) + &row(1) + &effects(0, 9, &[]) + &effects(1, 11, &[0, 1]);
+    let rows = row(0) + &row(1) + &effects(1, 11, &[0, 1]);
     clean(&announced(&(rows.clone() + &inputs(2))));
     let report = finds(&announced(&(rows.clone() + &inputs(1))), &[(Kind::RowWithoutRecord, 1)]);
     assert_eq!(
@@ -1105,7 +1154,7 @@ fn a_row_and_the_record_that_announces_it_are_both_there_or_neither_is() {
     let sentence = &report.violations[0].proof.sentence;
     assert_eq!(sentence, "record 2 of plain is at in-0@2, but db.orders has no row for it");
     // Announced in a transaction that has not ended: it is on its way.
-    let waits = row(0) + &effects(0, 9, &[]) + &effects(1, 11, &[0]);
+    let waits = row(0) + &effects(1, 11, &[0]);
     let open = "{\"end\":{\"t\":9,\"at\":[0,0],\"start\":0,\"lso\":0,\"hw\":1,\"leo\":1}}\n\
                 {\"final\":{\"at\":[0,0],\"offset\":0,\"id\":[2147483648,0,0,0,0],\"visible\":false}}\n";
     finds(&announced(&(waits + open)), &[(Kind::StalledLso, 1)]);

@@ -22,7 +22,7 @@ pub(crate) fn read(ev: &mut Evidence, findings: &mut Findings, log: u32, slot: S
     }
     let session = ev.session(e.c, e.i);
     let kind = ev.blame(Kind::UncommittedVisible, ev.logs[log as usize].entries.get(e.offset).session);
-    findings.add(&ev.promises, kind, Some(e.at.topic), 1, || {
+    findings.add_of_reader(&ev.promises, kind, e.c, Some(e.at.topic), 1, || {
         let why = if unasked {
             "before the commit of its transaction was asked for"
         } else {

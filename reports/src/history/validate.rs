@@ -1,6 +1,7 @@
 //! Whether a history makes sense line by line: numbers declared before they are used, time that does not go back.
 
 use super::event::*;
+use crate::report::Kind;
 
 /// The largest number that a preamble may hand out, and the largest incarnation. Tables are indexed by them.
 pub const LARGEST_NUMBER: u32 = 1 << 20;
@@ -51,6 +52,7 @@ impl Validator {
                 Err("a promise is of a topic, of a sink or of a client, not of several".to_owned())
             }
             Event::Promise(e) => {
+                e.allow.iter().try_for_each(|name| kind(name))?;
                 e.client.map_or(Ok(()), |client| self.client(client, 0))?;
                 e.topic.map_or(Ok(()), |topic| self.topic(topic))?;
                 e.sink.map_or(Ok(()), |sink| self.sink(sink))
@@ -208,6 +210,17 @@ impl Validator {
             _ => Err(format!("client {client} is not declared")),
         }
     }
+}
+
+/// Whether a promise's `allow` names a kind of finding.
+fn kind(name: &str) -> Result<(), String> {
+    if Kind::from_name(name).is_some() {
+        return Ok(());
+    }
+    let common = |kind: &Kind| kind.name().bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+    let nearest = Kind::ALL.iter().rev().max_by_key(|kind| common(kind)).filter(|kind| common(kind) >= 3);
+    let hint = nearest.map_or(String::new(), |kind| format!("; '{kind}' is one"));
+    Err(format!("a promise allows '{name}', which is no kind of finding{hint}"))
 }
 
 fn declare(table: &mut Vec<bool>, id: u32, what: &str) -> Result<(), String> {
