@@ -69,9 +69,10 @@ pub(crate) fn stuck(ev: &Evidence, findings: &mut Findings, e: &Stuck<'_>) {
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings, named: &super::paged::Bits) {
     for (number, log) in ev.logs.iter().enumerate() {
         let Some(end) = log.end else { continue };
-        if end.lso < end.hw && !named.get(number as i64) {
-            let culprit = match log.open.first() {
-                Some(open) => format!("the open transaction of producer id {}", open.pid),
+        if (end.lso < end.hw || end.hw < end.leo) && !named.get(number as i64) {
+            let culprit = match log.open.oldest() {
+                _ if end.lso == end.hw => format!("not all in-sync replicas have what is there, up to offset {}", end.leo),
+                Some(pid) => format!("the open transaction of producer id {pid}"),
                 None => "no open transaction is known there".to_owned(),
             };
             stalled(ev, findings, &Stalled { t: end.t, at: log.at, lso: end.lso, hw: end.hw, culprit: culprit.into() });

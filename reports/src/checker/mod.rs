@@ -6,22 +6,30 @@
 //! nobody.
 
 mod aborted;
+mod appends;
+mod commit_effect;
 mod committed_offset;
+mod cuts;
+mod decisions;
 mod duplicate;
 mod evidence;
 mod fencing;
 mod final_read;
 mod findings;
 mod liveness;
+mod log_ends;
 mod loss;
 mod markers;
+mod missing_marker;
 mod naming;
 mod order;
 mod outcomes;
 mod paged;
 mod pipelines;
+mod producer_ids;
 mod readers;
 mod registry;
+mod sink_offset;
 mod sinks;
 mod torn;
 mod two_values;
@@ -55,10 +63,16 @@ impl Checker {
 
     /// The judgement. The events that a run reports as not finished must have been given before.
     pub fn finish(self) -> Report {
-        let Checker { mut ev, mut findings, events, stalled } = self;
+        let Checker { mut ev, mut findings, events, mut stalled } = self;
         outcomes::close(&mut ev);
         final_read::mark_gone(&mut ev);
+        decisions::close(&mut ev, &mut findings);
+        let explained = missing_marker::close(&mut ev, &mut findings);
+        explained.iter().for_each(|log| {
+            stalled.set(log);
+        });
         liveness::close(&ev, &mut findings, &stalled);
+        commit_effect::close(&ev, &mut findings);
 
         let pipelines = pipelines::gather(&ev);
         pipelines::close(&mut ev, &mut findings, &pipelines);
@@ -95,8 +109,13 @@ fn account(ev: &Evidence, findings: &mut Findings, mut accounts: Vec<TopicAccoun
         account.leaked +=
             log.leaked.iter().count() as u64 + log.early.missing_from(&log.leaked, 0, i64::MAX).count() as u64;
     }
+    // Every copy beyond the first.
+    let mut distinct = vec![0; ev.topics.len()];
     for (_, topic, cell) in ev.records.cells() {
-        accounts[topic as usize].duplicates += u64::from(cell.copies.saturating_sub(1));
+        distinct[topic as usize] += u64::from(cell.copies > 0);
+    }
+    for (account, distinct) in accounts.iter_mut().zip(distinct) {
+        account.duplicates = account.visible - distinct;
     }
     let mut topics = Vec::new();
     for (number, (info, mut account)) in ev.topics.iter().zip(accounts).enumerate() {
@@ -121,7 +140,7 @@ impl Sink for Checker {
             ev.now = t;
         }
         match event {
-            Event::Topic(e) => ev.declare_topic(e.id, &e.name, e.partitions, e.internal),
+            Event::Topic(e) => ev.declare_topic(e),
             Event::Group(e) => ev.declare_group(e.id, &e.name),
             Event::Sink(e) => sinks::declare(ev, e),
             Event::Client(e) => ev.declare_client(e),
@@ -141,7 +160,7 @@ impl Sink for Checker {
             Event::Ending(e) => outcomes::ending(ev, e),
             Event::Ended(e) => outcomes::ended(ev, findings, e),
             Event::Fenced(e) => fencing::fenced(ev, e.c, e.i),
-            Event::Epoch(e) => fencing::epoch(ev, e),
+            Event::Epoch(e) => fencing::epoch(ev, findings, e),
             Event::Commit(e) => committed_offset::commit(ev, e),
             Event::CommitResult(e) => committed_offset::commit_result(ev, e),
             Event::Assigned(e) => readers::assigned(ev, e),
@@ -154,7 +173,10 @@ impl Sink for Checker {
             Event::SinkFinal(e) => sinks::record(ev, e),
             Event::SinkOffset(e) => sinks::offset(ev, e),
             Event::OffsetMoved(e) => committed_offset::moved(ev, findings, e),
-            Event::Decided(e) => markers::decided(ev, e),
+            Event::Decided(e) => {
+                markers::decided(ev, e);
+                decisions::decided(ev, findings, e, self.events);
+            }
             Event::Divergence(e) => findings.add(&ev.promises, Kind::StateDivergence, None, 1, || Proof {
                 sentence: format!(
                     "{} is {}, a replay of its log gives {} ({})",
@@ -168,8 +190,12 @@ impl Sink for Checker {
             }),
             Event::Replica(e) => two_values::replica(ev, findings, e),
             Event::Appended(e) => {
-                fencing::appended(ev, findings, e);
-                markers::appended(ev, e);
+                if !appends::appended(ev, findings, e) {
+                    fencing::appended(ev, findings, e);
+                }
+                let before = markers::appended(ev, e);
+                decisions::marker(ev, findings, e, before.is_some());
+                missing_marker::appended(ev, findings, e, before);
             }
             Event::End(e) => final_read::end(ev, e),
             Event::Final(e) => final_read::record(ev, findings, e),

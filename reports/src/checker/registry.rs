@@ -22,12 +22,8 @@ pub(crate) const MAYBE: u16 = 1 << 2;
 pub(crate) const FAILED: u16 = 1 << 3;
 /// An attempt was in a transaction that cannot have committed.
 pub(crate) const ABORTED: u16 = 1 << 4;
-/// With [`ABORTED`]: nobody ever asked to end that transaction.
-pub(crate) const OPENED: u16 = 1 << 5;
-/// With [`ABORTED`]: the commit failed for certain.
-pub(crate) const COMMIT_FAILED: u16 = 1 << 6;
-/// With [`ABORTED`]: the commit was invoked by a fenced producer.
-pub(crate) const FENCED: u16 = 1 << 7;
+/// It is computed from an input of which only aborted copies are left.
+pub(crate) const DERIVED: u16 = 1 << 5;
 /// From now on a read_committed reader may be given it.
 pub(crate) const POSSIBLE: u16 = 1 << 8;
 /// In the final log, neither visible nor aborted: at or above the last stable offset.
