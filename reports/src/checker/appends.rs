@@ -218,14 +218,7 @@ fn report_fenced(ev: &Evidence, findings: &mut Findings, log: u32, e: &Appended,
 }
 
 #[cold]
-fn report_sequence(
-    ev: &Evidence,
-    findings: &mut Findings,
-    log: u32,
-    e: &Appended,
-    expected: i32,
-    after: Option<Step>,
-) {
+fn report_sequence(ev: &Evidence, findings: &mut Findings, log: u32, e: &Appended, expected: i32, after: Option<Step>) {
     findings.add(&ev.promises, Kind::SequenceBroken, Some(e.at.topic), 1, || {
         let (place, of, clients) = about(ev, log, e);
         let follows = match after {

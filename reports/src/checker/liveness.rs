@@ -71,7 +71,9 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, named: &super::paged
         let Some(end) = log.end else { continue };
         if (end.lso < end.hw || end.hw < end.leo) && !named.get(number as i64) {
             let culprit = match log.open.oldest() {
-                _ if end.lso == end.hw => format!("not all in-sync replicas have what is there, up to offset {}", end.leo),
+                _ if end.lso == end.hw => {
+                    format!("not all in-sync replicas have what is there, up to offset {}", end.leo)
+                }
                 Some(pid) => format!("the open transaction of producer id {pid}"),
                 None => "no open transaction is known there".to_owned(),
             };

@@ -36,7 +36,11 @@ mod two_values;
 mod uncommitted;
 
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod white_box_tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
@@ -44,6 +48,7 @@ use evidence::Evidence;
 use findings::Findings;
 pub(crate) use naming::seconds;
 use paged::Bits;
+pub(crate) use registry::Fast;
 
 /// Judges a history while it is written.
 #[derive(Clone, Debug, Default)]

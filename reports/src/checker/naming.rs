@@ -130,9 +130,10 @@ impl Evidence {
     /// What became of a record that is not visible, as `is not in the final read of orders`, and where it is if it is there.
     pub(crate) fn not_visible(&self, slot: Slot) -> (String, Option<(u32, i64)>) {
         match self.hidden_at(slot) {
-            Some((log, offset)) => {
-                (format!("is in the final read at {} only, where it is not visible", self.place(log, offset)), Some((log, offset)))
-            }
+            Some((log, offset)) => (
+                format!("is in the final read at {} only, where it is not visible", self.place(log, offset)),
+                Some((log, offset)),
+            ),
             None => {
                 let topic = self.records.identity(slot).1;
                 (format!("is not in the final read of {}", self.topic_name(topic)), None)

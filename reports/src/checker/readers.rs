@@ -156,7 +156,9 @@ fn missed_by(ev: &Evidence, index: usize) -> Vec<i64> {
     };
     // Stretches and what should have been read are both in order: one pass over either.
     let mut stretches = cursor.stretches.iter().peekable();
-    let (Some((first, _)), Some((_, last))) = (cursor.stretches.first(), cursor.stretches.last()) else { return missed };
+    let (Some((first, _)), Some((_, last))) = (cursor.stretches.first(), cursor.stretches.last()) else {
+        return missed;
+    };
     for offset in should.missing_from(&cursor.read, *first, *last) {
         while stretches.peek().is_some_and(|(_, end)| *end <= offset) {
             stretches.next();
@@ -224,12 +226,7 @@ fn torn_for(ev: &Evidence, own: &[u32], missed: &[Vec<i64>]) -> Txns {
 }
 
 /// What plain readers of a group committed past, some member of the group was given.
-fn skipped_by_group(
-    ev: &Evidence,
-    findings: &mut Findings,
-    group: u32,
-    by_log: &IndexMap<(u32, u32), Vec<u32>, Fast>,
-) {
+fn skipped_by_group(ev: &Evidence, findings: &mut Findings, group: u32, by_log: &IndexMap<(u32, u32), Vec<u32>, Fast>) {
     for (log, state) in &ev.groups[group as usize].logs {
         let Some(committed) = state.committed() else { continue };
         let Some(cursors) = by_log.get(&(group, *log)) else { continue };

@@ -302,7 +302,10 @@ fn a_record_below_the_log_start_is_lost_unless_its_topic_deletes() {
     let events = sends(0, 2) + &ack(0, 0, 0) + &ack(0, 1, 1);
     let report = finds(&(events.clone() + &log_with(1, 2, 2, &[(1, 1, true)])), &[(Kind::Loss, 1)]);
     let sentence = &report.violations[0].proof.sentence;
-    assert!(sentence.ends_with("in-0 begins at 1 now, and nothing says that records of in may be deleted"), "{sentence}");
+    assert!(
+        sentence.ends_with("in-0 begins at 1 now, and nothing says that records of in may be deleted"),
+        "{sentence}"
+    );
     finds(&(events.clone() + &log_with(0, 2, 2, &[(1, 1, true)])), &[(Kind::Loss, 1)]);
     let preamble = PREAMBLE.replacen("\"name\":\"in\"", "\"name\":\"in\",\"deletes\":true", 1);
     let judge = |events: &str| {

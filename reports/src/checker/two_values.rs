@@ -143,11 +143,8 @@ fn two(ev: &Evidence, log: u32, clash: &Clash) -> Proof {
         return ev.proof(two.slot, &[(log, offset)], sentence);
     };
     let how = if *how == How::Acknowledged { "was acknowledged" } else { "was read" };
-    let mut sentence = format!(
-        "{} {how} at {place}, where the final read has {}",
-        ev.slot_name(claim.slot),
-        ev.slot_name(holder)
-    );
+    let mut sentence =
+        format!("{} {how} at {place}, where the final read has {}", ev.slot_name(claim.slot), ev.slot_name(holder));
     let mut places = vec![(log, offset)];
     if let Some(own) = ev.visible_at(claim.slot) {
         sentence += &format!("; it is at {}", ev.place(own.0, own.1));
