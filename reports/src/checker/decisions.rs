@@ -71,6 +71,11 @@ impl Decisions {
         }
     }
 
+    /// Whether the history tells decisions after their markers.
+    pub(crate) fn decides_last(&self) -> bool {
+        self.decides_first == Some(false)
+    }
+
     /// Whether every transaction has an epoch of its own, as far as a decision has told.
     pub(crate) fn newer(&self) -> bool {
         self.newer

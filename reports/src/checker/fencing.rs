@@ -53,15 +53,15 @@ pub(crate) fn epoch(ev: &mut Evidence, findings: &mut Findings, e: &Epoch) {
     ev.sessions[session as usize].fenced_at = None;
 }
 
-/// A leader appended a batch.
+/// A leader appended a batch. Whether it is one of a fenced producer.
 #[inline]
-pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended) {
+pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended) -> bool {
     if !matches!(e.kind, BatchKind::Data | BatchKind::TxnData) {
-        return;
+        return false;
     }
-    let Some(below) = ev.fences.get(&e.pid).copied() else { return };
+    let Some(below) = ev.fences.get(&e.pid).copied() else { return false };
     if i32::from(e.epoch) >= below {
-        return;
+        return false;
     }
     let log = ev.log(e.at);
     findings.add(&ev.promises, Kind::FencedEffect, Some(e.at.topic), 1, || {
@@ -76,6 +76,7 @@ pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended)
         let clients = ev.pids.get(&e.pid).map(|session| ev.session_id(*session));
         Proof { clients: clients.into_iter().collect(), ..ev.proof_at(log, &[e.base], sentence) }
     });
+    true
 }
 
 /// A send that was invoked after fencing was acknowledged.

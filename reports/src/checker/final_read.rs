@@ -33,16 +33,18 @@ pub(crate) fn record(ev: &mut Evidence, findings: &mut Findings, e: &Final) {
     log_ends::record(ev, findings, log, slot, e, again);
 }
 
-/// Marks what the log start has passed where it may pass records.
+/// Marks what may have gone: below the log start where records may be deleted, and before the last record where a later one
+/// may have replaced them.
 pub(crate) fn mark_gone(ev: &mut Evidence) {
     for log in &ev.logs {
-        let Some(end) = log.end.filter(|end| end.start > 0) else { continue };
-        if !ev.topics[log.at.topic as usize].deletes {
-            continue;
-        }
-        for (first, page) in log.entries.pages().take_while(|(first, _)| *first < end.start) {
+        let (Some(end), topic) = (log.end, &ev.topics[log.at.topic as usize]) else { continue };
+        let deleted = if topic.deletes { end.start } else { 0 };
+        let replaced = if topic.compacted { log.present.iter().last().unwrap_or(0) } else { 0 };
+        let limit = deleted.max(replaced);
+        for (first, page) in log.entries.pages().take_while(|(first, _)| *first < limit) {
             for (n, entry) in page.iter().enumerate() {
-                if entry.slot != NONE && first + (n as i64) < end.start {
+                let offset = first + n as i64;
+                if entry.slot != NONE && offset < limit && !log.present.get(offset) {
                     ev.records.cell_mut(entry.slot).flags |= GONE;
                 }
             }

@@ -26,6 +26,8 @@ pub(crate) struct OpenTxn {
     pub(crate) t: u64,
     /// It was opened when a decision about it had been told already: at which epoch.
     pub(crate) late: Option<i16>,
+    /// It was opened by a batch that was reported already: its marker is not missed.
+    pub(crate) fenced: bool,
 }
 
 /// The same with where it is.
@@ -87,7 +89,7 @@ impl OpenInLog {
 
     fn extend(&mut self, e: &Appended, end: i64) {
         if self.of(e.pid).is_none() {
-            let txn = OpenTxn { first: e.base, epoch: e.epoch, t: e.t, late: None };
+            let txn = OpenTxn { first: e.base, epoch: e.epoch, t: e.t, late: None, fenced: false };
             self.producers.insert(e.pid, Open { txn, starts: Vec::new() });
         }
         let starts = &mut self.producers[&e.pid].starts;

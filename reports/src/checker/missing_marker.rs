@@ -15,11 +15,24 @@ use super::registry::NONE;
 use crate::history::event::{Appended, BatchKind};
 use crate::report::{Kind, Proof};
 
-/// A leader appended a batch; to be told after the log's markers were taken. `before`: the producer's open transaction before it.
-pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended, before: Option<OpenTxn>) {
+/// A leader appended a batch; to be told after the log's markers were taken. `before`: the producer's open transaction before
+/// it; `fenced`: the batch was reported already.
+pub(crate) fn appended(
+    ev: &mut Evidence,
+    findings: &mut Findings,
+    e: &Appended,
+    before: Option<OpenTxn>,
+    fenced: bool,
+) {
     match (e.kind, before) {
         (BatchKind::Data, _) => {}
         // It opens a transaction. Where a decision is told before its markers, one of them may yet come and close it.
+        (BatchKind::TxnData, None) if fenced => {
+            let log = ev.log(e.at);
+            if let Some(txn) = ev.logs[log as usize].open.of(e.pid) {
+                txn.fenced = true;
+            }
+        }
         (BatchKind::TxnData, None) => {
             let Some(d) = ev.decisions.get(&e.pid).filter(|d| d.newer()) else { return };
             let Some((epoch, _)) = d.highest.filter(|(epoch, _)| *epoch > e.epoch) else { return };
@@ -28,11 +41,17 @@ pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended,
                 txn.late = Some(epoch);
             }
         }
-        (BatchKind::TxnData, Some(txn)) if e.epoch > txn.epoch && txn.late.is_some() => {
-            late(ev, findings, e.at.topic, ev.log(e.at), e.pid, &txn);
+        // It would join a transaction that is over.
+        (BatchKind::TxnData, Some(txn)) if is_over(ev, e, &txn) => {
             let log = ev.log(e.at);
-            if let Some(txn) = ev.logs[log as usize].open.of(e.pid) {
-                txn.late = None;
+            match (txn.late, ev.decisions.get(&e.pid).and_then(|d| d.highest)) {
+                _ if txn.fenced => {}
+                (Some(_), _) => late(ev, findings, e.at.topic, log, e.pid, &txn),
+                (None, Some((_, t))) => missing(ev, findings, log, e.pid, &txn, t),
+                (None, None) => {}
+            }
+            if let Some(open) = ev.logs[log as usize].open.of(e.pid) {
+                *open = OpenTxn { first: e.base, epoch: e.epoch, t: e.t, late: None, fenced };
             }
         }
         (BatchKind::TxnData, Some(_)) | (_, None) => {}
@@ -54,7 +73,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) -> Bits {
         open.sort_by_key(|(_, txn)| txn.first);
         for (pid, txn) in open {
             let there = |end: crate::history::event::End| (end.start..end.leo).contains(&txn.first);
-            if end.is_some_and(|end| !there(end)) {
+            if txn.fenced || end.is_some_and(|end| !there(end)) {
                 continue;
             }
             if txn.late.is_some() {
@@ -70,20 +89,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) -> Bits {
                 continue;
             }
             explained.set(i64::from(number));
-            let first = txn.first;
-            findings.add(&ev.promises, Kind::MissingMarker, Some(at.topic), 1, || {
-                let (of, clients) = ev.producer(pid);
-                let sentence = format!(
-                    "the transaction{of} with producer id {pid} that begins at {} was decided (epoch {epoch}, {}), but {} has no \
-                     marker of it",
-                    ev.place(number, first),
-                    seconds(t),
-                    ev.partition_name(number)
-                );
-                let slot = ev.logs[number as usize].entries.get(first).slot;
-                let record = (slot != NONE).then(|| ev.records.identity(slot).0);
-                Proof { clients, record, times: vec![txn.t, t], ..ev.proof_at(number, &[first], sentence) }
-            });
+            missing(ev, findings, number, pid, &txn, t);
         }
     }
     explained
@@ -96,6 +102,31 @@ fn decided(d: &Decisions, txn: &OpenTxn) -> bool {
         Some((epoch, _)) => epoch >= txn.epoch && d.last.1 >= txn.t,
         None => false,
     }
+}
+
+/// Whether a batch is of a later transaction than the one that its log has open for its producer. With version 2 it has an
+/// epoch of its own; below it a decision lies between the two, where decisions are told after their markers.
+fn is_over(ev: &Evidence, e: &Appended, txn: &OpenTxn) -> bool {
+    let Some(d) = ev.decisions.get(&e.pid) else { return false };
+    if d.newer() { e.epoch > txn.epoch } else { d.decides_last() && d.last.1 > txn.t }
+}
+
+#[cold]
+fn missing(ev: &Evidence, findings: &mut Findings, log: u32, pid: i64, txn: &OpenTxn, t: u64) {
+    let topic = ev.logs[log as usize].at.topic;
+    findings.add(&ev.promises, Kind::MissingMarker, Some(topic), 1, || {
+        let (of, clients) = ev.producer(pid);
+        let sentence = format!(
+            "the transaction{of} with producer id {pid} and epoch {} that begins at {} was decided ({}), but {} has no marker of it",
+            txn.epoch,
+            ev.place(log, txn.first),
+            seconds(t),
+            ev.partition_name(log)
+        );
+        let slot = ev.logs[log as usize].entries.get(txn.first).slot;
+        let record = (slot != NONE).then(|| ev.records.identity(slot).0);
+        Proof { clients, record, times: vec![txn.t, t], ..ev.proof_at(log, &[txn.first], sentence) }
+    });
 }
 
 #[cold]

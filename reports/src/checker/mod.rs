@@ -195,12 +195,10 @@ impl Sink for Checker {
             }),
             Event::Replica(e) => two_values::replica(ev, findings, e),
             Event::Appended(e) => {
-                if !appends::appended(ev, findings, e) {
-                    fencing::appended(ev, findings, e);
-                }
+                let fenced = appends::appended(ev, findings, e) || fencing::appended(ev, findings, e);
                 let before = markers::appended(ev, e);
                 decisions::marker(ev, findings, e, before.is_some());
-                missing_marker::appended(ev, findings, e, before);
+                missing_marker::appended(ev, findings, e, before, fenced);
             }
             Event::End(e) => final_read::end(ev, e),
             Event::Final(e) => final_read::record(ev, findings, e),

@@ -30,7 +30,7 @@ pub(crate) const POSSIBLE: u16 = 1 << 8;
 pub(crate) const PENDING: u16 = 1 << 9;
 /// A pipeline committed past the input that it is computed from.
 pub(crate) const EXPECTED: u16 = 1 << 10;
-/// Its offset is below the log start.
+/// It was at an offset where records may go: below the log start, or before one that may have replaced it.
 pub(crate) const GONE: u16 = 1 << 11;
 /// Sent more than once by the application.
 pub(crate) const RESENT: u16 = 1 << 12;

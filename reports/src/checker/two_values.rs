@@ -4,6 +4,7 @@
 //! Who is accused is said in the end: what the final read finds at an offset is what is there, and whoever said otherwise of
 //! it was wrong.
 
+use super::aborted::aborted_at;
 use super::evidence::{Entry, Evidence};
 use super::findings::Findings;
 use super::registry::{FIRM, NONE, Slot};
@@ -170,8 +171,9 @@ fn vanished(ev: &Evidence, findings: &mut Findings, number: u32) {
             let cell = ev.records.cell(entry.slot);
             let acknowledged = entry.session != NONE;
             // What is acknowledged and nowhere is a loss. What a reader was given was below the high watermark, and nothing
-            // there goes again; but for compaction.
-            let wrong = if acknowledged { cell.is(FIRM) && cell.copies > 0 } else { true };
+            // there goes again; but for compaction. Of what is aborted it is reported that a reader was given it at all.
+            let wrong =
+                if acknowledged { cell.is(FIRM) && cell.copies > 0 } else { aborted_at(ev, number, offset) == NONE };
             if !wrong || compacted {
                 continue;
             }

@@ -247,6 +247,11 @@ fn no_batch_of_an_older_epoch_follows_in_a_log() {
             + &txn(2, 1)
             + &marker(3, 7, 2, "commit_marker")),
     );
+    // What the next one's marker closes as well is not missed once more.
+    let next = txn(3, 1) + &marker(4, 7, 2, "commit_marker") + &decided(2, 7, 2, true, "request");
+    let decision = decided(2, 7, 1, false, "timeout");
+    let first = epoch(2, 7, 0) + &txn(0, 0) + &marker(1, 7, 1, "abort_marker") + &decision;
+    finds(&(first + &txn(2, 0) + &next), &[(Kind::FencedEffect, 1)]);
     // The marker was truncated.
     nothing(
         &(epoch(2, 7, 0)
@@ -375,8 +380,8 @@ fn a_decided_transaction_has_a_marker_wherever_its_records_are() {
     let proof = finds(&(first.clone() + &decision + &read), &[(Kind::MissingMarker, 1)]);
     assert_eq!(
         proof.sentence,
-        "the transaction of txn with producer id 7 that begins at in-0@0 was decided (epoch 1, 0.021 s), but in-0 has no marker \
-         of it"
+        "the transaction of txn with producer id 7 and epoch 0 that begins at in-0@0 was decided (0.021 s), but in-0 has no \
+         marker of it"
     );
     // It may be on its way: then the log is stalled, and that is all.
     let stalled = log_at([0, 0, 2, 2], &[(0, 0, false)]);
@@ -386,6 +391,21 @@ fn a_decided_transaction_has_a_marker_wherever_its_records_are() {
     let mut found = kinds(&judge(&(first.clone() + &decision + &next + &stalled)));
     found.retain(|(kind, _)| *kind != Kind::Loss);
     assert_eq!(found, [(Kind::MissingMarker, 1)]);
+    // The next one's batch stands in the same log, and its marker closes both.
+    let joins = batch(1, 1, (7, 1), 0, 0, "txn_data") + &marker(2, 7, 2, "commit_marker");
+    finds(&(first.clone() + &decision + &joins + &next + &log(3, &[(0, 0, true)])), &[(Kind::MissingMarker, 1)]);
+    // Below version 2 a decision lies between them, where it is told after the markers.
+    let old = |c: u32, marked: bool| {
+        let txn = |base, sequence| batch(base, 1, (7, 0), sequence, 0, "txn_data");
+        let mark = |base| marker(base, 7, 0, "commit_marker");
+        let decision = decided(c, 7, 0, true, "request");
+        let begins = txn(0, 0) + &mark(1) + &decision;
+        let second =
+            txn(2, 1) + &if marked { mark(3) } else { data(3, -1).replace("\"pid\":7", "\"pid\":-1") } + &decision;
+        begins + &second + &txn(4, 2) + &mark(5) + &decision
+    };
+    nothing(&old(3, true));
+    finds(&old(3, false), &[(Kind::MissingMarker, 1)]);
     // What was truncated needs none.
     let gone = first + &decision + &log(0, &[]);
     finds(&gone, &[(Kind::Loss, 1)]);
@@ -537,6 +557,19 @@ fn what_a_reader_was_given_is_there_in_the_end() {
     finds(&(events.clone() + &log(0, &[])), &[(Kind::TwoValues, 1)]);
     nothing(&(events + &log(1, &[(0, 0, true)])));
     nothing(&(send(0, 0, 0, None) + unknown + &log(0, &[])));
+}
+
+#[test]
+fn in_a_compacted_topic_all_but_the_last_record_may_have_been_replaced() {
+    let compacted = PREAMBLE.replacen("\"name\":\"in\"", "\"name\":\"in\",\"compacted\":true", 1);
+    let read = |r: i64| format!("{{\"read\":{{\"t\":T,\"c\":4,\"at\":[0,0],\"offset\":{r},\"id\":{}}}}}\n", w(r));
+    let records: String = (0..3).map(|r| send(0, r, r, None) + &ack(0, r, r) + &read(r)).collect();
+    let judge = |log: String| kinds(&judge_after(&compacted, &(records.clone() + &log)));
+    assert_eq!(judge(log(3, &[(1, 1, true), (2, 2, true)])), []);
+    assert_eq!(judge(log(3, &[(2, 2, true)])), []);
+    assert_eq!(judge(log(3, &[(0, 0, true), (1, 1, true)])), [(Kind::Loss, 1)]);
+    // Elsewhere nothing goes.
+    finds(&(records.clone() + &log(3, &[(1, 1, true), (2, 2, true)])), &[(Kind::Loss, 1)]);
 }
 
 // ---- two values: the right one is accused, and once ----

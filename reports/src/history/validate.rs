@@ -155,8 +155,8 @@ impl Validator {
                 e.c.map_or(Ok(()), |c| self.client(c, 0))?;
                 producer(e.pid, e.epoch)
             }
-            Event::Stalled(e) => self.offset(e.at, e.lso).and_then(|()| self.offset(e.at, e.hw)),
-            // A position that is not known is negative.
+            // What is not known, where nobody leads or nobody has committed, is negative.
+            Event::Stalled(e) => self.offset(e.at, e.lso.max(0)).and_then(|()| self.offset(e.at, e.hw.max(0))),
             Event::Undrained(e) => {
                 self.client(e.c, 0)?;
                 self.offset(e.at, e.position.max(0)).and_then(|()| self.offset(e.at, e.end.max(0)))
