@@ -105,7 +105,16 @@ impl<'a> History<'a> {
         let partitions = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));
         for (id, partitions) in partitions.enumerate() {
             let name = history.topics[id].clone().into();
-            let topic = h::Topic { id: id as u32, name, partitions, internal: id < 2, ..h::Topic::default() };
+            let config = &plan.cluster.config;
+            let topic = h::Topic {
+                id: id as u32,
+                name,
+                partitions,
+                internal: id < 2,
+                max_sequence: plan.cluster.domains.max_sequence,
+                forgets_after: config.producer_id_expiration_ms as u64 * 1_000_000,
+                ..h::Topic::default()
+            };
             history.write(&h::Event::Topic(topic));
         }
         for (id, account) in plan.accounts().into_iter().enumerate() {

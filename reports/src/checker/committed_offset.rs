@@ -1,5 +1,6 @@
 //! Committed offsets: they move only where a client asked (G1), and not back unless a member went back.
 
+use super::commit_effect::{self, Committer};
 use super::evidence::Evidence;
 use super::fencing;
 use super::findings::Findings;
@@ -10,38 +11,51 @@ use crate::report::{Kind, Proof};
 /// A plain commit was invoked.
 pub(crate) fn commit(ev: &mut Evidence, e: &Commit) {
     let (session, log) = (ev.session(e.c, e.i), ev.log(e.at));
-    ev.groups[e.group as usize].log(log).asked.set(e.next);
-    ev.sessions[session as usize].commits.push_back((e.op, e.group, e.at, e.next));
+    let state = ev.groups[e.group as usize].log(log);
+    state.ask(e.c, e.next);
+    state.awaiting.plain(e.next, state.moved, session, e.op);
+    ev.sessions[session as usize].commits.insert((e.op, log), (e.group, e.next));
 }
 
 /// A plain commit returned.
 pub(crate) fn commit_result(ev: &mut Evidence, e: &CommitResult<'_>) {
     let session = ev.session(e.c, e.i);
-    let mut commits = core::mem::take(&mut ev.sessions[session as usize].commits);
-    commits.retain(|(op, group, at, next)| {
-        if *op != e.op {
-            return true;
-        }
-        let log = ev.log(*at);
-        let log = ev.groups[*group as usize].log(log);
+    loop {
+        let commits = &mut ev.sessions[session as usize].commits;
+        let Some(entry) = commits.range((e.op, 0)..=(e.op, u32::MAX)).next().map(|(key, _)| *key) else { return };
+        let (group, next) = commits.remove(&entry).expect("it was just found");
+        let (op, log) = entry;
+        let by = Committer::Plain(session, op);
+        let state = ev.groups[group as usize].log(log);
         match e.outcome {
             Outcome::Ok => {
-                log.told = Some(*next);
-                log.reached = log.reached.max(*next);
+                state.told = Some(next);
+                state.reached = state.reached.max(next);
+                commit_effect::told(ev, group, log, next, by, session);
             }
-            Outcome::Unknown => log.uncertain = true,
-            Outcome::Fail => {}
+            Outcome::Unknown => {
+                state.uncertain = true;
+                state.awaiting.forget(next, by);
+            }
+            Outcome::Fail => state.awaiting.forget(next, by),
         }
-        false
-    });
-    ev.sessions[session as usize].commits = commits;
+    }
 }
 
 /// White box: the committed offset took a value.
 pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved) {
     let log = ev.log(e.at);
+    ev.groups[e.group as usize].moves = true;
     let state = ev.groups[e.group as usize].log(log);
+    state.awaiting.moved(e.offset, e.cause);
     let (before, floor, asked) = (state.moved, state.floor, state.asked.get(e.offset));
+    // Who is said to have committed it, if that client did ask for it.
+    let by = match e.cause {
+        MoveCause::Commit { c, i, .. } => {
+            state.askers.get(&c).is_some_and(|asked| asked.get(e.offset)).then_some((c, i))
+        }
+        _ => None,
+    };
     let mut what = None;
     state.reached = state.reached.max(e.offset);
     match e.cause {
@@ -65,7 +79,7 @@ pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved)
             state.floor = i64::MAX;
         }
     }
-    if let MoveCause::Commit { c, i, generation: Some(generation) } = e.cause {
+    if let (MoveCause::Commit { generation: Some(generation), .. }, Some((c, i))) = (e.cause, by) {
         fencing::generation(ev, findings, e.group, log, c, i, generation);
     }
     let Some(what) = what else { return };
@@ -76,12 +90,14 @@ pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved)
         _ => Kind::CommittedOffsetMoved,
     };
     findings.add(&ev.promises, kind, Some(e.at.topic), 1, || {
-        let (by, clients) = match e.cause {
-            MoveCause::Commit { c, i, .. } => {
+        let (by, clients) = match (e.cause, by) {
+            (_, Some((c, i))) => {
                 (format!(", by a commit of {}", ev.incarnation_name(c, i)), vec![(ev.client(c).name.clone(), i)])
             }
-            MoveCause::Marker { pid, epoch } => {
-                let clients = ev.pids.get(&pid).map(|session| ev.session_id(*session));
+            // Whose pending offset a marker makes effective is not in doubt, whether that client asked or not: it is said by
+            // its producer id, and the client is named where it had asked.
+            (MoveCause::Marker { pid, epoch }, None) => {
+                let clients = ev.pids.get(&pid).filter(|_| asked).map(|session| ev.session_id(*session));
                 (format!(", by a marker of producer id {pid} and epoch {epoch}"), clients.into_iter().collect())
             }
             _ => (String::new(), Vec::new()),

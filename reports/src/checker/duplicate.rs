@@ -1,10 +1,10 @@
 //! Duplicates: a record visible more than once (E5, E7).
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::registry::{Fast, RESENT, Slot};
+use super::registry::{Fast, NONE, RESENT, Slot};
 use crate::report::Kind;
 
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
@@ -20,16 +20,23 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
     for (slot, places) in places {
         // A copy of an aborted attempt, which a late request committed: its leak is reported under the same name.
         let late = |(log, offset): &(u32, i64)| {
-            let info = &ev.logs[*log as usize];
-            info.aborted.get(*offset) && ev.hit_by_late_request(info.entries.get(*offset).session).is_some()
+            let entry = ev.logs[*log as usize].entries.get(*offset);
+            let aborted = entry.txn != NONE && ev.txns[entry.txn as usize].fate.ends_in_nothing();
+            aborted && ev.hit_by_late_request(entry.session).is_some()
         };
         if places.iter().any(late) {
             report(ev, findings, slot, &places, Kind::LateRequest, places.len() as u64 - 1);
             continue;
         }
         let (mut plain, mut bumped) = (0, 0);
-        for n in 1..places.len() {
-            if is_epoch_bump(ev, slot, &places[..n], places[n]) { bumped += 1 } else { plain += 1 }
+        let mut earlier = Writers::default();
+        for (n, place) in places.iter().enumerate() {
+            let bump = earlier.take(ev, *place) && !ev.records.cell(slot).is(RESENT);
+            match n {
+                0 => {}
+                _ if bump => bumped += 1,
+                _ => plain += 1,
+            }
         }
         for (kind, count) in [(Kind::Duplicate, plain), (Kind::EpochBumpDuplicate, bumped)] {
             if count > 0 {
@@ -39,22 +46,27 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
     }
 }
 
-/// Whether a copy was sent again by an idempotent producer itself under an epoch that no earlier copy has.
-fn is_epoch_bump(ev: &Evidence, slot: Slot, earlier: &[(u32, i64)], copy: (u32, i64)) -> bool {
-    if ev.records.cell(slot).is(RESENT) {
-        return false;
+/// Who wrote the copies of one record so far.
+#[derive(Debug, Default)]
+struct Writers {
+    seen: IndexSet<(i64, i16), Fast>,
+    /// The session that all of them are of: not known yet, or none.
+    session: Option<Option<u32>>,
+}
+
+impl Writers {
+    /// Whether the copy was sent again by an idempotent producer itself, under an epoch that no earlier copy has.
+    fn take(&mut self, ev: &Evidence, (log, offset): (u32, i64)) -> bool {
+        let (pid, epoch) = ev.writer_of(log, offset);
+        let session = ev.pids.get(&pid).copied();
+        let same = *self.session.get_or_insert(session) == session;
+        if !same {
+            self.session = Some(None);
+        }
+        let fresh = self.seen.insert((pid, epoch));
+        let Some(client) = session.map(|session| ev.client_of(session)) else { return false };
+        same && fresh && client.idempotent && client.scope.is_none()
     }
-    let writer = |(log, offset)| ev.writer_of(log, offset);
-    let owner = |pid: i64| ev.pids.get(&pid).copied();
-    let (pid, epoch) = writer(copy);
-    let Some(session) = owner(pid) else { return false };
-    let client = ev.client_of(session);
-    client.idempotent
-        && client.scope.is_none()
-        && earlier.iter().all(|place| {
-            let (other, other_epoch) = writer(*place);
-            (other, other_epoch) != (pid, epoch) && owner(other) == Some(session)
-        })
 }
 
 fn report(ev: &Evidence, findings: &mut Findings, slot: Slot, places: &[(u32, i64)], kind: Kind, count: u64) {
@@ -73,7 +85,7 @@ fn report(ev: &Evidence, findings: &mut Findings, slot: Slot, places: &[(u32, i6
         }
         let mut proof = ev.proof(slot, &places[..places.len().min(SHOWN)], sentence);
         let sessions = places.iter().map(|(log, offset)| ev.logs[*log as usize].entries.get(*offset).session);
-        for session in sessions.filter(|session| *session != super::registry::NONE) {
+        for session in sessions.filter(|session| *session != NONE) {
             let id = ev.session_id(session);
             if !proof.clients.contains(&id) {
                 proof.clients.push(id);

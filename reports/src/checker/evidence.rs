@@ -1,12 +1,19 @@
 //! What the history has told so far: tables that every check reads.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
+
+use super::appends::Appends;
+use super::commit_effect::Awaiting;
+use super::decisions::AllDecisions;
+use super::markers::OpenInLog;
 
 use super::paged::{Bits, Paged};
+use super::producer_ids::Owner;
 use super::registry::{Fast, NONE, Registry, Slot};
 use super::sinks::SinkInfo;
+use super::two_values::Clash;
 use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise, Topic};
 use crate::history::{Identity, Partition};
 use crate::report::Kind;
@@ -29,6 +36,14 @@ pub(crate) struct TopicInfo {
     pub(crate) output: bool,
     /// Some send to it is in the history.
     pub(crate) sent: bool,
+    /// Records may go from its beginning.
+    pub(crate) deletes: bool,
+    /// Records may go that a later one has replaced.
+    pub(crate) compacted: bool,
+    /// After this sequence comes 0.
+    pub(crate) max_sequence: i32,
+    /// How long a producer must be silent to be forgotten, nanoseconds.
+    pub(crate) forgets_after: u64,
 }
 
 /// A declared client.
@@ -49,8 +64,8 @@ pub(crate) struct ClientInfo {
     pub(crate) outputs_per_input: u16,
     pub(crate) may_skip: bool,
     pub(crate) guarantee: Guarantee,
-    /// Number of the session by incarnation, or [`NONE`].
-    sessions: Vec<u32>,
+    /// Number of the session by incarnation.
+    sessions: IndexMap<u32, u32, Fast>,
 }
 
 /// One send whose fate is not settled, or that is younger than one.
@@ -79,11 +94,16 @@ pub(crate) struct Session {
     /// Sends by increasing number, from the oldest that is not settled.
     pub(crate) ops: VecDeque<Op>,
     /// Transactions whose fate is not settled: ordinal and number in [`Evidence::txns`].
-    pub(crate) live: Vec<(u64, u32)>,
-    /// Plain commits that have not returned.
-    pub(crate) commits: VecDeque<(u64, u32, Partition, i64)>,
+    pub(crate) live: BTreeMap<u64, u32>,
+    /// Its latest transaction, or [`NONE`].
+    pub(crate) latest: u32,
+    /// Plain commits that have not returned, by number and log: group and offset.
+    pub(crate) commits: BTreeMap<(u64, u32), (u32, i64)>,
     /// Effects on sinks that were asked for and have not returned.
-    pub(crate) applies: VecDeque<(u64, Slot)>,
+    pub(crate) applies: BTreeMap<u64, Slot>,
+    /// Its producer id and epoch, as far as it was told; -1 while it was not.
+    pub(crate) pid: i64,
+    pub(crate) epoch: i16,
     /// Since when it can have no effect any more.
     pub(crate) fenced_at: Option<u64>,
 }
@@ -133,6 +153,13 @@ pub(crate) enum Fate {
     Unknown,
 }
 
+impl Fate {
+    /// Whether nothing of it may ever be visible.
+    pub(crate) fn ends_in_nothing(self) -> bool {
+        !matches!(self, Fate::Committed | Fate::Unknown | Fate::Committing)
+    }
+}
+
 /// A transaction that a client began.
 #[derive(Clone, Debug)]
 pub(crate) struct Txn {
@@ -143,6 +170,14 @@ pub(crate) struct Txn {
     pub(crate) at: u64,
     /// Its end was asked for and has not returned: whether it was a commit.
     pub(crate) waits: Option<bool>,
+    /// Producer id and epoch that its client had when it began, or -1.
+    pub(crate) pid: i64,
+    pub(crate) epoch: i16,
+    /// Something of it was acknowledged, or offsets are part of it: a coordinator knows of it.
+    pub(crate) worked: bool,
+    /// Its abort was invoked; it returned success.
+    pub(crate) asked_abort: bool,
+    pub(crate) told_abort: bool,
     /// Counted in the end: records, and how many are visible, or may yet become so.
     pub(crate) records: u32,
     pub(crate) visible: u32,
@@ -163,10 +198,10 @@ pub(crate) struct Member {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
     pub(crate) members: Vec<Member>,
-    /// Log and offset of those acknowledged.
-    pub(crate) acked: Vec<(u32, i64)>,
     /// Group, log, offset.
     pub(crate) offsets: Vec<(u32, u32, i64)>,
+    /// How many of both a commit has been asked for.
+    pub(crate) asked: (usize, usize),
 }
 
 /// What an offset was seen to hold.
@@ -177,13 +212,18 @@ pub(crate) struct Entry {
     pub(crate) session: u32,
     /// That session's send, counted from its first.
     pub(crate) op: u32,
+    /// The transaction that it was acknowledged in, or [`NONE`].
+    pub(crate) txn: u32,
 }
 
-/// A transaction that a log's markers have not closed.
-#[derive(Clone, Debug)]
-pub(crate) struct OpenInLog {
-    pub(crate) pid: i64,
-    pub(crate) ranges: Vec<(i64, i64)>,
+impl Entry {
+    /// Nothing was seen there.
+    pub(crate) const NOTHING: Entry = Entry { slot: NONE, session: NONE, op: 0, txn: NONE };
+
+    /// A record was seen there by somebody who cannot tell who sent it.
+    pub(crate) const fn seen(slot: Slot) -> Entry {
+        Entry { slot, ..Entry::NOTHING }
+    }
 }
 
 /// One partition.
@@ -195,8 +235,6 @@ pub(crate) struct Log {
     pub(crate) present: Bits,
     /// In the final read under read_committed.
     pub(crate) visible: Bits,
-    /// Acknowledged in a transaction that cannot have committed.
-    pub(crate) aborted: Bits,
     /// Closed by an abort marker (white box).
     pub(crate) log_aborted: Bits,
     /// Counted as leaked.
@@ -207,8 +245,14 @@ pub(crate) struct Log {
     /// From which offset of the final read on which producer id and epoch wrote.
     pub(crate) writers: Vec<(i64, i64, i16)>,
     /// White box: open transactions, and the log's end.
-    pub(crate) open: Vec<OpenInLog>,
-    pub(crate) appended_end: i64,
+    pub(crate) open: OpenInLog,
+    /// White box: what its end demands of the next batch.
+    pub(crate) order: Appends,
+    /// Offsets that were seen to hold two values, and the first of them.
+    pub(crate) two: Bits,
+    /// White box: first offsets of batches that differ between replicas.
+    pub(crate) differ: Bits,
+    pub(crate) clashes: Vec<Clash>,
     /// White box: hash and replica of each batch seen.
     pub(crate) fingerprints: Paged<(u64, i32)>,
 }
@@ -218,6 +262,10 @@ pub(crate) struct Log {
 pub(crate) struct GroupLog {
     /// Every offset that a client asked to commit.
     pub(crate) asked: Bits,
+    /// The same by client, to accuse none that did not ask.
+    pub(crate) askers: IndexMap<u32, Bits, Fast>,
+    /// White box: commits that have not taken effect.
+    pub(crate) awaiting: Awaiting,
     /// White box: the committed offset.
     pub(crate) moved: Option<i64>,
     /// The largest that a client was told is committed.
@@ -233,6 +281,12 @@ pub(crate) struct GroupLog {
 }
 
 impl GroupLog {
+    /// A client asks for an offset to be committed.
+    pub(crate) fn ask(&mut self, client: u32, next: i64) {
+        self.asked.set(next);
+        self.askers.entry(client).or_default().set(next);
+    }
+
     /// The committed offset as far as it is known.
     pub(crate) fn committed(&self) -> Option<i64> {
         self.moved.or(self.told)
@@ -246,12 +300,18 @@ pub(crate) struct GroupInfo {
     pub(crate) logs: IndexMap<u32, GroupLog, Fast>,
     /// Largest generation that a member was told of.
     pub(crate) generation: i32,
+    /// White box: the history tells where its offsets moved.
+    pub(crate) moves: bool,
+    /// Commits that were answered before any such event, as far as they are kept.
+    pub(crate) unmoved: u32,
 }
 
 impl GroupInfo {
     pub(crate) fn log(&mut self, log: u32) -> &mut GroupLog {
         self.logs.entry(log).or_insert_with(|| GroupLog {
             asked: Bits::default(),
+            askers: IndexMap::default(),
+            awaiting: Awaiting::default(),
             moved: None,
             told: None,
             uncertain: false,
@@ -265,14 +325,15 @@ impl GroupInfo {
 /// A transactional id.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
-    pub(crate) name: String,
     /// The session that initialised last.
     pub(crate) latest: u32,
     /// Its producer id and epoch.
     pub(crate) pid: i64,
     pub(crate) epoch: i16,
     /// Every producer id that it had.
-    pub(crate) pids: Vec<i64>,
+    pub(crate) pids: IndexSet<i64, Fast>,
+    /// Those of the session that initialised last: they are fenced when another one does.
+    pub(crate) current: Vec<i64>,
     /// Commits, aborts: asked for by clients, decided on request (white box).
     pub(crate) asked: [u64; 2],
     pub(crate) decided: [u64; 2],
@@ -360,6 +421,7 @@ pub(crate) struct Evidence {
     pub(crate) logs: Vec<Log>,
     pub(crate) groups: Vec<GroupInfo>,
     pub(crate) scopes: Vec<Scope>,
+    scope_index: BTreeMap<String, u32>,
     pub(crate) cursors: Vec<Cursor>,
     /// Cursor by client, incarnation and log.
     cursor_index: IndexMap<(u32, u32, u32), u32, Fast>,
@@ -369,6 +431,14 @@ pub(crate) struct Evidence {
     pub(crate) fences: IndexMap<i64, i32, Fast>,
     /// The session that a producer id was last given to.
     pub(crate) pids: IndexMap<i64, u32, Fast>,
+    /// By producer id and first epoch: the last epoch, session and time of each stretch of epochs that one session had.
+    pub(crate) owners: BTreeMap<(i64, i16), Owner>,
+    /// Producer ids that were reported as shared.
+    pub(crate) shared: IndexSet<i64, Fast>,
+    /// White box: what coordinators decided, by producer id.
+    pub(crate) decisions: AllDecisions,
+    /// Session and number of sends that were acknowledged without an offset.
+    pub(crate) unplaced: IndexMap<Slot, (u32, u32), Fast>,
 }
 
 impl Evidence {
@@ -389,20 +459,24 @@ impl Evidence {
             first_log,
             output: false,
             sent: false,
+            max_sequence: topic.max_sequence,
+            forgets_after: topic.forgets_after,
         };
         self.logs.extend((0..partitions).map(|partition| Log {
             at: Partition::new(id, partition),
-            entries: Paged::new(Entry { slot: NONE, session: NONE, op: 0 }),
+            entries: Paged::new(Entry::NOTHING),
             present: Bits::default(),
             visible: Bits::default(),
-            aborted: Bits::default(),
             log_aborted: Bits::default(),
             leaked: Bits::default(),
             early: Bits::default(),
             end: None,
             writers: Vec::new(),
-            open: Vec::new(),
-            appended_end: 0,
+            open: OpenInLog::default(),
+            order: Appends::default(),
+            two: Bits::default(),
+            differ: Bits::default(),
+            clashes: Vec::new(),
             fingerprints: Paged::new((0, i32::MIN)),
         }));
     }
@@ -430,20 +504,22 @@ impl Evidence {
 
     pub(crate) fn declare_client(&mut self, client: &Client<'_>) {
         let scope = client.transactional_id.as_ref().map(|id| {
-            let known = self.scopes.iter().position(|scope| scope.name == *id);
-            known.unwrap_or_else(|| {
-                self.scopes.push(Scope {
-                    name: id.to_string(),
-                    latest: NONE,
-                    pid: -1,
-                    epoch: -1,
-                    pids: Vec::new(),
-                    asked: [0; 2],
-                    decided: [0; 2],
-                    late: None,
-                });
-                self.scopes.len() - 1
-            }) as u32
+            if let Some(known) = self.scope_index.get(&**id) {
+                return *known;
+            }
+            let scope = self.scopes.len() as u32;
+            self.scope_index.insert(id.to_string(), scope);
+            self.scopes.push(Scope {
+                latest: NONE,
+                pid: -1,
+                epoch: -1,
+                pids: IndexSet::default(),
+                current: Vec::new(),
+                asked: [0; 2],
+                decided: [0; 2],
+                late: None,
+            });
+            scope
         });
         for output in &client.outputs {
             self.topics[*output as usize].output = true;
@@ -466,7 +542,7 @@ impl Evidence {
             outputs_per_input: client.outputs_per_input,
             may_skip: client.may_skip,
             guarantee: client.guarantee,
-            sessions: Vec::new(),
+            sessions: IndexMap::default(),
         });
     }
 
@@ -510,23 +586,28 @@ impl Evidence {
     #[inline]
     pub(crate) fn session(&mut self, client: u32, incarnation: u32) -> u32 {
         let info = self.clients[client as usize].as_mut().expect("clients are declared before they act");
-        match info.sessions.get(incarnation as usize) {
-            Some(session) if *session != NONE => *session,
-            _ => {
+        // Mostly they come in order, and the place in the map is the incarnation.
+        match info.sessions.get_index(incarnation as usize) {
+            Some((number, session)) if *number == incarnation => return *session,
+            _ => {}
+        }
+        match info.sessions.get(&incarnation) {
+            Some(session) => *session,
+            None => {
                 let session = self.sessions.len() as u32;
-                if info.sessions.len() <= incarnation as usize {
-                    info.sessions.resize(incarnation as usize + 1, NONE);
-                }
-                info.sessions[incarnation as usize] = session;
+                info.sessions.insert(incarnation, session);
                 self.sessions.push(Session {
                     client,
                     incarnation,
                     first_op: None,
                     next_op: 0,
                     ops: VecDeque::new(),
-                    live: Vec::new(),
-                    commits: VecDeque::new(),
-                    applies: VecDeque::new(),
+                    live: BTreeMap::new(),
+                    latest: NONE,
+                    commits: BTreeMap::new(),
+                    applies: BTreeMap::new(),
+                    pid: -1,
+                    epoch: -1,
                     fenced_at: None,
                 });
                 session
@@ -541,23 +622,30 @@ impl Evidence {
 
     /// The live transaction of that ordinal, which is made if it is not known.
     pub(crate) fn txn(&mut self, session: u32, ordinal: u64) -> u32 {
-        let live = &self.sessions[session as usize].live;
-        if let Some((_, txn)) = live.iter().rev().find(|(n, _)| *n == ordinal) {
+        let live = &mut self.sessions[session as usize];
+        if let Some(txn) = live.live.get(&ordinal) {
             return *txn;
         }
+        let (pid, epoch) = (live.pid, live.epoch);
         let txn = self.txns.len() as u32;
+        live.latest = txn;
+        live.live.insert(ordinal, txn);
         self.txns.push(Txn {
             session,
             ordinal,
             fate: Fate::Open,
             at: self.now,
             waits: None,
+            pid,
+            epoch,
+            worked: false,
+            asked_abort: false,
+            told_abort: false,
             records: 0,
             visible: 0,
             pending: 0,
             live: Some(Box::default()),
         });
-        self.sessions[session as usize].live.push((ordinal, txn));
         txn
     }
 
@@ -591,6 +679,21 @@ impl Evidence {
         let info = &self.topics[topic as usize];
         let logs = info.first_log as usize..(info.first_log + info.partitions) as usize;
         self.logs[logs].iter().all(|log| log.end.is_some())
+    }
+
+    /// Whether a producer began a transaction after the one at `epoch`, as far as its client told.
+    pub(crate) fn went_on(&self, pid: i64, epoch: i16) -> bool {
+        let session = self.pids.get(&pid).map(|session| &self.sessions[*session as usize]);
+        let Some(txn) = session.filter(|session| session.latest != NONE) else { return false };
+        let txn = &self.txns[txn.latest as usize];
+        txn.pid == pid && txn.epoch > epoch && txn.worked
+    }
+
+    /// Whether a session's client has a transactional id and speaks transaction version 2, in which every transaction has
+    /// an epoch of its own.
+    pub(crate) fn is_version_2(&self, session: u32) -> bool {
+        let client = self.client_of(session);
+        client.scope.is_some() && client.transaction_version >= 2
     }
 
     /// When a late request that its client's version does not fence decided a transaction in a session's place.

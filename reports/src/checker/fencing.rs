@@ -3,6 +3,7 @@
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::naming::seconds;
+use super::producer_ids;
 use super::registry::{NONE, Slot};
 use crate::history::event::{Appended, BatchKind, Epoch};
 use crate::report::{Kind, Proof};
@@ -15,8 +16,11 @@ pub(crate) fn fenced(ev: &mut Evidence, client: u32, incarnation: u32) {
 
 /// A client has a producer id and epoch. If another one had the transactional id before, that one is fenced from now
 /// on.
-pub(crate) fn epoch(ev: &mut Evidence, e: &Epoch) {
+pub(crate) fn epoch(ev: &mut Evidence, findings: &mut Findings, e: &Epoch) {
     let session = ev.session(e.c, e.i);
+    producer_ids::given(ev, findings, e, session);
+    let own = &mut ev.sessions[session as usize];
+    (own.pid, own.epoch) = (e.pid, e.epoch);
     let Some(scope) = ev.client(e.c).scope else {
         ev.pids.insert(e.pid, session);
         return;
@@ -30,30 +34,34 @@ pub(crate) fn epoch(ev: &mut Evidence, e: &Epoch) {
         }
         let now = ev.now;
         ev.sessions[scope.latest as usize].fenced_at.get_or_insert(now);
-        for pid in &scope.pids {
-            let below = if *pid == e.pid { i32::from(e.epoch) } else { i32::MAX };
-            ev.fences.insert(*pid, below);
+        // What was fenced before stays so.
+        for pid in scope.current.drain(..).filter(|pid| *pid != e.pid) {
+            ev.fences.insert(pid, i32::MAX);
+        }
+        if known {
+            ev.fences.insert(e.pid, i32::from(e.epoch));
         }
     }
     scope.latest = session;
     scope.pid = e.pid;
     scope.epoch = e.epoch;
-    if !scope.pids.contains(&e.pid) {
-        scope.pids.push(e.pid);
+    scope.pids.insert(e.pid);
+    if scope.current.last() != Some(&e.pid) {
+        scope.current.push(e.pid);
     }
     ev.pids.insert(e.pid, session);
     ev.sessions[session as usize].fenced_at = None;
 }
 
-/// A leader appended a batch.
+/// A leader appended a batch. Whether it is one of a fenced producer.
 #[inline]
-pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended) {
+pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended) -> bool {
     if !matches!(e.kind, BatchKind::Data | BatchKind::TxnData) {
-        return;
+        return false;
     }
-    let Some(below) = ev.fences.get(&e.pid).copied() else { return };
+    let Some(below) = ev.fences.get(&e.pid).copied() else { return false };
     if i32::from(e.epoch) >= below {
-        return;
+        return false;
     }
     let log = ev.log(e.at);
     findings.add(&ev.promises, Kind::FencedEffect, Some(e.at.topic), 1, || {
@@ -68,6 +76,7 @@ pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended)
         let clients = ev.pids.get(&e.pid).map(|session| ev.session_id(*session));
         Proof { clients: clients.into_iter().collect(), ..ev.proof_at(log, &[e.base], sentence) }
     });
+    true
 }
 
 /// A send that was invoked after fencing was acknowledged.

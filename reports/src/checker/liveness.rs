@@ -81,6 +81,11 @@ impl Unfinished {
         self.open.push((e.c, e.pid));
     }
 
+    /// What keeps that log from going on is told otherwise.
+    pub(crate) fn explained(&mut self, log: i64) {
+        self.stalled.set(log);
+    }
+
     pub(crate) fn stalled(&mut self, ev: &Evidence, e: &Stalled<'_>) {
         self.stalled.set(i64::from(ev.log(e.at)));
     }
@@ -103,9 +108,9 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinis
         if unfinished.stalled.get(number as i64) || !(end.lso < end.hw || end.hw < end.leo) {
             continue;
         }
-        let culprit = match log.open.first() {
+        let culprit = match log.open.oldest() {
             _ if end.lso == end.hw => "nothing says which replica lacks what is above it".to_owned(),
-            Some(open) => format!("the open transaction of producer id {}", open.pid),
+            Some(pid) => format!("the open transaction of producer id {pid}"),
             None => "no open transaction is known there".to_owned(),
         };
         stalled(ev, findings, &Stalled { t: end.t, at: log.at, lso: end.lso, hw: end.hw, culprit: culprit.into() });
@@ -120,8 +125,8 @@ fn hanging(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinished) {
         let (number, at) = (number as u32, end.lso);
         let slot = log.entries.get(at).slot;
         // The log's own word first: who wrote what stands at the last stable offset, and has no marker.
-        let open = log.open.iter().find(|txn| txn.ranges.iter().any(|(start, end)| (*start..*end).contains(&at)));
-        let pid = open.map_or(ev.writer_of(number, at).0, |open| open.pid);
+        let open = log.open.holder(at);
+        let pid = open.unwrap_or(ev.writer_of(number, at).0);
         let txn = (slot != NONE).then(|| ev.records.cell(slot).txn).filter(|txn| *txn != NONE);
         let ended = |txn: &Txn| txn.fate == Fate::Committed || txn.fate == Fate::Aborted && txn.waits.is_none();
         let txn = txn.filter(|txn| !ended(&ev.txns[*txn as usize]));

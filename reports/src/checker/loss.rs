@@ -38,8 +38,17 @@ fn report(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipeline], slot: 
             }
             (None, txn) => format!("was sent in {}", ev.txn_name(txn)),
         };
-        let sentence =
-            format!("{} {told}, but is not in the final read of {}", ev.slot_name(slot), ev.topic_name(topic));
+        let below = place.filter(|(log, offset)| ev.logs[*log as usize].end.is_some_and(|end| *offset < end.start));
+        let sentence = match below {
+            Some((log, _)) => format!(
+                "{} {told}, but {} begins at {} now, and nothing says that records of {} may be deleted",
+                ev.slot_name(slot),
+                ev.partition_name(log),
+                ev.logs[log as usize].end.map_or(0, |end| end.start),
+                ev.topic_name(topic)
+            ),
+            None => format!("{} {told}, but {}", ev.slot_name(slot), ev.not_visible(slot).0),
+        };
         ev.proof(slot, place.as_slice(), sentence)
     });
 }
@@ -56,11 +65,11 @@ fn unprocessed(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipeline], s
         let group = &ev.groups[pipeline.group as usize];
         let committed = group.logs.get(&input).and_then(|log| log.committed()).unwrap_or(0);
         let sentence = format!(
-            "group {} committed offset {committed} of {}, but {} is not in the final read of {}",
+            "group {} committed offset {committed} of {}, but {} {}",
             group.name,
             ev.partition_name(input),
             ev.slot_name(slot),
-            ev.topic_name(topic)
+            ev.not_visible(slot).0
         );
         ev.proof(slot, &[(input, id.offset)], sentence)
     });

@@ -6,8 +6,12 @@
 //! nobody.
 
 mod aborted;
+mod appends;
+mod commit_effect;
 mod committed_offset;
 mod consumers;
+mod cuts;
+mod decisions;
 mod duplicate;
 mod evidence;
 mod fencing;
@@ -15,8 +19,10 @@ mod final_read;
 mod findings;
 mod liveness;
 mod lives;
+mod log_ends;
 mod loss;
 mod markers;
+mod missing_marker;
 mod naming;
 mod order;
 mod outcomes;
@@ -25,19 +31,25 @@ mod owners;
 mod paged;
 mod panics;
 mod pipelines;
+mod producer_ids;
 mod readers;
 mod registry;
+mod sink_offset;
 mod sinks;
 mod tally;
 mod torn;
 mod two_values;
 mod unanswered;
 mod uncommitted;
-mod values;
 mod vacuous;
+mod values;
 
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod white_box_tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
@@ -48,6 +60,7 @@ use liveness::Unfinished;
 use lives::Lives;
 pub(crate) use naming::seconds;
 use owners::Owners;
+pub(crate) use registry::Fast;
 use tally::Tally;
 use values::Values;
 
@@ -75,7 +88,18 @@ impl Checker {
 
     /// The judgement. The events that a run reports as not finished must have been given before.
     pub fn finish(self) -> Report {
-        let Checker { mut ev, mut findings, events, version, unfinished, lives, owners, mut consumers, tally, values } = self;
+        let Checker {
+            mut ev,
+            mut findings,
+            events,
+            version,
+            mut unfinished,
+            lives,
+            owners,
+            mut consumers,
+            tally,
+            values,
+        } = self;
         // The first version has no word for many things: that they are not in it says nothing.
         let first_version = version.is_some_and(|version| version < 2);
         if first_version {
@@ -85,7 +109,11 @@ impl Checker {
         }
         outcomes::close(&mut ev);
         final_read::mark_gone(&mut ev);
+        decisions::close(&mut ev, &mut findings);
+        let explained = missing_marker::close(&mut ev, &mut findings);
+        explained.iter().for_each(|log| unfinished.explained(log));
         liveness::close(&ev, &mut findings, &unfinished);
+        commit_effect::close(&ev, &mut findings);
 
         let pipelines = pipelines::gather(&ev);
         pipelines::close(&mut ev, &mut findings, &consumers, &pipelines);
@@ -139,8 +167,13 @@ fn account(ev: &Evidence, findings: &mut Findings, mut accounts: Vec<TopicAccoun
         account.leaked +=
             log.leaked.iter().count() as u64 + log.early.missing_from(&log.leaked, 0, i64::MAX).count() as u64;
     }
+    // Every copy beyond the first.
+    let mut distinct = vec![0; ev.topics.len()];
     for (_, topic, cell) in ev.records.cells() {
-        accounts[topic as usize].duplicates += u64::from(cell.copies.saturating_sub(1));
+        distinct[topic as usize] += u64::from(cell.copies > 0);
+    }
+    for (account, distinct) in accounts.iter_mut().zip(distinct) {
+        account.duplicates = account.visible - distinct;
     }
     let mut topics = Vec::new();
     for (number, (info, mut account)) in ev.topics.iter().zip(accounts).enumerate() {
@@ -236,7 +269,7 @@ impl Sink for Checker {
                 fencing::fenced(ev, e.c, e.i);
             }
             Event::Epoch(e) => {
-                fencing::epoch(ev, e);
+                fencing::epoch(ev, findings, e);
                 tally.epoch(ev, e);
             }
             Event::Commit(e) => committed_offset::commit(ev, e),
@@ -276,6 +309,7 @@ impl Sink for Checker {
             Event::Decided(e) => {
                 tally.decided(e);
                 markers::decided(ev, e);
+                decisions::decided(ev, findings, e, self.events);
             }
             Event::Divergence(e) => findings.add(&ev.promises, Kind::StateDivergence, None, 1, || Proof {
                 sentence: format!(
@@ -290,8 +324,10 @@ impl Sink for Checker {
             }),
             Event::Replica(e) => two_values::replica(ev, findings, e),
             Event::Appended(e) => {
-                fencing::appended(ev, findings, e);
-                markers::appended(ev, e);
+                let fenced = appends::appended(ev, findings, e) || fencing::appended(ev, findings, e);
+                let before = markers::appended(ev, e);
+                decisions::marker(ev, findings, e, before.is_some());
+                missing_marker::appended(ev, findings, e, before, fenced);
             }
             Event::End(e) => final_read::end(ev, e),
             Event::Final(e) => {

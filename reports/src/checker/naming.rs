@@ -88,6 +88,59 @@ impl Evidence {
         proof
     }
 
+    /// The same of a record in one of its transactions, or of one that is in none that is known.
+    pub(crate) fn proof_in(&self, slot: Slot, txn: u32, places: &[(u32, i64)], sentence: String) -> Proof {
+        let mut proof = self.proof(slot, places, sentence);
+        if txn != NONE {
+            let Txn { session, ordinal, at, .. } = &self.txns[txn as usize];
+            proof.clients = vec![self.session_id(*session)];
+            proof.transaction = Some(*ordinal);
+            proof.times = vec![*at];
+        }
+        proof
+    }
+
+    /// Whose a producer id is, as ` of shop`, and the client for a proof; nothing where nobody told.
+    pub(crate) fn producer(&self, pid: i64) -> (String, Vec<(String, u32)>) {
+        match self.pids.get(&pid) {
+            Some(session) => (format!(" of {}", self.session_name(*session)), vec![self.session_id(*session)]),
+            None => (String::new(), Vec::new()),
+        }
+    }
+
+    /// Where the final read has a record that is visible. Looks through the logs: for proofs only.
+    pub(crate) fn visible_at(&self, slot: Slot) -> Option<(u32, i64)> {
+        self.found_at(slot, true)
+    }
+
+    /// Where the final read has a record that is not visible. Looks through the logs: for proofs only.
+    pub(crate) fn hidden_at(&self, slot: Slot) -> Option<(u32, i64)> {
+        self.found_at(slot, false)
+    }
+
+    fn found_at(&self, slot: Slot, visible: bool) -> Option<(u32, i64)> {
+        let topic = &self.topics[self.records.identity(slot).1 as usize];
+        (topic.first_log..topic.first_log + topic.partitions).find_map(|number| {
+            let log = &self.logs[number as usize];
+            let wanted = |offset: &i64| log.entries.get(*offset).slot == slot && log.visible.get(*offset) == visible;
+            log.present.iter().find(wanted).map(|offset| (number, offset))
+        })
+    }
+
+    /// What became of a record that is not visible, as `is not in the final read of orders`, and where it is if it is there.
+    pub(crate) fn not_visible(&self, slot: Slot) -> (String, Option<(u32, i64)>) {
+        match self.hidden_at(slot) {
+            Some((log, offset)) => (
+                format!("is in the final read at {} only, where it is not visible", self.place(log, offset)),
+                Some((log, offset)),
+            ),
+            None => {
+                let topic = self.records.identity(slot).1;
+                (format!("is not in the final read of {}", self.topic_name(topic)), None)
+            }
+        }
+    }
+
     /// A session as a proof names it.
     pub(crate) fn session_id(&self, session: u32) -> (String, u32) {
         let Session { client, incarnation, .. } = &self.sessions[session as usize];

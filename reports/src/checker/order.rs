@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::registry::{Fast, NONE};
+use super::registry::{Fast, NONE, RESENT};
 use crate::report::Kind;
 
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
@@ -14,9 +14,16 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
         // By session: its latest send so far, and where it is.
         let mut latest: IndexMap<u32, (u32, i64), Fast> = IndexMap::default();
         for offset in log.visible.iter() {
-            let entry = log.entries.get(offset);
-            if entry.session == NONE || ev.records.cell(entry.slot).copies > 1 {
+            let mut entry = log.entries.get(offset);
+            let cell = ev.records.cell(entry.slot);
+            if cell.copies > 1 {
                 continue;
+            }
+            if entry.session == NONE {
+                // The answer did not tell the offset: this only copy is the one that was acknowledged.
+                let unplaced = ev.unplaced.get(&entry.slot).filter(|_| !cell.is(RESENT));
+                let Some((session, op)) = unplaced.copied() else { continue };
+                (entry.session, entry.op) = (session, op);
             }
             let (op, at) = latest.entry(entry.session).or_insert((entry.op, offset));
             if *op <= entry.op {

@@ -1,6 +1,7 @@
 //! What clients were told of their sends and transactions, settled into what must, may and must not be readable.
 
-use super::evidence::{Evidence, Fate, Live, Member, Op};
+use super::commit_effect::{self, Committer};
+use super::evidence::{Entry, Evidence, Fate, Live, Member, Op};
 use super::findings::Findings;
 use super::registry::*;
 use super::{fencing, two_values};
@@ -41,7 +42,9 @@ pub(crate) fn ack(ev: &mut Evidence, findings: &mut Findings, e: &Ack) {
     };
     let log = ev.log(e.at);
     if e.offset >= 0 {
-        two_values::acknowledged(ev, findings, log, e.offset, op.slot, session, counted);
+        two_values::acknowledged(ev, log, e.offset, Entry { slot: op.slot, session, op: counted, txn: op.txn });
+    } else {
+        ev.unplaced.insert(op.slot, (session, counted));
     }
     if op.late && ev.client_of(session).scope.is_some() {
         fencing::late_ack(ev, findings, session, op.slot, log, e.offset);
@@ -51,14 +54,9 @@ pub(crate) fn ack(ev: &mut Evidence, findings: &mut Findings, e: &Ack) {
         return;
     }
     let txn = &mut ev.txns[op.txn as usize];
-    match (&mut txn.live, txn.fate) {
-        (Some(live), _) => live.acked.push((log, e.offset)),
-        (None, Fate::Committed) => ev.records.cell_mut(op.slot).flags |= FIRM,
-        (None, Fate::Unknown) => {}
-        (None, _) if e.offset >= 0 => {
-            ev.logs[log as usize].aborted.set(e.offset);
-        }
-        (None, _) => {}
+    txn.worked = true;
+    if txn.live.is_none() && txn.fate == Fate::Committed {
+        ev.records.cell_mut(op.slot).flags |= FIRM;
     }
 }
 
@@ -91,7 +89,7 @@ fn take(ev: &mut Evidence, session: u32, number: u64) -> Option<(Op, u32)> {
 pub(crate) fn begin(ev: &mut Evidence, e: &Begin) {
     let session = ev.session(e.c, e.i);
     // Whatever came before can bring no more news: a producer has one transaction at a time.
-    for (_, txn) in core::mem::take(&mut ev.sessions[session as usize].live) {
+    for txn in core::mem::take(&mut ev.sessions[session as usize].live).into_values() {
         settle_silent(ev, txn);
     }
     ev.txn(session, e.n);
@@ -99,9 +97,12 @@ pub(crate) fn begin(ev: &mut Evidence, e: &Begin) {
 
 pub(crate) fn txn_offsets(ev: &mut Evidence, e: &TxnOffsets) {
     let session = ev.session(e.c, e.i);
-    let (txn, log) = (ev.txn(session, e.n), ev.log(e.at));
-    let live = ev.txns[txn as usize].live.as_mut().expect("a transaction that is found by its ordinal is live");
+    let (number, log) = (ev.txn(session, e.n), ev.log(e.at));
+    let live = ev.txns[number as usize].live.as_mut();
+    let live = live.expect("a transaction that is found by its ordinal is live");
     live.offsets.push((e.group, log, e.next));
+    let state = ev.groups[e.group as usize].log(log);
+    state.awaiting.transaction(e.next, state.moved, session, number);
 }
 
 pub(crate) fn ending(ev: &mut Evidence, e: &Ending) {
@@ -112,6 +113,7 @@ pub(crate) fn ending(ev: &mut Evidence, e: &Ending) {
     let (now, txn) = (ev.now, &mut ev.txns[number as usize]);
     txn.at = now;
     txn.waits = Some(e.commit);
+    txn.asked_abort |= !e.commit;
     let first = match (txn.fate, e.commit) {
         (Fate::Open, true) => {
             txn.fate = if fenced { Fate::Fenced } else { Fate::Committing };
@@ -128,13 +130,16 @@ pub(crate) fn ending(ev: &mut Evidence, e: &Ending) {
         ev.scopes[scope as usize].asked[usize::from(!e.commit)] += 1;
     }
     if e.commit {
-        let live = ev.txns[number as usize].live.as_ref().expect("a transaction that is found by its ordinal is live");
-        for member in &live.members {
+        let live = ev.txns[number as usize].live.as_mut().expect("a transaction that is found by its ordinal is live");
+        // What a second call finds anew is all that it asks for.
+        let (members, offsets) = live.asked;
+        for member in &live.members[members..] {
             ev.records.cell_mut(member.slot).flags |= POSSIBLE;
         }
-        for (group, log, next) in &live.offsets {
-            ev.groups[*group as usize].log(*log).asked.set(*next);
+        for (group, log, next) in &live.offsets[offsets..] {
+            ev.groups[*group as usize].log(*log).ask(e.c, *next);
         }
+        live.asked = (live.members.len(), live.offsets.len());
     }
 }
 
@@ -151,7 +156,10 @@ pub(crate) fn ended(ev: &mut Evidence, findings: &mut Findings, e: &Ended<'_>) {
             }
             settle(ev, txn, Fate::Committed);
         }
-        (false, Outcome::Ok) => settle(ev, txn, Fate::Aborted),
+        (false, Outcome::Ok) => {
+            ev.txns[txn as usize].told_abort = true;
+            settle(ev, txn, Fate::Aborted);
+        }
         (true, Outcome::Fail) if fate == Fate::Committing => ev.txns[txn as usize].fate = Fate::CommitFailed,
         // An abort may follow, or the same commit again.
         _ => {}
@@ -166,11 +174,10 @@ pub(crate) fn close(ev: &mut Evidence) {
                 ev.records.cell_mut(op.slot).flags |= MAYBE;
             }
         }
-        for (_, txn) in core::mem::take(&mut ev.sessions[session].live) {
+        for txn in core::mem::take(&mut ev.sessions[session].live).into_values() {
             settle_silent(ev, txn);
         }
-        for (_, group, at, _) in core::mem::take(&mut ev.sessions[session].commits) {
-            let log = ev.log(at);
+        for ((_, log), (group, _)) in core::mem::take(&mut ev.sessions[session].commits) {
             ev.groups[group as usize].log(log).uncertain = true;
         }
     }
@@ -189,10 +196,11 @@ fn settle_silent(ev: &mut Evidence, txn: u32) {
 fn settle(ev: &mut Evidence, number: u32, fate: Fate) {
     let txn = &mut ev.txns[number as usize];
     txn.fate = fate;
-    let session = txn.session;
+    let (session, ordinal) = (txn.session, txn.ordinal);
     let Some(live) = txn.live.take() else { return };
-    ev.sessions[session as usize].live.retain(|(_, txn)| *txn != number);
-    let Live { members, acked, offsets } = *live;
+    ev.sessions[session as usize].live.remove(&ordinal);
+    let Live { members, offsets, .. } = *live;
+    ev.txns[number as usize].worked |= fate == Fate::Committed && !offsets.is_empty();
     for member in members {
         let cell = ev.records.cell_mut(member.slot);
         let (flags, decides) = match fate {
@@ -201,15 +209,7 @@ fn settle(ev: &mut Evidence, number: u32, fate: Fate) {
             Fate::Committed => (FIRM, true),
             Fate::Unknown if member.failed => (FAILED, false),
             Fate::Unknown => (MAYBE, !member.unknown && !cell.is(FIRM)),
-            fate => {
-                let why = match fate {
-                    Fate::Abandoned => OPENED,
-                    Fate::CommitFailed => COMMIT_FAILED,
-                    Fate::Fenced => FENCED,
-                    _ => 0,
-                };
-                (ABORTED | why, !cell.is(FIRM | MAYBE))
-            }
+            _ => (ABORTED, !cell.is(FIRM | MAYBE)),
         };
         cell.flags |= flags;
         if decides {
@@ -219,21 +219,17 @@ fn settle(ev: &mut Evidence, number: u32, fate: Fate) {
     match fate {
         Fate::Committed => {
             for (group, log, next) in offsets {
-                let log = ev.groups[group as usize].log(log);
-                log.told = Some(next);
-                log.reached = log.reached.max(next);
+                let state = ev.groups[group as usize].log(log);
+                state.told = Some(next);
+                state.reached = state.reached.max(next);
+                commit_effect::told(ev, group, log, next, Committer::Transaction(number), session);
             }
         }
-        Fate::Unknown => {
-            for (group, log, _) in offsets {
-                ev.groups[group as usize].log(log).uncertain = true;
-            }
-        }
-        _ => {
-            for (log, offset) in acked {
-                if offset >= 0 {
-                    ev.logs[log as usize].aborted.set(offset);
-                }
+        fate => {
+            for (group, log, next) in offsets {
+                let state = ev.groups[group as usize].log(log);
+                state.uncertain |= fate == Fate::Unknown;
+                state.awaiting.forget(next, Committer::Transaction(number));
             }
         }
     }

@@ -63,6 +63,17 @@ impl<T: Copy> Paged<T> {
         }
     }
 
+    /// Pages that were written and hold any of `start..end`, each with the index of its first entry.
+    fn pages_within(&mut self, start: i64, end: i64) -> impl Iterator<Item = (i64, &mut [T; PAGE])> {
+        let (first, last) = (start >> 7, (end - 1) >> 7);
+        let len = self.near.len();
+        let near = |page: i64| usize::try_from(page.max(0)).map_or(len, |page| page.min(len));
+        let (from, to) = (near(first), near(last.saturating_add(1)));
+        let dense = self.near.get_mut(from..to.max(from)).unwrap_or_default().iter_mut().enumerate();
+        let dense = dense.filter_map(move |(n, page)| Some((((from + n) as i64) << 7, &mut **page.as_mut()?)));
+        dense.chain(self.far.range_mut(first..=last.max(first)).map(|(n, page)| (n << 7, &mut **page)))
+    }
+
     /// Pages that were written, in order, each with the index of its first entry.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (i64, &[T; PAGE])> {
         let near = self.near.iter().enumerate().filter_map(|(n, page)| Some(((n as i64) << 7, &**page.as_ref()?)));
@@ -103,11 +114,21 @@ impl Bits {
         });
     }
 
-    /// Removes `start..end`.
+    /// Removes `start..end`, in time that depends on what is there and not on how far apart the two are.
     pub(crate) fn clear_range(&mut self, start: i64, end: i64) {
-        for offset in start..end {
-            if self.get(offset) {
-                *self.0.get_mut(offset >> 6) &= !(1 << (offset & 63));
+        if start >= end {
+            return;
+        }
+        let (first, last) = (start >> 6, (end - 1) >> 6);
+        for (index, page) in self.0.pages_within(first, last + 1) {
+            for (n, word) in page.iter_mut().enumerate().filter(|(_, word)| **word != 0) {
+                let at = index + n as i64;
+                if !(first..=last).contains(&at) {
+                    continue;
+                }
+                let low = if at == first { u64::MAX << (start & 63) } else { u64::MAX };
+                let high = if at == last { u64::MAX >> (63 - ((end - 1) & 63)) } else { u64::MAX };
+                *word &= !(low & high);
             }
         }
     }
@@ -224,5 +245,21 @@ mod tests {
         );
         assert_eq!((bits.count_common(&other, 0, 200), bits.count_common(&other, 65, 200)), (1, 0));
         assert!(Bits::default().is_empty() && !bits.is_empty());
+    }
+
+    #[test]
+    fn a_range_is_cleared_however_far_its_ends_are_apart() {
+        let mut bits = Bits::default();
+        let far = 1 << 61;
+        for offset in [0, 63, 64, 127, 128, 8191, 8192, 20_000, far, far + 1] {
+            bits.set(offset);
+        }
+        bits.clear_range(64, 64);
+        bits.clear_range(64, 128);
+        assert_eq!(bits.iter().collect::<Vec<_>>(), [0, 63, 128, 8191, 8192, 20_000, far, far + 1]);
+        bits.clear_range(8192, far + 1);
+        assert_eq!(bits.iter().collect::<Vec<_>>(), [0, 63, 128, 8191, far + 1]);
+        bits.clear_range(1, 1 << 62);
+        assert_eq!(bits.iter().collect::<Vec<_>>(), [0]);
     }
 }

@@ -1,9 +1,11 @@
 //! Pipelines: every input below the committed offset has exactly its outputs, and none above it has any (E8).
 
+use indexmap::IndexMap;
+
 use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::registry::{EXPECTED, PENDING, Slot};
+use super::registry::{DERIVED, EXPECTED, Fast, PENDING, Slot};
 use crate::history::event::{ClientKind, Guarantee};
 use crate::history::{Identity, Partition};
 use crate::report::Kind;
@@ -24,31 +26,34 @@ pub(crate) struct Pipeline {
 
 /// The pipelines that the clients form.
 pub(crate) fn gather(ev: &Evidence) -> Vec<Pipeline> {
-    let mut pipelines: Vec<Pipeline> = Vec::new();
+    let mut pipelines: IndexMap<(u32, u16), Pipeline, Fast> = IndexMap::default();
     for client in ev.clients.iter().flatten() {
         let Some(group) = client.group.filter(|_| client.kind == ClientKind::Pipeline) else { continue };
         if client.outputs.is_empty() {
             continue;
         }
-        match pipelines.iter_mut().find(|p| p.group == group && p.stage == client.stage) {
+        match pipelines.get_mut(&(group, client.stage)) {
             Some(known) => {
                 known.inputs.extend(&client.inputs);
                 known.inputs.sort_unstable();
                 known.inputs.dedup();
                 known.may_skip |= client.may_skip;
             }
-            None => pipelines.push(Pipeline {
-                group,
-                stage: client.stage,
-                inputs: client.inputs.clone(),
-                outputs: client.outputs.clone(),
-                outputs_per_input: client.outputs_per_input,
-                may_skip: client.may_skip,
-                transactional: client.guarantee == Guarantee::ExactlyOnce,
-            }),
+            None => {
+                let pipeline = Pipeline {
+                    group,
+                    stage: client.stage,
+                    inputs: client.inputs.clone(),
+                    outputs: client.outputs.clone(),
+                    outputs_per_input: client.outputs_per_input,
+                    may_skip: client.may_skip,
+                    transactional: client.guarantee == Guarantee::ExactlyOnce,
+                };
+                pipelines.insert((group, client.stage), pipeline);
+            }
         }
     }
-    pipelines
+    pipelines.into_values().collect()
 }
 
 /// Marks the outputs that must be there, and reports those that must not.
@@ -98,7 +103,8 @@ fn account(
                 (true, Some(slot)) if pipeline.transactional && known && !stuck => {
                     ahead(ev, findings, pipeline, slot, log, offset, committed);
                 }
-                (false, Some(slot)) => of_aborted(ev, findings, slot, log, offset),
+                // It is reported where it stands, once for each copy.
+                (false, Some(slot)) => ev.records.cell_mut(slot).flags |= DERIVED,
                 _ => {}
             }
         }
@@ -132,19 +138,6 @@ fn ahead(
             ev.topic_name(topic),
             ev.groups[pipeline.group as usize].name,
             ev.partition_name(log)
-        );
-        ev.proof(slot, &[(log, offset)], sentence)
-    });
-}
-
-fn of_aborted(ev: &Evidence, findings: &mut Findings, slot: Slot, log: u32, offset: i64) {
-    let (_, topic) = ev.records.identity(slot);
-    findings.add(&ev.promises, Kind::AbortedVisible, Some(topic), 1, || {
-        let sentence = format!(
-            "{} is visible in {}, computed from an aborted record at {}",
-            ev.slot_name(slot),
-            ev.topic_name(topic),
-            ev.place(log, offset)
         );
         ev.proof(slot, &[(log, offset)], sentence)
     });

@@ -1,10 +1,11 @@
 //! Readers that skip, go back, or see part of a transaction and pass the rest (E1, E9).
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::naming::seconds;
+use super::paged::Bits;
 use super::registry::{FIRM, Fast, MAYBE, NONE};
 use super::{two_values, uncommitted};
 use crate::history::event::*;
@@ -50,7 +51,7 @@ pub(crate) fn position(ev: &mut Evidence, e: &Position) {
 pub(crate) fn read(ev: &mut Evidence, findings: &mut Findings, e: &Read) {
     let log = ev.log(e.at);
     let slot = ev.records.slot(e.id, e.at.topic);
-    two_values::seen(ev, findings, log, e.offset, slot, "read");
+    two_values::read(ev, log, e.offset, slot);
     let cursor = ev.cursor(e.c, e.i, log);
     if !cursor.active {
         (cursor.start, cursor.next, cursor.active) = (e.offset, e.offset, true);
@@ -100,11 +101,30 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
         }
         merge(&mut cursor.stretches);
     }
-    for index in 0..ev.cursors.len() {
-        skipped(ev, findings, index);
+    // What belongs together is gathered once.
+    let mut by_reader: IndexMap<(u32, u32), Vec<u32>, Fast> = IndexMap::default();
+    let mut by_log: IndexMap<(u32, u32), Vec<u32>, Fast> = IndexMap::default();
+    for (index, cursor) in ev.cursors.iter().enumerate() {
+        by_reader.entry((cursor.client, cursor.incarnation)).or_default().push(index as u32);
+        let client = ev.client(cursor.client);
+        if let Some(group) = client.group.filter(|_| client.kind == ClientKind::Reader) {
+            by_log.entry((group, cursor.log)).or_default().push(index as u32);
+        }
+    }
+    let mut missed: Vec<Vec<i64>> = (0..ev.cursors.len()).map(|index| missed_by(ev, index)).collect();
+    let mut torn: IndexMap<(u32, u32), Txns, Fast> = IndexMap::default();
+    for (reader, own) in &by_reader {
+        if own.iter().any(|index| !missed[*index as usize].is_empty()) {
+            torn.insert(*reader, torn_for(ev, own, &missed));
+        }
+    }
+    for (index, missed) in missed.iter_mut().enumerate().filter(|(_, missed)| !missed.is_empty()) {
+        let cursor = &ev.cursors[index];
+        let torn = &torn[&(cursor.client, cursor.incarnation)];
+        skipped(ev, findings, index, core::mem::take(missed), torn);
     }
     for group in 0..ev.groups.len() {
-        skipped_by_group(ev, findings, group as u32);
+        skipped_by_group(ev, findings, group as u32, &by_log);
     }
 }
 
@@ -119,25 +139,41 @@ fn merge(stretches: &mut Vec<(i64, i64)>) {
     });
 }
 
-fn skipped(ev: &Evidence, findings: &mut Findings, index: usize) {
+/// Transactions.
+type Txns = IndexSet<u32, Fast>;
+
+/// What a reader passed without being given it.
+fn missed_by(ev: &Evidence, index: usize) -> Vec<i64> {
     let cursor = &ev.cursors[index];
     let log = &ev.logs[cursor.log as usize];
+    let mut missed = Vec::new();
     if log.end.is_none() {
-        return;
+        return missed;
     }
     let should = match ev.client(cursor.client).isolation {
         Isolation::ReadCommitted => &log.visible,
         Isolation::ReadUncommitted => &log.present,
     };
-    let mut missed = Vec::new();
-    for (start, end) in &cursor.stretches {
-        missed.extend(should.missing_from(&cursor.read, *start, *end));
+    // Stretches and what should have been read are both in order: one pass over either.
+    let mut stretches = cursor.stretches.iter().peekable();
+    let (Some((first, _)), Some((_, last))) = (cursor.stretches.first(), cursor.stretches.last()) else {
+        return missed;
+    };
+    for offset in should.missing_from(&cursor.read, *first, *last) {
+        while stretches.peek().is_some_and(|(_, end)| *end <= offset) {
+            stretches.next();
+        }
+        if stretches.peek().is_some_and(|(start, _)| *start <= offset) {
+            missed.push(offset);
+        }
     }
-    if missed.is_empty() {
-        return;
-    }
+    missed
+}
+
+fn skipped(ev: &Evidence, findings: &mut Findings, index: usize, missed: Vec<i64>, torn: &Txns) {
+    let cursor = &ev.cursors[index];
+    let log = &ev.logs[cursor.log as usize];
     let who = ev.incarnation_name(cursor.client, cursor.incarnation);
-    let torn = torn(ev, index, &missed);
     let mut reported: IndexSet<u32, Fast> = IndexSet::default();
     for offset in missed {
         let slot = log.entries.get(offset).slot;
@@ -166,47 +202,52 @@ fn skipped(ev: &Evidence, findings: &mut Findings, index: usize) {
     }
 }
 
-/// The transactions of missed records of which the same reader was given another record.
-fn torn(ev: &Evidence, index: usize, missed: &[i64]) -> IndexSet<u32, Fast> {
+/// The transactions of missed records of which the same reader was given another record; `own`: what it read.
+fn torn_for(ev: &Evidence, own: &[u32], missed: &[Vec<i64>]) -> Txns {
     let Evidence { cursors, logs, records, .. } = ev;
-    let reader = &cursors[index];
     let txn_at = |log: u32, offset: i64| match logs[log as usize].entries.get(offset).slot {
         NONE => NONE,
         slot if records.cell(slot).is(FIRM | MAYBE) => records.cell(slot).txn,
         _ => NONE,
     };
-    let wanted: IndexSet<u32, Fast> =
-        missed.iter().map(|offset| txn_at(reader.log, *offset)).filter(|txn| *txn != NONE).collect();
-    let mut found = IndexSet::default();
+    let mut wanted = Txns::default();
+    for index in own {
+        let log = cursors[*index as usize].log;
+        wanted.extend(missed[*index as usize].iter().map(|offset| txn_at(log, *offset)).filter(|txn| *txn != NONE));
+    }
+    let mut found = Txns::default();
     if wanted.is_empty() {
         return found;
     }
-    for cursor in cursors.iter().filter(|c| (c.client, c.incarnation) == (reader.client, reader.incarnation)) {
+    for cursor in own.iter().map(|index| &cursors[*index as usize]) {
         found.extend(cursor.read.iter().map(|offset| txn_at(cursor.log, offset)).filter(|txn| wanted.contains(txn)));
     }
     found
 }
 
 /// What plain readers of a group committed past, some member of the group was given.
-fn skipped_by_group(ev: &Evidence, findings: &mut Findings, group: u32) {
-    let is_member = |client: u32| {
-        let info = ev.client(client);
-        info.group == Some(group) && info.kind == ClientKind::Reader
-    };
+fn skipped_by_group(ev: &Evidence, findings: &mut Findings, group: u32, by_log: &IndexMap<(u32, u32), Vec<u32>, Fast>) {
     for (log, state) in &ev.groups[group as usize].logs {
         let Some(committed) = state.committed() else { continue };
-        let cursors: Vec<_> = ev.cursors.iter().filter(|c| c.log == *log && is_member(c.client)).collect();
+        let Some(cursors) = by_log.get(&(group, *log)) else { continue };
         let info = &ev.logs[*log as usize];
-        if cursors.is_empty() || info.end.is_none() {
+        if info.end.is_none() {
             continue;
         }
         // What lies within a stretch of one of them was reported as skipped by that one.
-        let given = |offset: &i64| {
-            cursors
-                .iter()
-                .any(|c| c.read.get(*offset) || c.stretches.iter().any(|(start, end)| (*start..*end).contains(offset)))
+        let (mut given, mut stretches) = (Bits::default(), Vec::new());
+        for cursor in cursors.iter().map(|index| &ev.cursors[*index as usize]) {
+            cursor.read.iter().for_each(|offset| {
+                given.set(offset);
+            });
+            stretches.extend_from_slice(&cursor.stretches);
+        }
+        merge(&mut stretches);
+        let within = |offset: &i64| {
+            let index = stretches.partition_point(|(_, end)| *end <= *offset);
+            stretches.get(index).is_some_and(|(start, _)| *start <= *offset)
         };
-        for offset in info.visible.missing_from(&cursors[0].read, state.start, committed).filter(|o| !given(o)) {
+        for offset in info.visible.missing_from(&given, state.start, committed).filter(|o| !within(o)) {
             let slot = info.entries.get(offset).slot;
             findings.add(&ev.promises, Kind::ReaderSkipped, Some(info.at.topic), 1, || {
                 let sentence = format!(

@@ -22,19 +22,15 @@ pub(crate) const MAYBE: u16 = 1 << 2;
 pub(crate) const FAILED: u16 = 1 << 3;
 /// An attempt was in a transaction that cannot have committed.
 pub(crate) const ABORTED: u16 = 1 << 4;
-/// With [`ABORTED`]: nobody ever asked to end that transaction.
-pub(crate) const OPENED: u16 = 1 << 5;
-/// With [`ABORTED`]: the commit failed for certain.
-pub(crate) const COMMIT_FAILED: u16 = 1 << 6;
-/// With [`ABORTED`]: the commit was invoked by a fenced producer.
-pub(crate) const FENCED: u16 = 1 << 7;
+/// It is computed from an input of which only aborted copies are left.
+pub(crate) const DERIVED: u16 = 1 << 5;
 /// From now on a read_committed reader may be given it.
 pub(crate) const POSSIBLE: u16 = 1 << 8;
 /// In the final log, neither visible nor aborted: at or above the last stable offset.
 pub(crate) const PENDING: u16 = 1 << 9;
 /// A pipeline committed past the input that it is computed from.
 pub(crate) const EXPECTED: u16 = 1 << 10;
-/// Its offset is below the log start.
+/// It was at an offset where records may go: below the log start, or before one that may have replaced it.
 pub(crate) const GONE: u16 = 1 << 11;
 /// Sent more than once by the application.
 pub(crate) const RESENT: u16 = 1 << 12;

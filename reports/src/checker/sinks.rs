@@ -11,6 +11,7 @@ use super::findings::Findings;
 use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::*;
+use super::sink_offset;
 use crate::history::Identity;
 use crate::history::event::{Applied, Apply, ExternalSink, Outcome, SinkEnd, SinkFinal, SinkKind, SinkOffset};
 use crate::report::{Kind, Proof, SinkAccount};
@@ -30,14 +31,14 @@ struct Effect {
 /// A declared sink.
 #[derive(Clone, Debug)]
 pub(crate) struct SinkInfo {
-    name: String,
+    pub(super) name: String,
     kind: SinkKind,
     announced_in: Option<u32>,
     /// Its final read is in the history.
-    read: bool,
+    pub(super) read: bool,
     effects: Vec<Effect>,
     /// Next offset by log, where consumers keep their offsets in it.
-    offsets: IndexMap<u32, i64, Fast>,
+    pub(super) offsets: IndexMap<u32, i64, Fast>,
     /// Somebody asked for effects.
     asked: bool,
     /// Answers that said "done now" of what another answer had said it before: how many, and the first ones.
@@ -73,17 +74,15 @@ pub(crate) fn apply(ev: &mut Evidence, e: &Apply) {
     let slot = ev.effects.slot(e.id, e.sink);
     let cell = ev.effects.cell_mut(slot);
     cell.flags |= if cell.is(SENT) { RESENT } else { SENT };
-    ev.sessions[session as usize].applies.push_back((e.op, slot));
+    ev.sessions[session as usize].applies.insert(e.op, slot);
 }
 
 pub(crate) fn applied(ev: &mut Evidence, findings: &mut Findings, e: &Applied<'_>) {
     let session = ev.session(e.c, e.i);
-    let applies = &mut ev.sessions[session as usize].applies;
-    let Some(index) = applies.iter().position(|(op, _)| *op == e.op) else {
+    let Some(slot) = ev.sessions[session as usize].applies.remove(&e.op) else {
         let name = ev.incarnation_name(e.c, e.i);
         return findings.note(|| format!("{name} has an answer to effect {}, which it did not ask for", e.op));
     };
-    let (_, slot) = applies.remove(index).expect("position() found it");
     let cell = ev.effects.cell_mut(slot);
     match e.outcome {
         Outcome::Ok if e.already => cell.flags |= FIRM,
@@ -150,7 +149,7 @@ pub(crate) fn offset(ev: &mut Evidence, e: &SinkOffset) {
 /// Judges every sink; their accounts, in order of their numbers.
 pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings, consumers: &Consumers) -> Vec<SinkAccount> {
     for session in &mut ev.sessions {
-        for (_, slot) in core::mem::take(&mut session.applies) {
+        for slot in core::mem::take(&mut session.applies).into_values() {
             ev.effects.cell_mut(slot).flags |= MAYBE;
         }
     }
@@ -166,6 +165,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings, consumers: &Cons
         count(ev, findings, number, &info, &past, &mut account);
         copies(ev, findings, number, &info);
         account.leaked = of_aborted(ev, findings, number, &info);
+        sink_offset::close(ev, findings, number, &info);
         announced(ev, findings, number, &info);
         accounts.push(account);
     }
@@ -183,20 +183,22 @@ struct Past {
 
 /// Marks what must be there: every visible input below the offset that its consumers have committed.
 fn expect(ev: &mut Evidence, consumers: &Consumers, number: u32, info: &SinkInfo) -> Vec<Past> {
-    let mut past: Vec<Past> =
-        info.offsets.iter().map(|(log, next)| Past { log: *log, next: *next, group: None }).collect();
+    // By log, then by group.
+    let mut past: IndexMap<(u32, Option<u32>), Past, Fast> =
+        info.offsets.iter().map(|(log, next)| ((*log, None), Past { log: *log, next: *next, group: None })).collect();
     for client in ev.clients.iter().flatten().filter(|client| client.sinks.contains(&number)) {
         let Some(group) = client.group else { continue };
         for topic in &client.inputs {
             let info = &ev.topics[*topic as usize];
             for log in info.first_log..info.first_log + info.partitions {
                 let next = ev.groups[group as usize].logs.get(&log).and_then(|log| log.committed()).unwrap_or(0);
-                if !past.iter().any(|p| p.log == log && (p.group.is_none() || p.group == Some(group))) {
-                    past.push(Past { log, next, group: Some(group) });
+                if !past.contains_key(&(log, None)) {
+                    past.entry((log, Some(group))).or_insert(Past { log, next, group: Some(group) });
                 }
             }
         }
     }
+    let past: Vec<Past> = past.into_values().collect();
     for p in &past {
         let log = &ev.logs[p.log as usize];
         let skips = |offset: i64| p.group.is_some_and(|group| consumers.skips(group, p.log, offset));
@@ -220,13 +222,13 @@ fn count(
     past: &[Past],
     account: &mut SinkAccount,
 ) {
+    let mut distinct = 0;
     for (slot, _, cell) in ev.effects.cells().filter(|(_, sink, _)| *sink == number) {
         let there = cell.copies > 0;
         if cell.is(FIRM | EXPECTED) || there && cell.is(SENT) {
             account.input += 1;
         }
-        account.visible += u64::from(cell.copies);
-        account.duplicates += u64::from(cell.copies.saturating_sub(1));
+        distinct += u64::from(there);
         if !info.read {
             continue;
         }
@@ -251,13 +253,12 @@ fn count(
             });
         }
     }
-    if !info.read {
-        account.duplicates = info.again;
-    }
+    account.visible = info.effects.len() as u64;
+    account.duplicates = if info.read { account.visible - distinct } else { info.again };
 }
 
 /// As `the charge for record 5 of workload 0`.
-fn what(ev: &Evidence, info: &SinkInfo, slot: Slot) -> String {
+pub(super) fn what(ev: &Evidence, info: &SinkInfo, slot: Slot) -> String {
     let noun = match info.kind {
         SinkKind::Rows => "row",
         SinkKind::Charges => "charge",

@@ -73,7 +73,11 @@ fn judge(events: &str) -> Report {
 
 /// Hands the events of a test to a checker, after the preamble.
 fn read_into(events: &str, checker: &mut Checker) {
-    let preamble = used(PREAMBLE, events);
+    read_with(PREAMBLE, events, checker);
+}
+
+fn read_with(preamble: &str, events: &str, checker: &mut Checker) {
+    let preamble = used(preamble, events);
     let is_end = |line: &&str| line.starts_with("{\"end\"") || line.starts_with("{\"final\"");
     let steady = STEADY.lines().filter(|line| !line.is_empty());
     let begin = preamble.lines().chain(steady.clone().filter(|line| !is_end(line)));
@@ -334,10 +338,24 @@ fn a_record_that_is_there_but_not_yet_stable_is_not_lost() {
 }
 
 #[test]
-fn a_record_below_the_log_start_is_not_lost() {
+fn a_record_below_the_log_start_is_lost_unless_its_topic_deletes() {
     let events = sends(0, 2) + &ack(0, 0, 0) + &ack(0, 1, 1);
-    clean(&(events.clone() + &log_with(1, 2, 2, &[(1, 1, true)])));
-    finds(&(events + &log_with(0, 2, 2, &[(1, 1, true)])), &[(Kind::Loss, 1)]);
+    let report = finds(&(events.clone() + &log_with(1, 2, 2, &[(1, 1, true)])), &[(Kind::Loss, 1)]);
+    let sentence = &report.violations[0].proof.sentence;
+    assert!(
+        sentence.ends_with("in-0 begins at 1 now, and nothing says that records of in may be deleted"),
+        "{sentence}"
+    );
+    finds(&(events.clone() + &log_with(0, 2, 2, &[(1, 1, true)])), &[(Kind::Loss, 1)]);
+    let preamble = PREAMBLE.replacen("\"name\":\"in\"", "\"name\":\"in\",\"deletes\":true", 1);
+    let judge = |events: &str| {
+        let mut checker = Checker::new();
+        read_with(&preamble, events, &mut checker);
+        checker.finish()
+    };
+    assert_eq!(judge(&(events.clone() + &log_with(1, 2, 2, &[(1, 1, true)]))).verdict, Verdict::Clean);
+    // Only what is below the beginning may have been deleted.
+    assert_eq!(judge(&(events + &log_with(0, 2, 2, &[(1, 1, true)]))).count(Kind::Loss), 1);
 }
 
 #[test]

@@ -29,9 +29,10 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
     }
     // Once each, by the first record that is missing.
     let mut reported = super::paged::Bits::default();
+    let complete: Vec<bool> = (0..ev.topics.len() as u32).map(|topic| ev.read_to_the_end(topic)).collect();
     for (slot, topic, cell) in ev.records.cells() {
         let missing = cell.txn != NONE && cell.copies == 0 && !cell.is(PENDING | GONE);
-        if !missing || !ev.read_to_the_end(topic) || !torn(cell.txn) || !reported.set(i64::from(cell.txn)) {
+        if !missing || !complete[topic as usize] || !torn(cell.txn) || !reported.set(i64::from(cell.txn)) {
             continue;
         }
         let kind = ev.blame(Kind::TornTransaction, ev.session_of_txn(cell.txn));
@@ -40,15 +41,15 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
             let there = visible_part(ev, cell.txn);
             let (is, at) = if txn.visible == 1 { ("is", "at") } else { ("are", "the first at") };
             let first = there.map_or(String::new(), |(log, offset)| format!(", {at} {}", ev.place(log, offset)));
+            let (not, hidden) = ev.not_visible(slot);
             let sentence = format!(
-                "of {} records of {}, {} {is} visible{first}; {} is not in the final read of {}",
+                "of {} records of {}, {} {is} visible{first}; {} {not}",
                 txn.records,
                 ev.txn_name(cell.txn),
                 txn.visible,
-                ev.slot_name(slot),
-                ev.topic_name(topic)
+                ev.slot_name(slot)
             );
-            let places: Vec<_> = ev.acknowledged_at(slot).into_iter().chain(there).collect();
+            let places: Vec<_> = hidden.or_else(|| ev.acknowledged_at(slot)).into_iter().chain(there).collect();
             ev.proof(slot, &places, sentence)
         });
     }

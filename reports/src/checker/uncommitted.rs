@@ -13,10 +13,7 @@ use crate::report::Kind;
 pub(crate) fn read(ev: &mut Evidence, findings: &mut Findings, log: u32, slot: Slot, e: &Read) {
     let cell = ev.records.cell(slot);
     let unasked = cell.is(SENT) && !cell.is(POSSIBLE);
-    let open = || {
-        let within = |ranges: &[(i64, i64)]| ranges.iter().any(|(start, end)| (*start..*end).contains(&e.offset));
-        ev.logs[log as usize].open.iter().any(|txn| within(&txn.ranges))
-    };
+    let open = || ev.logs[log as usize].open.holds(e.offset);
     if !(unasked || open()) || !ev.logs[log as usize].early.set(e.offset) {
         return;
     }

@@ -187,7 +187,7 @@ impl From<Identity> for (u32, u32, i64, u16, u16) {
 }
 
 /// Preamble: a topic and its number.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Topic<'a> {
     /// Number; small and dense.
@@ -209,6 +209,29 @@ pub struct Topic<'a> {
     /// Records that a later one with the same key has replaced may go.
     #[serde(default, skip_serializing_if = "is_default")]
     pub compacted: bool,
+    /// The largest sequence of a producer; after it comes 0. Kafka's is the largest 32-bit number.
+    #[serde(default = "largest_sequence", skip_serializing_if = "is_largest_sequence")]
+    pub max_sequence: i32,
+    /// How long a producer must have written nothing for a broker to forget it, nanoseconds: Kafka's
+    /// `producer.id.expiration.ms`, a day.
+    #[serde(default = "one_day", skip_serializing_if = "is_one_day")]
+    pub forgets_after: u64,
+}
+
+impl Default for Topic<'_> {
+    fn default() -> Self {
+        Topic {
+            id: 0,
+            name: Text::default(),
+            partitions: 0,
+            internal: false,
+            may_be_empty: false,
+            deletes: false,
+            compacted: false,
+            max_sequence: largest_sequence(),
+            forgets_after: one_day(),
+        }
+    }
 }
 
 /// Preamble: a consumer group and its number.
@@ -1274,6 +1297,22 @@ impl Event<'_> {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+fn largest_sequence() -> i32 {
+    i32::MAX
+}
+
+fn is_largest_sequence(sequence: &i32) -> bool {
+    *sequence == largest_sequence()
+}
+
+fn one_day() -> u64 {
+    86_400_000_000_000
+}
+
+fn is_one_day(time: &u64) -> bool {
+    *time == one_day()
 }
 
 fn two() -> u8 {

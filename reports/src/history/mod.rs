@@ -2,8 +2,11 @@
 
 pub mod event;
 pub mod jsonl;
+pub mod limits;
 mod validate;
 
+#[cfg(test)]
+mod limits_tests;
 #[cfg(test)]
 mod tests;
 

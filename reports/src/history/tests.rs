@@ -26,6 +26,8 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             may_be_empty: true,
             deletes: true,
             compacted: true,
+            max_sequence: 63,
+            forgets_after: 10_000_000_000,
         }),
         Event::Group(Group { id: 0, name: "a \"quoted\" \\ name\n".into() }),
         Event::Sink(ExternalSink { id: 0, name: "bank".into(), kind: SinkKind::Charges, announced_in: None }),

@@ -1,10 +1,11 @@
 //! Whether a history makes sense line by line: numbers declared before they are used, time that does not go back.
 
-use super::event::*;
-use crate::report::Kind;
+use indexmap::IndexMap;
 
-/// The largest number that a preamble may hand out, and the largest incarnation. Tables are indexed by them.
-pub const LARGEST_NUMBER: u32 = 1 << 20;
+use super::event::*;
+use super::limits::*;
+use crate::checker::Fast;
+use crate::report::Kind;
 
 /// Checks each event against those before it. A simulator's history holds these rules by construction; one that was
 /// read from a file is checked, so that the checker can rely on them.
@@ -19,7 +20,19 @@ pub struct Validator {
     clients: Vec<bool>,
     faults: Vec<bool>,
     ended: Vec<Vec<bool>>,
+    /// Partitions of all topics together.
+    partitions: u32,
+    /// Last operation numbers by client and incarnation.
+    operations: IndexMap<(u32, u32), Operations, Fast>,
     now: u64,
+}
+
+/// The last numbers of an incarnation, each in a sequence of its own; -1 before the first.
+#[derive(Clone, Copy, Debug)]
+struct Operations {
+    send: i128,
+    commit: i128,
+    apply: i128,
 }
 
 impl Validator {
@@ -33,16 +46,26 @@ impl Validator {
             if t < self.now {
                 return Err(format!("time goes back from {} to {t}", self.now));
             }
+            if t > LARGEST_TIME {
+                return Err(format!("time {t}: expected at most {LARGEST_TIME}"));
+            }
             self.now = t;
         }
         match event {
             Event::Topic(e) => self.declare_topic(e),
-            Event::Group(e) => declare(&mut self.groups, e.id, "group"),
+            Event::Group(e) => {
+                name("group", &e.name)?;
+                declare(&mut self.groups, e.id, "group")
+            }
             Event::Sink(e) => {
+                name("sink", &e.name)?;
                 declare(&mut self.sinks, e.id, "sink")?;
                 e.announced_in.map_or(Ok(()), |topic| self.topic(topic))
             }
             Event::Client(e) => {
+                name("client", &e.name)?;
+                e.transactional_id.as_ref().map_or(Ok(()), |id| name("transactional id", id))?;
+                e.function.as_ref().map_or(Ok(()), |function| name("function", function))?;
                 declare(&mut self.clients, e.id, "client")?;
                 e.inputs.iter().chain(&e.outputs).try_for_each(|topic| self.topic(*topic))?;
                 e.sinks.iter().try_for_each(|sink| self.sink(*sink))?;
@@ -62,22 +85,30 @@ impl Validator {
                 match e.partition {
                     Some(partition) => self.partition(Partition::new(e.topic, partition)),
                     None => self.topic(e.topic),
-                }
+                }?;
+                let last = &mut self.operations(e.c, e.i).send;
+                follows("send", "sends", e.c, last, e.op, false)
             }
-            Event::Ack(e) => self.client(e.c, e.i).and_then(|()| self.partition(e.at)),
-            Event::Fail(e) | Event::Unknown(e) => self.client(e.c, e.i),
+            Event::Ack(e) => {
+                self.client(e.c, e.i)?;
+                if e.offset == -1 { self.partition(e.at) } else { self.offset(e.at, e.offset) }
+            }
+            Event::Fail(e) | Event::Unknown(e) => self.client(e.c, e.i).and_then(|()| name("error", &e.error)),
             Event::Begin(e) => self.client(e.c, e.i),
             Event::TxnOffsets(e) => {
                 self.client(e.c, e.i).and_then(|()| self.group(e.group)).and_then(|()| self.offset(e.at, e.next))
             }
             Event::Ending(e) => self.client(e.c, e.i),
-            Event::Ended(e) => self.client(e.c, e.i),
-            Event::Fenced(e) => self.client(e.c, e.i),
-            Event::Epoch(e) => self.client(e.c, e.i),
+            Event::Ended(e) => self.client(e.c, e.i).and_then(|()| name("error", &e.error)),
+            Event::Fenced(e) => self.client(e.c, e.i).and_then(|()| name("error", &e.error)),
+            Event::Epoch(e) => self.client(e.c, e.i).and_then(|()| producer(e.pid, e.epoch)),
             Event::Commit(e) => {
-                self.client(e.c, e.i).and_then(|()| self.group(e.group)).and_then(|()| self.offset(e.at, e.next))
+                self.client(e.c, e.i).and_then(|()| self.group(e.group)).and_then(|()| self.offset(e.at, e.next))?;
+                let last = &mut self.operations(e.c, e.i).commit;
+                // One line for each partition of one commit.
+                follows("commit", "commits", e.c, last, e.op, true)
             }
-            Event::CommitResult(e) => self.client(e.c, e.i),
+            Event::CommitResult(e) => self.client(e.c, e.i).and_then(|()| name("error", &e.error)),
             Event::Assigned(e) | Event::Revoked(e) => self.client(e.c, e.i).and_then(|()| self.partition(e.at)),
             Event::Position(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.position)),
             Event::Read(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.offset)),
@@ -86,21 +117,25 @@ impl Validator {
             Event::FaultEnd(e) => self.fault(e.fault),
             Event::Started(e) => self.client(e.c, e.i),
             Event::Stopped(e) => self.client(e.c, e.i),
-            Event::Told(e) => self.client(e.c, e.i),
+            Event::Told(e) => {
+                self.client(e.c, e.i).and_then(|()| name("call", &e.call)).and_then(|()| name("error", &e.error))
+            }
             Event::Skipped(e) => self.client(e.c, e.i).and_then(|()| self.offset(e.at, e.offset)),
-            Event::Apply(e) => self.client(e.c, e.i).and_then(|()| self.sink(e.sink)),
-            Event::Applied(e) => self.client(e.c, e.i),
-            Event::OffsetMoved(e) => self.group(e.group).and_then(|()| self.partition(e.at)),
-            Event::Decided(e) => self.client(e.c, 0),
+            Event::Apply(e) => {
+                self.client(e.c, e.i).and_then(|()| self.sink(e.sink))?;
+                let last = &mut self.operations(e.c, e.i).apply;
+                follows("effect", "effects", e.c, last, e.op, false)
+            }
+            Event::Applied(e) => self.client(e.c, e.i).and_then(|()| name("error", &e.error)),
+            Event::OffsetMoved(e) => self.moved(e),
+            Event::Decided(e) => self.client(e.c, 0).and_then(|()| producer(e.pid, e.epoch)),
             Event::Divergence(_) | Event::Stuck(_) => Ok(()),
             Event::Replica(e) => self.offset(e.at, e.offset),
-            Event::Appended(e) if e.count > LARGEST_NUMBER => {
-                Err(format!("a batch of {} records: expected at most {LARGEST_NUMBER}", e.count))
-            }
-            Event::Appended(e) => self.offset(e.at, e.base),
+            Event::Appended(e) => self.appended(e),
             Event::End(e) => self.end(e),
             Event::Final(e) => {
                 self.offset(e.at, e.offset)?;
+                producer(e.pid, e.epoch)?;
                 if self.ended[e.at.topic as usize][e.at.partition as usize] {
                     return Ok(());
                 }
@@ -118,18 +153,65 @@ impl Validator {
                 }
             }
             Event::SinkOffset(e) => self.sink(e.sink).and_then(|()| self.offset(e.at, e.next)),
-            Event::OpenTransaction(e) => e.c.map_or(Ok(()), |c| self.client(c, 0)),
-            Event::Stalled(e) => self.partition(e.at),
-            Event::Undrained(e) => self.client(e.c, 0).and_then(|()| self.partition(e.at)),
+            Event::OpenTransaction(e) => {
+                e.c.map_or(Ok(()), |c| self.client(c, 0))?;
+                producer(e.pid, e.epoch)
+            }
+            // What is not known, where nobody leads or nobody has committed, is negative.
+            Event::Stalled(e) => self.offset(e.at, e.lso.max(0)).and_then(|()| self.offset(e.at, e.hw.max(0))),
+            Event::Undrained(e) => {
+                self.client(e.c, 0)?;
+                self.offset(e.at, e.position.max(0)).and_then(|()| self.offset(e.at, e.end.max(0)))
+            }
         }
     }
 
+    fn operations(&mut self, client: u32, incarnation: u32) -> &mut Operations {
+        let none = Operations { send: -1, commit: -1, apply: -1 };
+        self.operations.entry((client, incarnation)).or_insert(none)
+    }
+
+    fn moved(&self, e: &OffsetMoved) -> Result<(), String> {
+        self.group(e.group)?;
+        match e.cause {
+            MoveCause::Tombstone | MoveCause::Expired if e.offset == -1 => self.partition(e.at),
+            MoveCause::Tombstone | MoveCause::Expired => {
+                Err(format!("offset {}: where it is deleted, expected -1", e.offset))
+            }
+            MoveCause::Commit { c, i, .. } => self.client(c, i).and_then(|()| self.offset(e.at, e.offset)),
+            MoveCause::Marker { pid, epoch } => producer(pid, epoch).and_then(|()| self.offset(e.at, e.offset)),
+            MoveCause::Unknown | MoveCause::Reload => self.offset(e.at, e.offset),
+        }
+    }
+
+    fn appended(&self, e: &Appended) -> Result<(), String> {
+        if e.count > LARGEST_NUMBER || e.count == 0 {
+            return Err(format!("a batch of {} records: expected 1 to {LARGEST_NUMBER}", e.count));
+        }
+        if e.sequence < -1 || e.leader_epoch < -1 {
+            return Err(format!(
+                "sequence {} and leader epoch {}: expected at least 0, or -1 for none",
+                e.sequence, e.leader_epoch
+            ));
+        }
+        producer(e.pid, e.epoch)?;
+        self.offset(e.at, e.base)
+    }
+
     fn declare_topic(&mut self, topic: &Topic<'_>) -> Result<(), String> {
+        name("topic", &topic.name)?;
+        if topic.max_sequence < 0 {
+            return Err(format!("largest sequence {}: expected at least 0", topic.max_sequence));
+        }
         if topic.id > LARGEST_NUMBER || topic.partitions > LARGEST_NUMBER || topic.partitions == 0 {
             return Err(format!(
                 "topic number {} and partition count {}: expected at most {LARGEST_NUMBER}, and at least one partition",
                 topic.id, topic.partitions
             ));
+        }
+        self.partitions = self.partitions.saturating_add(topic.partitions);
+        if self.partitions > LARGEST_NUMBER {
+            return Err(format!("{} partitions of all topics: expected at most {LARGEST_NUMBER}", self.partitions));
         }
         let id = topic.id as usize;
         if self.topics.len() <= id {
@@ -145,14 +227,18 @@ impl Validator {
     }
 
     fn end(&mut self, end: &End) -> Result<(), String> {
-        self.partition(end.at)?;
+        self.offset(end.at, end.start)?;
+        self.offset(end.at, end.leo)?;
         if !(0 <= end.start && end.start <= end.hw && end.lso <= end.hw && end.hw <= end.leo) {
             return Err(format!(
                 "expected start <= hw, lso <= hw <= leo; found start {}, lso {}, hw {}, leo {}",
                 end.start, end.lso, end.hw, end.leo
             ));
         }
-        self.ended[end.at.topic as usize][end.at.partition as usize] = true;
+        let ended = &mut self.ended[end.at.topic as usize][end.at.partition as usize];
+        if core::mem::replace(ended, true) {
+            return Err(format!("partition {:?} has an 'end' line already", <(u32, u32)>::from(end.at)));
+        }
         Ok(())
     }
 
@@ -170,13 +256,18 @@ impl Validator {
         if at.partition < self.topics[at.topic as usize] {
             return Ok(());
         }
-        Err(format!("topic {} has {} partitions, not {}", at.topic, self.topics[at.topic as usize], at.partition + 1))
+        let count = self.topics[at.topic as usize];
+        Err(format!("topic {} has {count} partitions, not {}", at.topic, u64::from(at.partition) + 1))
     }
 
     #[inline]
     fn offset(&self, at: Partition, offset: i64) -> Result<(), String> {
         self.partition(at)?;
-        if offset >= 0 { Ok(()) } else { Err(format!("offset {offset} is negative")) }
+        match offset {
+            0..=LARGEST_OFFSET => Ok(()),
+            ..0 => Err(format!("offset {offset} is negative")),
+            _ => Err(format!("offset {offset}: expected at most {LARGEST_OFFSET}")),
+        }
     }
 
     #[inline]
@@ -221,6 +312,37 @@ fn kind(name: &str) -> Result<(), String> {
     let nearest = Kind::ALL.iter().rev().max_by_key(|kind| common(kind)).filter(|kind| common(kind) >= 3);
     let hint = nearest.map_or(String::new(), |kind| format!("; '{kind}' is one"));
     Err(format!("a promise allows '{name}', which is no kind of finding{hint}"))
+}
+
+/// A name, or a text that is shown in a table like one.
+#[inline]
+fn name(what: &str, text: &str) -> Result<(), String> {
+    if text.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    Err(format!("a {what} of {} bytes: expected at most {LONGEST_NAME}", text.len()))
+}
+
+#[inline]
+fn producer(pid: i64, epoch: i16) -> Result<(), String> {
+    if pid >= -1 && epoch >= -1 {
+        return Ok(());
+    }
+    Err(format!("producer id {pid} and epoch {epoch}: expected at least 0, or -1 for none"))
+}
+
+/// Whether an operation has a larger number than the one before it.
+#[inline]
+fn follows(what: &str, several: &str, client: u32, last: &mut i128, op: u64, same: bool) -> Result<(), String> {
+    let op = i128::from(op);
+    if op > *last || same && op == *last {
+        *last = op;
+        return Ok(());
+    }
+    Err(format!(
+        "{what} {op} of client {client} comes after {what} {last}: within one incarnation 'op' increases from each to the next; \
+         number the {several} 0, 1, 2 and so on"
+    ))
 }
 
 fn declare(table: &mut Vec<bool>, id: u32, what: &str) -> Result<(), String> {
