@@ -28,8 +28,6 @@ pub(crate) struct TopicInfo {
     pub(crate) partitions: u32,
     pub(crate) internal: bool,
     pub(crate) may_be_empty: bool,
-    pub(crate) deletes: bool,
-    pub(crate) compacted: bool,
     /// Number of its first log.
     pub(crate) first_log: u32,
     /// Some client writes it.

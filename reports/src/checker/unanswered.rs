@@ -22,14 +22,14 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, lives: &Lives) {
             };
             findings.add(&ev.promises, Kind::Unanswered, Some(topic), open().count() as u64, proof);
         }
-        let mut commits: Vec<u64> = session.commits.iter().map(|(op, ..)| *op).collect();
+        let mut commits: Vec<u64> = session.commits.keys().map(|(op, _)| *op).collect();
         commits.dedup();
-        if let (Some(first), Some((_, group, ..))) = (commits.first(), session.commits.front()) {
+        if let (Some(first), Some((group, _))) = (commits.first(), session.commits.values().next()) {
             let what = format!("its offset commit {first} to group {}", ev.groups[*group as usize].name);
             let n = commits.len() as u64;
             findings.add(&ev.promises, Kind::Unanswered, None, n, || asks.proof(&what, n, "offset commit"));
         }
-        if let Some((_, slot)) = session.applies.front() {
+        if let Some(slot) = session.applies.values().next() {
             let (record, sink) = ev.effects.identity(*slot);
             let what = format!("the effect of {}, for which it asked", ev.record_name(record));
             let n = session.applies.len() as u64;
