@@ -244,8 +244,8 @@ fn a_replay_writes_the_same_history() {
     }
 }
 
-fn first_difference<'k>(a: &'k Kept, b: &'k Kept) -> Option<(&'k (String, Value), &'k (String, Value))> {
-    a.0.iter().zip(&b.0).find(|(a, b)| a != b)
+fn first_difference(a: &Kept, b: &Kept) -> Option<String> {
+    a.0.iter().zip(&b.0).find(|(a, b)| a != b).map(|(a, b)| format!("{a:?} and {b:?}"))
 }
 
 #[test]
