@@ -311,20 +311,14 @@ fn tell_apart<M: Debug + Content>(messages: &[M], key: impl Fn(&M) -> ApiKey) ->
 #[test]
 fn a_request_that_differs_in_any_field_has_another_number() {
     let counts = tell_apart(&requests(), Request::api_key);
-    assert_eq!(
-        counts.keys().collect::<Vec<_>>(),
-        ApiKey::ALL.iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
-    );
+    assert!(ApiKey::ALL.iter().all(|key| counts.contains_key(key)), "{counts:?}");
     assert!(counts[&ApiKey::Produce] > 200, "its batch's records, markers and logs are among them: {counts:?}");
 }
 
 #[test]
 fn an_answer_that_differs_in_any_field_has_another_number() {
     let counts = tell_apart(&responses(), Response::api_key);
-    assert_eq!(
-        counts.keys().collect::<Vec<_>>(),
-        ApiKey::ALL.iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
-    );
+    assert!(ApiKey::ALL.iter().all(|key| counts.contains_key(key)), "{counts:?}");
     assert!(counts[&ApiKey::Fetch] > 200, "its batches' contents are among them: {counts:?}");
 }
 
