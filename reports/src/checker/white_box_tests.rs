@@ -143,7 +143,7 @@ fn in_a_log_the_next_sequence_follows() {
     finds(&(data(0, 0) + &other), &[(Kind::FencedEffect, 1)]);
     nothing(&(data(0, 0) + &batch(1, 1, (8, 0), 0, 0, "data") + &data(0, 0).replace("[0,0]", "[0,1]")));
     // Nobody's batches have none.
-    nothing(&batch(0, 1, (-1, -1), -1, 0, "data").repeat(1));
+    nothing(&(batch(0, 1, (-1, -1), -1, 0, "data") + &batch(1, 1, (-1, -1), -1, 0, "data")));
 }
 
 #[test]
