@@ -660,6 +660,8 @@ fn table_and_verdict_count_the_same_records_as_leaked() {
     assert_eq!(report.count(Kind::AbortedVisible), 2, "{}", report.render_text());
     let leaked = |topic| report.topic(topic).expect("an output").leaked;
     assert_eq!((leaked("in"), leaked("out")), (1, 1));
+    let out = report.topic("out").expect("an output");
+    assert_eq!((out.input, out.visible), (0, 1));
     let sentence = &report.violations.iter().find(|v| v.kind == Kind::AbortedVisible).expect("counted").proof.sentence;
     assert_eq!(
         sentence,
