@@ -17,8 +17,8 @@ const OUTPUT: Partition = Partition::new(1, 0);
 
 fn main() -> std::io::Result<()> {
     let wanted: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
-    // Eight events a record, and forty-odd a transaction.
-    let transactions = (wanted / 845 + 1).cast_signed();
+    // Eight events a record, and 28 a transaction.
+    let transactions = (wanted / 828 + 1).cast_signed();
     let stdout = std::io::stdout().lock();
     let mut writer = Writer::new(stdout, &Header::new("long_history"));
     write(&mut writer, transactions);

@@ -12,7 +12,8 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipelin
     for (slot, topic, cell) in ev.records.cells() {
         let account = &mut accounts[topic as usize];
         let there = cell.copies > 0;
-        if cell.is(FIRM | EXPECTED) || there && cell.is(MAYBE) {
+        // What was computed from an aborted record should not be there, whoever committed it.
+        if !cell.is(DERIVED) && (cell.is(FIRM | EXPECTED) || there && cell.is(MAYBE)) {
             account.input += 1;
         }
         let missing = !there && cell.is(FIRM | EXPECTED) && !cell.is(PENDING | GONE);

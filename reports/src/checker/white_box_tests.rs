@@ -143,7 +143,7 @@ fn in_a_log_the_next_sequence_follows() {
     finds(&(data(0, 0) + &other), &[(Kind::FencedEffect, 1)]);
     nothing(&(data(0, 0) + &batch(1, 1, (8, 0), 0, 0, "data") + &data(0, 0).replace("[0,0]", "[0,1]")));
     // Nobody's batches have none.
-    nothing(&batch(0, 1, (-1, -1), -1, 0, "data").repeat(1));
+    nothing(&(batch(0, 1, (-1, -1), -1, 0, "data") + &batch(1, 1, (-1, -1), -1, 0, "data")));
 }
 
 #[test]
@@ -660,6 +660,8 @@ fn table_and_verdict_count_the_same_records_as_leaked() {
     assert_eq!(report.count(Kind::AbortedVisible), 2, "{}", report.render_text());
     let leaked = |topic| report.topic(topic).expect("an output").leaked;
     assert_eq!((leaked("in"), leaked("out")), (1, 1));
+    let out = report.topic("out").expect("an output");
+    assert_eq!((out.input, out.visible), (0, 1));
     let sentence = &report.violations.iter().find(|v| v.kind == Kind::AbortedVisible).expect("counted").proof.sentence;
     assert_eq!(
         sentence,
