@@ -10,6 +10,7 @@ use crate::coverage::{Coverage, Goal};
 use super::fields::{Fields, Item, Value};
 use super::nearest::hint;
 use super::problem::Complaint;
+use super::table;
 
 /// A range of whole numbers, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +155,12 @@ impl Expectation {
     /// Reads `[expect]`. `topics` and `sinks` are the scenario's.
     pub(crate) fn read(fields: &Fields, topics: &[String], sinks: &[String]) -> Result<Expectation, Complaint> {
         let mut expectation = Expectation::default();
-        let verdicts = [("clean", Verdict::Clean), ("violated", Verdict::Violated), ("stuck", Verdict::Stuck)];
+        let verdicts = [
+            ("clean", Verdict::Clean),
+            ("violated", Verdict::Violated),
+            ("stuck", Verdict::Stuck),
+            ("vacuous", Verdict::Vacuous),
+        ];
         expectation.verdict = fields.word("verdict", &verdicts)?;
         for (key, goals) in [("reached", &mut expectation.reached), ("never", &mut expectation.never)] {
             for text in fields.texts(key)?.unwrap_or_default() {
@@ -187,19 +193,7 @@ impl Expectation {
                     "deliveries" => &mut expectation.deliveries,
                     "faults" => &mut expectation.faults,
                     _ => {
-                        let known = [
-                            "verdict",
-                            "violations",
-                            "allowed",
-                            "topics",
-                            "sinks",
-                            "virtual_ms",
-                            "deliveries",
-                            "faults",
-                            "figures",
-                            "reached",
-                            "never",
-                        ];
+                        let known = table::EXPECT.keys.iter().map(|key| key.name);
                         let first = path.split('.').next().unwrap_or(path);
                         return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
                     }
