@@ -264,12 +264,14 @@ pub fn exit_code(code: u8) -> u8 {
 pub struct Troubles(Vec<String>);
 
 impl Troubles {
-    /// Keeps what went wrong.
+    /// Keeps what went wrong, once.
     pub fn note<T>(&mut self, result: Result<T, Refusal>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(Refusal(message)) => {
-                self.0.push(message);
+                if !self.0.contains(&message) {
+                    self.0.push(message);
+                }
                 None
             }
         }

@@ -3,6 +3,7 @@
 pub(crate) mod assemble;
 pub mod builtin;
 mod chaos;
+mod checks;
 pub mod deviation;
 mod document;
 pub mod duration;
@@ -19,9 +20,12 @@ mod resolved;
 mod sinks;
 mod streams;
 pub mod table;
+mod topics;
 mod wording;
 mod written;
 
+#[cfg(test)]
+mod strict;
 #[cfg(test)]
 mod tests;
 
