@@ -1,5 +1,7 @@
 //! The command at the edges of its surroundings: ranges of seeds, devices, full disks, closed pipes.
 
+#![expect(clippy::disallowed_methods, reason = "outside the simulation: tests that wait")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -79,7 +81,7 @@ fn settings_and_faults_that_would_be_swallowed_end_with_exit_code_2() {
     refused(&["verify", &never], &["this fault can never begin", "no transactional.id"]);
     let count = folder
         .write("count.toml", &format!("{SMALL}[[chaos.family]]\nkind = \"client_crash\"\ncount = \"0..4294967295\"\n"));
-    refused(&["run", &count], &["count.toml:10:", "at most 1000"]);
+    refused(&["run", &count], &["count.toml:10:", "[[chaos.family]]", "at most 1000"]);
     refused(&["run", &small, "--set", "shop.records=10000000000"], &["between 0 and 10000000"]);
 }
 
@@ -257,6 +259,22 @@ fn a_finding_is_told_before_it_is_written_and_what_cannot_be_written_is_named() 
     assert!(error.contains("cannot write") && error.contains("findings.jsonl"), "{error}");
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
     assert!(value["errors"][0].as_str().is_some_and(|e| e.contains("findings.jsonl")), "{value}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_asked_to_end_leaves_no_half_of_a_file() {
+    let folder = Folder::new("ended");
+    let history = folder.path("history.jsonl");
+    let mut child = command(&["run", "bench/million", "--history", &history]).spawn().expect("it starts");
+    while folder.names().is_empty() {
+        assert_eq!(child.try_wait().expect("it can be asked"), None, "it has begun a file before it ends");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill is there").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(folder.names(), Vec::<String>::new());
 }
 
 #[test]

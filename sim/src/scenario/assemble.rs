@@ -92,8 +92,8 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     };
     plan.promises = promises(&document.promise, &plan)?;
     plan.end.bound = bound.unwrap_or_else(|| usual_bound(&plan));
-    check_names(document)?;
     check_size(document, &plan)?;
+    check_names(document)?;
     let names = Names::of(&plan);
     let mut faults = Vec::new();
     for fields in &document.faults {

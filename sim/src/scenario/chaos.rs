@@ -61,7 +61,8 @@ pub(super) fn chaos(fields: &Fields) -> Result<ChaosPlan> {
         return Err(Complaint::new(&fields.place, "the shares of [chaos] add up to more than 1,000,000 ppm"));
     }
     let mut rest = fields.clone();
-    for family in rest.take_tables("family")? {
+    for mut family in rest.take_tables("family")? {
+        family.what = table::ChaosFamily::SECTION.head.to_string();
         table::ChaosFamily::SECTION.check(&family)?;
         let table::ChaosFamily { kind, count, lasts } = table::ChaosFamily::read(&family)?;
         let kind = kind.ok_or_else(|| Complaint::new(&family.place, "[[chaos.family]] needs 'kind'"))?;

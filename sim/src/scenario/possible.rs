@@ -1,5 +1,7 @@
 //! Which requests a node can ever send, so that a trigger that cannot come is refused where it is written.
 
+use std::collections::BTreeMap;
+
 use fencepost_protocol::config::{ConsumerConfig, ProducerConfig};
 use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::pipeline::Guarantee;
@@ -36,36 +38,35 @@ pub enum Role<'p> {
     Program,
 }
 
-/// The role of a node.
-pub fn role<'p>(plan: &'p Plan, name: &str) -> Role<'p> {
-    let member = |of: &str, members: u32| (1..=members).any(|m| member_name(of, m, members) == name);
-    if name == "controller" {
-        return Role::Controller;
+/// What every node is, by its number.
+pub struct Cast<'p> {
+    roles: Vec<Role<'p>>,
+}
+
+impl<'p> Cast<'p> {
+    /// The nodes of a plan.
+    pub fn of(plan: &'p Plan, names: &Names) -> Cast<'p> {
+        let mut known: BTreeMap<String, Role<'p>> = BTreeMap::new();
+        known.insert("controller".to_string(), Role::Controller);
+        known.extend(plan.cluster.ids().map(|id| (crate::world::broker_name(plan, id), Role::Broker)));
+        known.extend(plan.databases.iter().map(|d| (d.name.clone(), Role::Database)));
+        known.extend(plan.payments.iter().map(|p| (p.name.clone(), Role::PaymentApi)));
+        known.extend(plan.producers.iter().map(|p| (p.name.clone(), Role::Producer(p))));
+        for p in &plan.pipelines {
+            known.extend((1..=p.members).map(|m| (member_name(&p.name, m, p.members), Role::Pipeline(p))));
+        }
+        for r in &plan.readers {
+            known.extend((1..=r.members).map(|m| (member_name(&r.name, m, r.members), Role::Reader(r))));
+        }
+        known.extend(plan.services.iter().map(|s| (s.name.clone(), Role::Service(s))));
+        known.extend(plan.relays.iter().map(|r| (r.name.clone(), Role::Relay(r))));
+        let role = |name: &String| known.get(name).copied().unwrap_or(Role::Program);
+        Cast { roles: names.nodes.iter().map(role).collect() }
     }
-    if plan.cluster.ids().any(|id| crate::world::broker_name(plan, id) == name) {
-        return Role::Broker;
-    }
-    if plan.databases.iter().any(|d| d.name == name) {
-        return Role::Database;
-    }
-    if plan.payments.iter().any(|p| p.name == name) {
-        return Role::PaymentApi;
-    }
-    if let Some(p) = plan.producers.iter().find(|p| p.name == name) {
-        return Role::Producer(p);
-    }
-    if let Some(p) = plan.pipelines.iter().find(|p| member(&p.name, p.members)) {
-        return Role::Pipeline(p);
-    }
-    if let Some(r) = plan.readers.iter().find(|r| member(&r.name, r.members)) {
-        return Role::Reader(r);
-    }
-    if let Some(s) = plan.services.iter().find(|s| s.name == name) {
-        return Role::Service(s);
-    }
-    match plan.relays.iter().find(|r| r.name == name) {
-        Some(r) => Role::Relay(r),
-        None => Role::Program,
+
+    /// What a node is.
+    pub fn role(&self, actor: Actor) -> Role<'p> {
+        self.roles.get(actor as usize).copied().unwrap_or(Role::Program)
     }
 }
 
@@ -210,9 +211,9 @@ fn topics<'p>(role: Role<'p>, key: ApiKey) -> Option<Vec<&'p str>> {
 }
 
 /// Why a trigger can never come, and the key that says so, if that is certain.
-pub fn impossible(plan: &Plan, names: &Names, trigger: &Trigger) -> Option<(&'static str, String)> {
+pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(&'static str, String)> {
     let kind = trigger.kind;
-    let role_of = |actor: Actor| role(plan, names.node(actor));
+    let role_of = |actor: Actor| cast.role(actor);
     let senders: Vec<Actor> = match trigger.from {
         Some(from) => vec![from],
         None => (0..names.nodes.len() as Actor).collect(),
@@ -250,7 +251,8 @@ pub fn impossible(plan: &Plan, names: &Names, trigger: &Trigger) -> Option<(&'st
     };
     let asked = [ApiKey::AddPartitionsToTxn, ApiKey::OffsetCommit, ApiKey::TxnOffsetCommit];
     let both = [ApiKey::Produce, ApiKey::Fetch, ApiKey::WriteTxnMarkers];
-    if !both.contains(&key) && !(asked.contains(&key) && !answered) {
+    let concerns_one = both.contains(&key) || (asked.contains(&key) && !answered);
+    if !concerns_one {
         let what = if answered { "the answer to a" } else { "a" };
         let message = format!("{what} {} concerns no partition: leave it out", kind.name());
         return Some(("after.partition", message));

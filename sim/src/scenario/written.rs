@@ -8,7 +8,7 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::fields::Fields;
 use super::names::Names;
-use super::possible::{Role, impossible, never_sends, role};
+use super::possible::{Cast, Role, impossible, never_sends};
 use super::problem::{Complaint, Place};
 use crate::plan::{Plan, Source};
 use crate::schedule::{Action, Actor, Fault, When};
@@ -23,25 +23,34 @@ pub struct WrittenFault<'f> {
 
 /// Complains about the first fault that cannot happen or contradicts another.
 pub fn check(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Result<()> {
-    for written in faults {
-        can_begin(plan, names, written)?;
-        can_act(plan, names, written)?;
+    if faults.is_empty() {
+        return Ok(());
     }
-    check_overlaps(plan, names, faults)?;
+    let cast = Cast::of(plan, names);
+    for written in faults {
+        can_begin(&cast, names, written)?;
+        can_act(plan, &cast, names, written)?;
+    }
+    check_overlaps(plan, &cast, names, faults)?;
     check_late(plan, faults)
 }
 
-fn can_begin(plan: &Plan, names: &Names, WrittenFault { fields, fault }: &WrittenFault<'_>) -> Result<()> {
+fn can_begin(cast: &Cast<'_>, names: &Names, WrittenFault { fields, fault }: &WrittenFault<'_>) -> Result<()> {
     let When::After(trigger, _) = &fault.when else { return Ok(()) };
-    match impossible(plan, names, trigger) {
+    match impossible(cast, names, trigger) {
         None => Ok(()),
         Some((path, message)) => Err(fields.complain(path, format!("this fault can never begin: {message}"))),
     }
 }
 
-fn can_act(plan: &Plan, names: &Names, WrittenFault { fields, fault }: &WrittenFault<'_>) -> Result<()> {
+fn can_act(
+    plan: &Plan,
+    cast: &Cast<'_>,
+    names: &Names,
+    WrittenFault { fields, fault }: &WrittenFault<'_>,
+) -> Result<()> {
     match &fault.action {
-        Action::LoseAnswers { node, kind, .. } => match never_sends(role(plan, names.node(*node)), *kind) {
+        Action::LoseAnswers { node, kind, .. } => match never_sends(cast.role(*node), *kind) {
             None => Ok(()),
             Some(why) => {
                 let message = format!("{} never sends {}: {why}", names.node(*node), kind.name());
@@ -67,7 +76,7 @@ fn can_act(plan: &Plan, names: &Names, WrittenFault { fields, fault }: &WrittenF
             }
         }
         Action::Crash { node, .. } | Action::Pause { node, .. } => {
-            let (When::At(at), Some(start)) = (&fault.when, starts(plan, names.node(*node))) else { return Ok(()) };
+            let (When::At(at), Some(start)) = (&fault.when, starts(cast.role(*node))) else { return Ok(()) };
             let begins = Instant::ZERO + start;
             if *at < begins {
                 let message =
@@ -81,8 +90,8 @@ fn can_act(plan: &Plan, names: &Names, WrittenFault { fields, fault }: &WrittenF
 }
 
 /// When a client first runs.
-fn starts(plan: &Plan, name: &str) -> Option<Span> {
-    match role(plan, name) {
+fn starts(role: Role<'_>) -> Option<Span> {
+    match role {
         Role::Producer(p) => Some(p.start),
         Role::Pipeline(p) => Some(p.start),
         Role::Reader(r) => Some(r.start),
@@ -93,10 +102,10 @@ fn starts(plan: &Plan, name: &str) -> Option<Span> {
 }
 
 /// How long after a crash a node comes back by itself; none: never.
-fn comes_back(plan: &Plan, name: &str) -> Option<Span> {
-    let sink = plan.databases.iter().map(|d| (&d.name, d.restart_after));
-    let mut sinks = sink.chain(plan.payments.iter().map(|p| (&p.name, p.restart_after)));
-    match role(plan, name) {
+fn comes_back(plan: &Plan, role: Role<'_>, name: &str) -> Option<Span> {
+    let databases = plan.databases.iter().map(|d| (&d.name, d.restart_after));
+    let mut sinks = databases.chain(plan.payments.iter().map(|p| (&p.name, p.restart_after)));
+    match role {
         Role::Producer(p) => p.restart_after,
         Role::Pipeline(p) => p.restart_after,
         Role::Service(s) => s.restart_after,
@@ -109,10 +118,10 @@ fn comes_back(plan: &Plan, name: &str) -> Option<Span> {
 }
 
 /// Whom an action stops, how that is said, and for how long (none: for good).
-fn stops(plan: &Plan, names: &Names, action: &Action) -> Option<(Actor, &'static str, Option<Span>)> {
+fn stops(plan: &Plan, cast: &Cast<'_>, names: &Names, action: &Action) -> Option<(Actor, &'static str, Option<Span>)> {
     match action {
         Action::Crash { node, down } | Action::PowerLoss { node, down, .. } => {
-            Some((*node, "is down", down.or_else(|| comes_back(plan, names.node(*node)))))
+            Some((*node, "is down", down.or_else(|| comes_back(plan, cast.role(*node), names.node(*node)))))
         }
         Action::Restart { node, down } => Some((*node, "is restarted and down", Some(*down))),
         Action::Pause { node, span } => Some((*node, "stands still", Some(*span))),
@@ -137,7 +146,7 @@ fn line(fields: &Fields) -> String {
     }
 }
 
-fn check_overlaps(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Result<()> {
+fn check_overlaps(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[WrittenFault<'_>]) -> Result<()> {
     let mut timed: Vec<(Instant, &WrittenFault<'_>)> = Vec::new();
     for written in faults {
         match &written.fault.when {
@@ -145,7 +154,7 @@ fn check_overlaps(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Re
             When::After(trigger, pause) => {
                 let twin = faults.iter().take_while(|other| !core::ptr::eq(*other, written)).find(|other| {
                     let same = matches!(&other.fault.when, When::After(t, p) if t == trigger && p == pause);
-                    let whom = |fault: &Fault| stops(plan, names, &fault.action).map(|(node, ..)| node);
+                    let whom = |fault: &Fault| stops(plan, cast, names, &fault.action).map(|(node, ..)| node);
                     same && whom(&written.fault).is_some() && whom(&written.fault) == whom(&other.fault)
                 });
                 if let Some(other) = twin {
@@ -163,7 +172,7 @@ fn check_overlaps(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Re
     let mut rolling: Option<(Instant, Instant, &Fields)> = None;
     let mut moments: BTreeMap<(Instant, String), &Fields> = BTreeMap::new();
     for (at, WrittenFault { fields, fault }) in timed {
-        if let Some((node, how, span)) = stops(plan, names, &fault.action) {
+        if let Some((node, how, span)) = stops(plan, cast, names, &fault.action) {
             if let Some((since, how, until, other)) = stopped.get(&node).filter(|(_, _, until, _)| at < *until) {
                 let name = names.node(node);
                 let until = if *until == Instant::NEVER { "on".to_string() } else { format!("to {until}") };

@@ -31,10 +31,14 @@ fn keys(section: &Section) -> String {
     let mut text = "| key | takes | default | |\n|---|---|---|---|\n".to_string();
     for key in section.keys {
         let Key { name, form, default, doc } = key;
-        let default = if default.starts_with(['"', '0', '1', '2', '3', '5', 't', 'f']) && !default.contains(' ') {
-            format!("`{default}`")
-        } else {
-            (*default).to_string()
+        let default = match (form, *default) {
+            (_, "") => String::new(),
+            (Form::Span(_), "0") => "`\"0s\"`".to_string(),
+            // Values stand as they are written, words about them do not.
+            (_, value) if value.starts_with('"') || value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok() => {
+                format!("`{value}`")
+            }
+            (_, words) => words.to_string(),
         };
         text += &format!("| `{name}` | {} | {default} | {doc} |\n", takes(form));
     }

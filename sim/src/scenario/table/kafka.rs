@@ -2,8 +2,6 @@
 
 use fencepost_protocol::config::{BrokerConfig, ConfigError, ConsumerConfig, Entry, ProducerConfig};
 
-use super::limits::{LONGEST_MS, MOST_PARTITIONS};
-
 /// Whose configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kafka {
@@ -55,7 +53,6 @@ impl Kafka {
 
 /// Partitions of an internal topic.
 pub const MOST_INTERNAL_PARTITIONS: i64 = 1_000;
-const _: () = assert!(MOST_INTERNAL_PARTITIONS < MOST_PARTITIONS && LONGEST_MS > 0);
 
 /// What Kafka's brokers know and is not modelled (Kafka 4.x).
 const BROKERS: &str = "
