@@ -106,11 +106,13 @@ impl<'a> History<'a> {
         for (id, partitions) in partitions.enumerate() {
             let name = history.topics[id].clone().into();
             let config = &plan.cluster.config;
+            let may_be_empty = id.checked_sub(2).and_then(|n| plan.topics.get(n)).is_some_and(|t| t.may_be_empty);
             let topic = h::Topic {
                 id: id as u32,
                 name,
                 partitions,
                 internal: id < 2,
+                may_be_empty,
                 max_sequence: plan.cluster.domains.max_sequence,
                 forgets_after: config.producer_id_expiration_ms as u64 * 1_000_000,
                 ..h::Topic::default()
@@ -149,10 +151,14 @@ impl<'a> History<'a> {
             history.write(&h::Event::Client(Box::new(declared)));
         }
         for (topic, promise) in &plan.promises {
+            if *promise == Promise::ReadUncommitted {
+                history.promise_of_a_reader(plan, topic);
+                continue;
+            }
             let sink = plan.accounts().iter().position(|a| a.name == *topic).map(|s| s as u32);
             let topic = history.topics.iter().position(|t| t == topic).map(|t| t as u32);
             let guarantee = match promise {
-                Promise::ExactlyOnce | Promise::Idempotent => h::Guarantee::ExactlyOnce,
+                Promise::ExactlyOnce | Promise::Idempotent | Promise::ReadUncommitted => h::Guarantee::ExactlyOnce,
                 Promise::AtLeastOnce => h::Guarantee::AtLeastOnce,
                 Promise::AtMostOnce => h::Guarantee::AtMostOnce,
             };
@@ -163,6 +169,16 @@ impl<'a> History<'a> {
             history.write(&h::Event::Promise(h::Promise { topic, sink, client: None, guarantee, allow }));
         }
         history
+    }
+
+    /// A reader, all members of it, may be given what was aborted or not committed yet.
+    fn promise_of_a_reader(&mut self, plan: &Plan, name: &str) {
+        let Some(reader) = plan.readers.iter().find(|r| r.name == name) else { return };
+        for member in 1..=reader.members {
+            let client = self.client_number(&crate::client::member_name(name, member, reader.members));
+            let allow = vec!["aborted-visible".into(), "uncommitted-visible".into()];
+            self.write(&h::Event::Promise(h::Promise { client: Some(client), allow, ..h::Promise::default() }));
+        }
     }
 
     /// Writes an event.

@@ -68,6 +68,49 @@ fn every_page_is_in_the_book() {
     }
 }
 
+/// The page with every table after its marker, as the program has it; a table ends where a line does not begin like one.
+fn with_tables(page: &str) -> (String, BTreeSet<String>) {
+    let tables = fencepost_sim::scenario::table::tables();
+    let (mut made, mut found) = (String::new(), BTreeSet::new());
+    let mut skipping = false;
+    for line in page.lines() {
+        skipping &= line.starts_with("| ") || line.starts_with("|--") || line.starts_with('`');
+        if skipping {
+            continue;
+        }
+        made += &format!("{line}\n");
+        if let Some(name) = fencepost_sim::scenario::table::is_marker(line) {
+            let table = tables.iter().find(|(known, _)| known == name);
+            let (_, table) = table.unwrap_or_else(|| panic!("there is no table '{name}'"));
+            made += table;
+            found.insert(name.to_string());
+            skipping = true;
+        }
+    }
+    (made, found)
+}
+
+/// With FENCEPOST_WRITE_TABLES=1 they are written instead.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a developer's wish, not part of any run")]
+fn the_page_on_scenarios_has_the_tables_of_the_program() {
+    let path = root().join("docs/scenarios.md");
+    let page = read(&path);
+    let (made, found) = with_tables(&page);
+    if std::env::var("FENCEPOST_WRITE_TABLES").is_ok() {
+        fs::write(&path, &made).expect("it can be written");
+    } else {
+        for (is, should) in page.lines().zip(made.lines()) {
+            assert_eq!(is, should, "docs/scenarios.md; FENCEPOST_WRITE_TABLES=1 writes the tables");
+        }
+        assert_eq!(page, made, "docs/scenarios.md");
+    }
+    for (name, _) in fencepost_sim::scenario::table::tables() {
+        let elsewhere = ["the top", "[[case]]"].contains(&name.as_str());
+        assert!(elsewhere || found.contains(&name), "docs/scenarios.md has no table '{name}'");
+    }
+}
+
 /// The blocks that begin with ```` ```console ````: a command, and lines of what it prints.
 fn sessions(text: &str) -> Vec<(String, Vec<String>)> {
     let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().expect("the block"));

@@ -77,7 +77,7 @@ where
     let alone: Option<u64> = variable("FENCEPOST_SEED", "a number");
     let others = variable::<String>("FENCEPOST_SEEDS", "a range such as 1..1000").map(|text| {
         fencepost_sim::scenario::parse_seeds(&text)
-            .unwrap_or_else(|| panic!("FENCEPOST_SEEDS is '{text}'; expected a range such as 1..1000"))
+            .unwrap_or_else(|_| panic!("FENCEPOST_SEEDS is '{text}'; expected a range such as 1..1000"))
     });
     let (first, last) = match (alone, others) {
         (Some(seed), _) => (seed, seed),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fencepost_protocol::time::Span;
 use serde_json::json;
 
-use super::output::{WholeFile, document, print};
+use super::output::{Troubles, WholeFile, document, print};
 use super::{Outcome, Refusal, interrupt, parallel, source};
 use crate::cost::{self, PACED_SETTINGS, Row};
 use crate::plan::Plan;
@@ -53,7 +53,7 @@ pub fn cost(sets: &[String], svg: Option<&Path>, markdown: Option<&Path>, json: 
     }
     let measured = parallel::map(
         &jobs,
-        None,
+        parallel::jobs(None)?,
         |job| {
             let what = (job.scenario, job.case.as_deref(), job.title.as_str());
             cost::measure(what, job.seed, &job.saturated, &job.paced)
@@ -62,18 +62,22 @@ pub fn cost(sets: &[String], svg: Option<&Path>, markdown: Option<&Path>, json: 
     );
     let mut rows: Vec<Row> = measured.into_iter().collect::<Result<_, String>>().map_err(Refusal)?;
     cost::relate(&mut rows);
+    let mut troubles = Troubles::default();
     if let Some(file) = svg {
-        file.finish_with(&cost::svg(&rows))?;
+        troubles.note(file.finish_with(&cost::svg(&rows)));
     }
     if let Some(file) = markdown {
-        file.finish_with(&cost::markdown(&rows, &models))?;
+        troubles.note(file.finish_with(&cost::markdown(&rows, &models)));
     }
     if json {
-        document(&json!({ "models": models.into_iter().collect::<std::collections::BTreeMap<_, _>>(), "rows": rows }));
+        let models: std::collections::BTreeMap<_, _> = models.into_iter().collect();
+        let mut value = json!({ "models": models, "rows": rows });
+        troubles.tell(&mut value);
+        document(&value);
     } else {
         print(&cost::text(&rows, &models));
     }
-    Ok(super::OK)
+    Ok(troubles.exit_code(super::OK))
 }
 
 /// What the figures rest on.

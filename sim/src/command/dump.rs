@@ -48,6 +48,8 @@ impl Dump {
                     let line = self.line(*offset, *record, plan, seed);
                     writeln!(file, "{line}").map_err(|e| Refusal(format!("cannot write {}: {e}", path.display())))?;
                 }
+                // There may be more partitions than files that can be open at a time.
+                file.seal()?;
                 files.push(file);
             }
         }

@@ -11,7 +11,7 @@ use fencepost_reports::{diagram, markdown, page};
 use serde_json::json;
 
 use super::dump::Dump;
-use super::output::WholeFile;
+use super::output::{Troubles, WholeFile};
 use super::{Files, Refusal};
 use crate::capsule::PROGRAM;
 use crate::plan::Plan;
@@ -65,8 +65,8 @@ pub fn guarded(call: impl FnOnce() -> Run) -> Ran {
 /// Files that have been written but do not have their names yet.
 #[must_use = "the files get their names when they are finished"]
 pub struct Written {
-    history: Option<Writer<WholeFile>>,
-    trace: Option<WholeFile>,
+    history: Option<(Writer<WholeFile>, std::path::PathBuf)>,
+    trace: Option<Result<WholeFile, Refusal>>,
     dump: Option<(Dump, std::path::PathBuf)>,
     story: Option<Teller>,
     html: Option<WholeFile>,
@@ -75,29 +75,33 @@ pub struct Written {
 
 impl Written {
     /// Gives the files their names. Returns the text diagram, if the run was told as a story; `again` is the command that
-    /// runs it again.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn finish(self, scenario: &Scenario, seed: u64, run: &Run, again: &str) -> Result<Option<String>, Refusal> {
-        if let Some(writer) = self.history {
-            writer.finish()?.finish()?;
+    /// runs it again. What cannot be written is noted, so that the verdict is told all the same.
+    pub fn finish(
+        self,
+        scenario: &Scenario,
+        seed: u64,
+        run: &Run,
+        again: &str,
+        troubles: &mut Troubles,
+    ) -> Option<String> {
+        if let Some((writer, path)) = self.history {
+            let written = writer.finish().map_err(|e| Refusal(format!("cannot write {}: {e}", path.display())));
+            troubles.note(written.and_then(WholeFile::finish));
         }
-        if let Some(file) = self.trace {
-            file.finish()?;
+        if let Some(trace) = self.trace {
+            troubles.note(trace.and_then(WholeFile::finish));
         }
         if let Some((dump, folder)) = self.dump {
-            dump.write(&folder, &scenario.plan, seed)?;
+            troubles.note(dump.write(&folder, &scenario.plan, seed));
         }
-        let Some(teller) = self.story else { return Ok(None) };
-        let story = titled(teller.tell(run), scenario, seed, again);
+        let story = titled(self.story?.tell(run), scenario, seed, again);
         if let Some(file) = self.html {
-            file.finish_with(&page::html(&story))?;
+            troubles.note(file.finish_with(&page::html(&story)));
         }
         if let Some(file) = self.markdown {
-            file.finish_with(&markdown::text(&story))?;
+            troubles.note(file.finish_with(&markdown::text(&story)));
         }
-        Ok(Some(diagram::text(&story)))
+        Some(diagram::text(&story))
     }
 }
 
@@ -142,7 +146,7 @@ pub fn with_files(
             let mut header = Header::new(PROGRAM);
             header.scenario = Some(scenario.label());
             header.seed = Some(seed);
-            Some(Writer::new(WholeFile::create(path)?, &header))
+            Some((Writer::new(WholeFile::create(path)?, &header), path.clone()))
         }
     };
     if let Some(folder) = &files.dump {
@@ -151,6 +155,7 @@ pub fn with_files(
     let html = files.html.as_deref().map(WholeFile::create).transpose()?;
     let markdown = files.markdown.as_deref().map(WholeFile::create).transpose()?;
     let story = files.need_a_story().then(|| Teller::new(&scenario.plan));
+    let (history, history_path) = history.unzip();
     let mut extra = ((history, files.dump.as_ref().map(|_| Dump::default())), story.as_ref().map(Teller::sink));
     let mut trace = files.trace.as_deref().map(WholeFile::create).transpose()?;
     let mut trace_error = None;
@@ -172,10 +177,15 @@ pub fn with_files(
         let tracer: Option<crate::world::Tracer<'_>> = if tracing { Some(&mut tracer) } else { None };
         run(&scenario.plan, course, keep, Some(&mut extra), tracer)
     });
-    if let Some(error) = trace_error {
-        return Err(Refusal(format!("cannot write the trace: {error}")));
-    }
+    let trace = trace.map(|file| match trace_error {
+        None => Ok(file),
+        Some(error) => {
+            let path = files.trace.as_deref().map(|path| path.display().to_string()).unwrap_or_default();
+            Err(Refusal(format!("cannot write {path}: {error}")))
+        }
+    });
     let (history, dump) = extra.0;
+    let history = history.zip(history_path);
     let dump = dump.zip(files.dump.clone());
     Ok((ran, Written { history, trace, dump, story, html, markdown }))
 }

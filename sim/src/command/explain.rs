@@ -18,6 +18,8 @@ use crate::shrink::{Goal, translated, with_settings};
 use crate::stream::mix;
 use crate::world::Keep;
 
+/// Futures of each point at most.
+const MOST_FUTURES: u32 = 100_000;
 /// Points of the curve at most.
 const POINTS: usize = 12;
 
@@ -31,6 +33,10 @@ struct Trial {
 /// `fencepost explain`.
 pub fn explain(path: &Path, futures: u32, jobs: Option<usize>, json: bool) -> Outcome {
     let name = path.display();
+    let jobs = parallel::jobs(jobs)?;
+    if futures > MOST_FUTURES {
+        return Err(Refusal(format!("--futures {futures}: at most {MOST_FUTURES}")));
+    }
     let case = Case::read(path)?;
     let Some(goal) = case.goal() else {
         return Err(Refusal(format!("{name}: the run is clean, so there is nothing to explain")));
@@ -59,7 +65,7 @@ fn begin(bar: &ProgressBar, what: &'static str, runs: usize) {
 }
 
 /// The same without each deviation.
-fn without_each(case: &Case, goal: &Goal, jobs: Option<usize>, bar: &ProgressBar) -> Vec<Trial> {
+fn without_each(case: &Case, goal: &Goal, jobs: usize, bar: &ProgressBar) -> Vec<Trial> {
     let scenario = &case.capsule.scenario;
     let names = scenario.names();
     let places: Vec<usize> = (0..case.schedule.deviations.len()).collect();
@@ -76,7 +82,7 @@ fn without_each(case: &Case, goal: &Goal, jobs: Option<usize>, bar: &ProgressBar
 }
 
 /// The same with each single setting changed.
-fn with_each(case: &Case, goal: &Goal, jobs: Option<usize>, bar: &ProgressBar) -> Vec<Trial> {
+fn with_each(case: &Case, goal: &Goal, jobs: usize, bar: &ProgressBar) -> Vec<Trial> {
     let scenario = &case.capsule.scenario;
     let list = candidates(scenario);
     begin(bar, "settings", list.len());
@@ -92,7 +98,7 @@ fn with_each(case: &Case, goal: &Goal, jobs: Option<usize>, bar: &ProgressBar) -
 }
 
 /// Futures from points along the run: how many of them go wrong.
-fn rise(case: &Case, futures: u32, jobs: Option<usize>, bar: &ProgressBar) -> Vec<(Point, u32, u32)> {
+fn rise(case: &Case, futures: u32, jobs: usize, bar: &ProgressBar) -> Vec<(Point, u32, u32)> {
     let Ok(run) = &case.ran else { return Vec::new() };
     let times: Vec<Instant> = run.outcome.recorded_at.clone();
     let until = Instant::ZERO + case.capsule.scenario.plan.end.faults_until;

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C, and what else asks a process to end: SIGTERM, SIGHUP.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

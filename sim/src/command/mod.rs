@@ -23,6 +23,7 @@ mod step;
 mod verify;
 mod whatif;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -239,7 +240,21 @@ impl Files {
 /// Runs the command.
 pub fn main() -> ExitCode {
     execute::keep_panics();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and the version are printed, too: they may be lost as well as anything.
+            let code = u8::try_from(told.exit_code()).unwrap_or(BAD_INPUT);
+            if told.use_stderr() {
+                let _ = told.print(); // whoever closed standard error does not want to know
+            } else {
+                let text = told.render();
+                let colours = std::io::stdout().is_terminal();
+                output::print(&if colours { text.ansi().to_string() } else { text.to_string() });
+            }
+            return ExitCode::from(output::exit_code(code));
+        }
+    };
     let json = cli.json;
     let outcome = match cli.command {
         Command::List => list::list(json),
@@ -262,13 +277,13 @@ pub fn main() -> ExitCode {
         Command::Merge(options) => fuzz::merge(&options, json),
     };
     match outcome {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => ExitCode::from(output::exit_code(code)),
         Err(Refusal(message)) => {
             if json {
                 output::document(&serde_json::json!({ "error": message }));
             }
-            eprintln!("error: {message}");
-            ExitCode::from(BAD_INPUT)
+            output::say(&format!("error: {message}"));
+            ExitCode::from(output::exit_code(BAD_INPUT))
         }
     }
 }

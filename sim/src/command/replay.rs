@@ -6,7 +6,7 @@ use fencepost_reports::report::Verdict;
 use serde_json::json;
 
 use super::execute::{Ran, quietly, with_files};
-use super::output::{document, print};
+use super::output::{Troubles, document, print, say};
 use super::run::{Stopwatch, body, head, numbers, panicked};
 use super::{Files, NONDETERMINISM, Outcome, PANICKED, Refusal, interrupt, source};
 use crate::capsule::{Capsule, PROGRAM};
@@ -79,11 +79,12 @@ pub fn replay(path: &Path, files: &Files, json: bool) -> Outcome {
             if json {
                 document(&json!({ "error": message, "command": again }));
             }
-            eprintln!("{message}");
+            say(message);
             return Ok(NONDETERMINISM);
         }
     }
-    let diagram = written.finish(scenario, capsule.seed, run, &again)?.filter(|_| files.diagram);
+    let mut troubles = Troubles::default();
+    let diagram = written.finish(scenario, capsule.seed, run, &again, &mut troubles).filter(|_| files.diagram);
     let names = scenario.names();
     let unused: Vec<String> = run.outcome.unused.iter().map(|d| deviation::words(d, &names)).collect();
     if json {
@@ -92,6 +93,7 @@ pub fn replay(path: &Path, files: &Files, json: bool) -> Outcome {
         value["written_by"] = capsule.program.as_str().into();
         value["no_longer_applies"] = unused.into();
         value["command"] = again.into();
+        troubles.tell(&mut value);
         if let Some(diagram) = diagram {
             value["diagram"] = diagram.into();
         }
@@ -116,7 +118,7 @@ pub fn replay(path: &Path, files: &Files, json: bool) -> Outcome {
         text += &format!("again:  {again}\n");
         print(&text);
     }
-    Ok(run.report.verdict.exit_code())
+    Ok(troubles.exit_code(run.report.verdict.exit_code()))
 }
 
 fn fate(capsule: &Capsule, ran: &Ran) -> Fate {

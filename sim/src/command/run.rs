@@ -7,7 +7,7 @@ use fencepost_reports::report::Report;
 use serde_json::{Value, json};
 
 use super::execute::{Ran, with_files};
-use super::output::{WholeFile, document, print, shell_word};
+use super::output::{Troubles, WholeFile, document, print, shell_word};
 use super::{Files, Outcome, PANICKED, What, interrupt, source};
 use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, Run};
@@ -44,27 +44,32 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
     let (ran, written) = with_files(&scenario, Course::Seed(seed), keep, files)?;
     let wall_ms = watch.ms();
     let again = command_line(&scenario, seed);
+    let mut troubles = Troubles::default();
     let diagram = match &ran {
-        Ok(run) => written.finish(&scenario, seed, run, &again)?.filter(|_| files.diagram),
+        Ok(run) => written.finish(&scenario, seed, run, &again, &mut troubles).filter(|_| files.diagram),
         Err(_) => None,
     };
-    if let Some(file) = capsule_file {
-        file.finish_with(&capsule(&scenario, seed, &ran).to_json())?;
-    }
+    let saved = capsule_file.and_then(|file| {
+        troubles.note(file.finish_with(&capsule(&scenario, seed, &ran).to_json()))?;
+        save.map(|path| path.display().to_string())
+    });
     match &ran {
         Err(panic) => {
             if json {
-                document(&panicked(&scenario, seed, panic, &again));
+                let mut value = panicked(&scenario, seed, panic, &again);
+                troubles.tell(&mut value);
+                document(&value);
             } else {
                 print(&format!("{}\n\na machine panicked: {panic}\nagain:  {again}\n", head(&scenario, seed)));
             }
-            Ok(PANICKED)
+            Ok(troubles.exit_code(PANICKED))
         }
         Ok(run) => {
             if json {
                 let mut value = numbers(&scenario, seed, run, wall_ms);
                 value["command"] = again.into();
-                value["capsule"] = save.map(|p| p.display().to_string()).into();
+                value["capsule"] = saved.into();
+                troubles.tell(&mut value);
                 if let Some(diagram) = diagram {
                     value["diagram"] = diagram.into();
                 }
@@ -73,14 +78,13 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
                 let diagram = diagram.map_or_else(String::new, |d| d + "\n");
                 let mut text = format!("{}\n\n{diagram}{}", head(&scenario, seed), body(run, wall_ms));
                 text += &format!("again:  {again}\n");
-                if let Some(path) = save {
-                    let path = shell_word(&path.display().to_string());
-                    text += &format!("replay: fencepost replay {path}\n");
+                if let Some(path) = saved {
+                    text += &format!("replay: fencepost replay {}\n", shell_word(&path));
                 }
                 text += &next(&scenario, seed);
                 print(&text);
             }
-            Ok(run.report.verdict.exit_code())
+            Ok(troubles.exit_code(run.report.verdict.exit_code()))
         }
     }
 }

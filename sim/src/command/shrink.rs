@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::case::{Case, verdict_words};
 use super::execute::{guarded, with_files};
-use super::output::{WholeFile, document, print, shell_word};
+use super::output::{Troubles, WholeFile, document, print, shell_word};
 use super::run::{Stopwatch, capsule};
 use super::{Files, Outcome, Refusal, interrupt};
 use crate::capsule::Capsule;
@@ -60,27 +60,29 @@ pub fn shrink(
     };
     interrupt::note();
     let watch = Stopwatch::start();
-    let go_on = || watch.ms() < seconds * 1000 && !interrupt::asked();
+    let go_on = || watch.ms() < seconds.saturating_mul(1000) && !interrupt::asked();
     let (scenario, seed) = (&case.capsule.scenario, case.capsule.seed);
     let shrunk = shrink::shrink(scenario, seed, &case.schedule, &goal, &runner, &go_on).map_err(|NotReproduced| {
         Refusal(format!("{name}: a replay of its deviations does not show '{}'", goal.words()))
     })?;
     let wall_ms = watch.ms();
     let target = save.map_or_else(|| beside(path), Path::to_path_buf);
-    WholeFile::create(&target)?.finish_with(&shrunk_capsule(&shrunk, &case.capsule.remedy).to_json())?;
+    let mut troubles = Troubles::default();
+    let file = WholeFile::create(&target);
+    troubles.note(file.and_then(|f| f.finish_with(&shrunk_capsule(&shrunk, &case.capsule.remedy).to_json())));
     let again = format!("fencepost replay {}", shell_word(&target.display().to_string()));
     // What is written beside it, the page for instance, is of the shrunk run.
     let (told, written) =
         with_files(&shrunk.scenario, Course::Schedule(seed, &shrunk.schedule), Keep::default(), files)?;
     let diagram = match &told {
-        Ok(run) => written.finish(&shrunk.scenario, seed, run, &again)?.filter(|_| files.diagram),
+        Ok(run) => written.finish(&shrunk.scenario, seed, run, &again, &mut troubles).filter(|_| files.diagram),
         Err(_) => None,
     };
     let deliveries = |ran: &Result<Run, String>| ran.as_ref().map_or(0, |run| run.outcome.deliveries);
     let (before, after) = (case.schedule.deviations.len(), shrunk.schedule.deviations.len());
     if json {
         let side = |deviations: usize, ran| json!({ "deviations": deviations, "deliveries": deliveries(ran) });
-        document(&json!({
+        let mut value = json!({
             "kept": goal.words(),
             "verdict": verdict_words(&shrunk.ran),
             "script": script(&shrunk),
@@ -92,7 +94,9 @@ pub fn shrink(
             "wall_ms": wall_ms,
             "capsule": target.display().to_string(),
             "command": again,
-        }));
+        });
+        troubles.tell(&mut value);
+        document(&value);
     } else {
         let mut text = format!("{}, seed {seed}: {}\n\n", shrunk.scenario.label(), verdict_words(&shrunk.ran));
         text += &text_of(&shrunk);
@@ -111,7 +115,7 @@ pub fn shrink(
         text += &format!("replay: {again}\n");
         print(&text);
     }
-    Ok(super::case::exit_code(&shrunk.ran))
+    Ok(troubles.exit_code(super::case::exit_code(&shrunk.ran)))
 }
 
 /// `found.json` becomes `found.shrunk.json`.

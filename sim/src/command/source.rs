@@ -1,6 +1,7 @@
 //! Scenarios by name or path, and the files that they name.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Refusal;
@@ -15,12 +16,20 @@ pub enum Place {
     File(PathBuf),
 }
 
+/// Bytes of a file that is read as a whole, at most.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// Reads a text file.
 ///
 /// # Errors
-/// It cannot be read, or is not UTF-8 (the line is named).
+/// It cannot be read, is too large, or is not UTF-8 (the line is named).
 pub fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let length = file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if length as u64 > MOST_BYTES {
+        return Err(format!("it has more than {MOST_BYTES} bytes, which is the most that Fencepost reads"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;

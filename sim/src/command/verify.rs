@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fencepost_reports::render::counted;
 use fencepost_reports::report::Verdict;
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use super::corpus::{self, Pinned};
 use super::execute::quietly;
-use super::output::{document, print};
+use super::output::{document, print, say};
 use super::run::command_line;
 use super::source::{self, Place};
 use super::{INTERRUPTED, NONDETERMINISM, OK, Outcome, PANICKED, Refusal, VIOLATED, interrupt, parallel};
@@ -22,7 +21,7 @@ use crate::schedule::Deviation;
 use crate::world::Keep;
 
 /// One run in so many is executed twice and compared.
-const TWICE: usize = 20;
+const TWICE: u64 = 20;
 
 /// What one run came to.
 enum Judged {
@@ -36,11 +35,9 @@ enum Judged {
 pub fn verify(what: Option<&str>, seeds: Option<&str>, jobs: Option<usize>, json: bool) -> Outcome {
     let seeds = match seeds {
         None => None,
-        Some(text) => Some(
-            parse_seeds(text)
-                .ok_or_else(|| Refusal(format!("--seeds {text}: expected a number or a range such as 1..100")))?,
-        ),
+        Some(text) => Some(parse_seeds(text).map_err(|m| Refusal(format!("--seeds {text}: {m}")))?),
     };
+    let jobs = parallel::jobs(jobs)?;
     let capsules = capsules(what)?;
     let mut scenarios = Vec::new();
     let places = match places(what) {
@@ -56,15 +53,79 @@ pub fn verify(what: Option<&str>, seeds: Option<&str>, jobs: Option<usize>, json
         }
     }
     let range = |s: &Scenario| seeds.unwrap_or(s.seeds);
-    let tasks: Vec<(usize, u64)> = scenarios
-        .iter()
-        .enumerate()
-        .flat_map(|(index, s)| (range(s).0..=range(s).1).map(move |seed| (index, seed)))
-        .collect();
-    let results = run_all(&scenarios, &tasks, jobs);
+    let ranges: Vec<(u64, u64)> = scenarios.iter().map(range).collect();
+    let work = Work::new(&ranges)?;
+    let results = run_all(&scenarios, &work, jobs);
     let pinned = parallel::map(&capsules, jobs, |(_, capsule)| corpus::judge(capsule), || ());
     let pinned = Replayed { capsules: &capsules, results: &pinned };
-    report(&scenarios, &results, tasks.len(), range, &pinned, json)
+    report(&scenarios, &ranges, &results, &pinned, json)
+}
+
+/// The runs of all scenarios, by number: ranges, never a list.
+struct Work {
+    /// Number of the first run of each scenario, its first seed, and how many it has.
+    parts: Vec<(u64, u64, u64)>,
+    total: u64,
+}
+
+impl Work {
+    fn new(ranges: &[(u64, u64)]) -> Result<Work, Refusal> {
+        let mut total = 0u64;
+        let mut parts = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            let count = (last - first).checked_add(1);
+            let sum = count.and_then(|count| total.checked_add(count).map(|sum| (count, sum)));
+            let Some((count, sum)) = sum else {
+                let message = format!(
+                    "seeds {first}..{last} are more runs, over all scenarios, than can be counted: at most {}",
+                    u64::MAX
+                );
+                return Err(Refusal(message));
+            };
+            parts.push((total, *first, count));
+            total = sum;
+        }
+        Ok(Work { parts, total })
+    }
+
+    /// Scenario and seed of a run.
+    fn task(&self, number: u64) -> (usize, u64) {
+        let index = self.parts.partition_point(|(begin, ..)| *begin <= number) - 1;
+        let (begin, first, _) = self.parts[index];
+        (index, first + (number - begin))
+    }
+}
+
+/// What became of one scenario's runs. What was as expected is only counted.
+#[derive(Default)]
+struct Tally {
+    runs: u64,
+    wrong: u64,
+    /// The worst exit code.
+    code: u8,
+    /// The first of those that were wrong, by seed.
+    failures: Vec<(u64, Judged)>,
+}
+
+/// Failures of a scenario that are kept for the report.
+const KEPT: usize = 1_000;
+
+impl Tally {
+    fn add(&mut self, seed: u64, result: Judged) {
+        self.runs += 1;
+        self.code = match (&result, self.code) {
+            (Judged::Nondeterministic, _) | (_, NONDETERMINISM) => NONDETERMINISM,
+            (Judged::Panicked(_), _) | (_, PANICKED) => PANICKED,
+            (Judged::Differs(_), _) => VIOLATED,
+            (Judged::Kept, code) => code,
+        };
+        if !matches!(result, Judged::Kept) {
+            self.wrong += 1;
+            let place = self.failures.partition_point(|(other, _)| *other < seed);
+            self.failures.insert(place, (seed, result));
+            self.failures.truncate(KEPT);
+        }
+    }
 }
 
 /// Pinned capsules, and what became of those that were replayed before an interruption.
@@ -128,37 +189,25 @@ pub(super) fn places(what: Option<&str>) -> Result<Vec<Place>, Refusal> {
     }
 }
 
-/// Runs every task; each finding is told the moment it is made. Results are in the order of the tasks.
-fn run_all(scenarios: &[Scenario], tasks: &[(usize, u64)], jobs: Option<usize>) -> Vec<(usize, u64, Judged)> {
+/// Runs everything; each finding is told the moment it is made.
+fn run_all(scenarios: &[Scenario], work: &Work, jobs: usize) -> Vec<Tally> {
     interrupt::note();
-    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = jobs.unwrap_or_else(processors).clamp(1, tasks.len().max(1));
-    let bar = ProgressBar::new(tasks.len() as u64);
+    let bar = ProgressBar::new(work.total);
     if let Ok(style) = ProgressStyle::with_template("{pos}/{len} runs  {per_sec}  [{wide_bar}] {eta}") {
         bar.set_style(style.progress_chars("=> "));
     }
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(tasks.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                while !interrupt::asked() {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((index, seed)) = tasks.get(number).copied() else { break };
-                    let result = one(&scenarios[index], seed, number.is_multiple_of(TWICE));
-                    if let Some(text) = finding(&scenarios[index], seed, &result) {
-                        bar.suspend(|| eprintln!("{text}"));
-                    }
-                    bar.inc(1);
-                    done.lock().expect("nothing panics while it holds the results").push((number, index, seed, result));
-                }
-            });
+    let tallies: Vec<Mutex<Tally>> = scenarios.iter().map(|_| Mutex::default()).collect();
+    parallel::each(work.total, jobs, |number| {
+        let (index, seed) = work.task(number);
+        let result = one(&scenarios[index], seed, number.is_multiple_of(TWICE));
+        if let Some(text) = finding(&scenarios[index], seed, &result) {
+            bar.suspend(|| say(&text));
         }
+        bar.inc(1);
+        tallies[index].lock().expect("nothing panics while it holds a tally").add(seed, result);
     });
     bar.finish_and_clear();
-    let mut done = done.into_inner().expect("nothing panics while it holds the results");
-    done.sort_by_key(|(number, ..)| *number);
-    done.into_iter().map(|(_, index, seed, result)| (index, seed, result)).collect()
+    tallies.into_iter().map(|t| t.into_inner().expect("nothing panics while it holds a tally")).collect()
 }
 
 fn one(scenario: &Scenario, seed: u64, twice: bool) -> Judged {
@@ -209,25 +258,19 @@ fn finding(scenario: &Scenario, seed: u64, result: &Judged) -> Option<String> {
 
 fn report(
     scenarios: &[Scenario],
-    results: &[(usize, u64, Judged)],
-    planned: usize,
-    range: impl Fn(&Scenario) -> (u64, u64),
+    ranges: &[(u64, u64)],
+    results: &[Tally],
     pinned: &Replayed<'_>,
     json: bool,
 ) -> Outcome {
-    let mut code = OK;
-    for (.., result) in results {
-        code = match (result, code) {
-            (Judged::Nondeterministic, _) | (_, NONDETERMINISM) => NONDETERMINISM,
-            (Judged::Panicked(_), _) | (_, PANICKED) => PANICKED,
-            (Judged::Differs(_), _) => VIOLATED,
-            (Judged::Kept, code) => code,
-        };
-    }
+    let worst = [NONDETERMINISM, PANICKED, VIOLATED].into_iter().find(|code| results.iter().any(|t| t.code == *code));
+    let mut code = worst.unwrap_or(OK);
     if code == OK && pinned.results.iter().any(|r| *r != Pinned::Kept) {
         code = VIOLATED;
     }
-    let interrupted = results.len() < planned || pinned.results.len() < pinned.capsules.len();
+    let is_whole = |tally: &Tally, (first, last): (u64, u64)| tally.runs > last - first;
+    let whole = results.iter().zip(ranges).all(|(tally, range)| is_whole(tally, *range));
+    let interrupted = !whole || pinned.results.len() < pinned.capsules.len();
     if interrupted && code == OK {
         code = INTERRUPTED;
     }
@@ -235,12 +278,9 @@ fn report(
     let mut text = String::new();
     let labels = scenarios.iter().map(|s| s.label().len());
     let width = labels.chain(pinned.capsules.iter().map(|(name, _)| name.len())).max().unwrap_or(0);
-    for (index, scenario) in scenarios.iter().enumerate() {
-        let own: Vec<_> = results.iter().filter(|(i, ..)| *i == index).collect();
-        let wrong: Vec<_> = own.iter().filter(|(.., r)| !matches!(r, Judged::Kept)).collect();
-        let (first, last) = range(scenario);
-        let whole = own.len() as u64 == last - first + 1;
-        let word = match (wrong.is_empty(), whole) {
+    for ((scenario, tally), range) in scenarios.iter().zip(results).zip(ranges) {
+        let (first, last) = *range;
+        let word = match (tally.wrong == 0, is_whole(tally, *range)) {
             (false, _) => "FAIL",
             (true, true) => "ok  ",
             (true, false) => "part",
@@ -248,12 +288,13 @@ fn report(
         text += &format!(
             "{word}  {:width$}  {} of {} as expected\n",
             scenario.label(),
-            own.len() - wrong.len(),
-            counted(last - first + 1, "run")
+            tally.runs - tally.wrong,
+            counted((last - first).saturating_add(1), "run")
         );
-        let failures: Vec<_> = wrong
+        let failures: Vec<_> = tally
+            .failures
             .iter()
-            .map(|(_, seed, result)| {
+            .map(|(seed, result)| {
                 json!({ "seed": seed, "what": finding(scenario, *seed, result), "command": command_line(scenario, *seed) })
             })
             .collect();
@@ -261,7 +302,8 @@ fn report(
             "scenario": scenario.name,
             "case": scenario.choice.case,
             "seeds": [first, last],
-            "runs": own.len(),
+            "runs": tally.runs,
+            "wrong": tally.wrong,
             "failures": failures,
         }));
     }
@@ -284,7 +326,10 @@ fn report(
         document(&json!({ "ok": code == OK, "interrupted": interrupted, "scenarios": rows, "capsules": capsule_rows }));
     } else {
         if interrupted {
-            text += &format!("interrupted after {} of {planned} runs\n", results.len());
+            let runs: u64 = results.iter().map(|t| t.runs).sum();
+            let planned =
+                ranges.iter().fold(0u64, |sum, (first, last)| sum.saturating_add(last - first).saturating_add(1));
+            text += &format!("interrupted after {runs} of {planned} runs\n");
         }
         print(&text);
     }

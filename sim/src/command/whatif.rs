@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::case::{Case, exit_code, verdict_words};
 use super::execute::{Ran, guarded, told};
-use super::output::{WholeFile, document, print, shell_word};
+use super::output::{Troubles, WholeFile, document, print, shell_word};
 use super::{Outcome, Refusal, interrupt};
 use crate::run::{Course, run};
 use crate::scenario::{Scenario, deviation};
@@ -92,6 +92,7 @@ pub fn whatif(path: &Path, without: &[usize], sets: &[String], html: Option<&Pat
         Ok(run) => run.outcome.unused.iter().map(|d| deviation::words(d, &right.scenario.names())).collect(),
         Err(_) => Vec::new(),
     };
+    let mut troubles = Troubles::default();
     if let Some(file) = page {
         let comparison = comparison(path, (without, sets), &changes, &no_longer, parted.as_ref(), &fates);
         let told = |side: &Side, command: &str| {
@@ -100,14 +101,16 @@ pub fn whatif(path: &Path, without: &[usize], sets: &[String], html: Option<&Pat
         };
         let replay = format!("fencepost replay {}", shell_word(&path.display().to_string()));
         let (left, right) = (told(&left, &replay)?, told(&right, &comparison.command)?);
-        file.finish_with(&page::pair(&left, &right, &comparison))?;
+        troubles.note(file.finish_with(&page::pair(&left, &right, &comparison)));
     }
     if json {
-        document(&as_json(&left, &right, &changes, &no_longer, parted.as_ref(), &fates));
+        let mut value = as_json(&left, &right, &changes, &no_longer, parted.as_ref(), &fates);
+        troubles.tell(&mut value);
+        document(&value);
     } else {
         print(&as_text(&left, &right, &changes, &no_longer, parted.as_ref(), &fates));
     }
-    Ok(exit_code(&right.ran))
+    Ok(troubles.exit_code(exit_code(&right.ran)))
 }
 
 fn comparison(

@@ -5,8 +5,8 @@
 
 use super::{Drawn, Explorer, Profile};
 use crate::plan::{Family, FamilyKind};
-use crate::scenario::assemble::FAMILIES;
 use crate::scenario::explore::{Part, Range};
+use crate::scenario::table::Words as _;
 use crate::scenario::{Place, Problem, Scenario};
 use crate::stream::{PPM, Stream};
 
@@ -113,7 +113,7 @@ impl Swarm<'_> {
             let usual = Family { kind, min: 1, max: 2, shortest: span(500_000_000), longest: span(8_000_000_000) };
             known.or((self.is_bare() || named(name)).then_some(usual))
         };
-        FAMILIES.into_iter().filter_map(of).collect()
+        FamilyKind::WORDS.iter().copied().filter_map(of).collect()
     }
 
     /// How many faults of a family that is on.
@@ -217,7 +217,7 @@ impl Swarm<'_> {
 }
 
 fn name_of(family: &Family) -> &'static str {
-    FAMILIES.iter().find(|(_, kind)| *kind == family.kind).expect("every family has a name").0
+    FamilyKind::WORDS.iter().find(|(_, kind)| *kind == family.kind).expect("every family has a name").0
 }
 
 const fn span(ns: u64) -> fencepost_protocol::time::Span {

@@ -57,11 +57,11 @@ pub struct Plan {
     pub chaos: ChaosPlan,
     /// When faults stop and how long everything may take to finish.
     pub end: EndPlan,
-    /// What the output topics promise, where it is not exactly-once.
+    /// What topics and sinks promise, where it is not exactly-once, and which readers may see what was not committed.
     pub promises: Vec<(String, Promise)>,
 }
 
-/// What a topic's writers and readers promise.
+/// What is promised for a topic, a sink, or to a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// Each record once: the default.
@@ -73,6 +73,8 @@ pub enum Promise {
     /// Each acknowledged record once and in order; a record of unknown outcome may be duplicated where the producer
     /// bumped its epoch locally (§5.6).
     Idempotent,
+    /// Of a reader: it may be given what was not committed, or was aborted.
+    ReadUncommitted,
 }
 
 /// The brokers.
@@ -127,6 +129,8 @@ pub struct TopicPlan {
     pub settings: TopicSettings,
     /// Replicas of each partition, first the preferred leader; none: round robin.
     pub assignment: Option<Vec<Vec<NodeId>>>,
+    /// Nothing need be put into it.
+    pub may_be_empty: bool,
 }
 
 /// Where records come from.

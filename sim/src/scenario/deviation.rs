@@ -6,10 +6,10 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::duration::print_signed_ms;
 use super::fields::{Fields, Item, Value};
-use super::keys;
 use super::names::{JOBS, Names};
 use super::nearest::hint;
 use super::problem::{Complaint, Place};
+use super::table::{self, ActionName};
 pub use super::wording::{action_words, words};
 use crate::message::Kind;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
@@ -24,51 +24,6 @@ pub const PHASES: [(&str, Phase); 4] = [
     ("handled", Phase::Handled),
     ("answered", Phase::Answered),
     ("received", Phase::Received),
-];
-
-/// Names of the actions of faults.
-pub const ACTIONS: [&str; 21] = [
-    "crash",
-    "power_loss",
-    "pause",
-    "restart",
-    "rolling_restart",
-    "block",
-    "slow",
-    "lose_answers",
-    "move_leader",
-    "step_clock",
-    "drift_clock",
-    "hold_metadata",
-    "slow_node",
-    "postpone_job",
-    "set_transaction_version",
-    "lose_request",
-    "lose_response",
-    "delay_request",
-    "delay_response",
-    "error_before",
-    "error_after",
-];
-
-/// Keys of a message's deviation.
-const MESSAGE: &[&str] = &[
-    "message",
-    "from",
-    "incarnation",
-    "to",
-    "partition",
-    "batch.epoch",
-    "batch.number",
-    "position",
-    "transaction.id",
-    "transaction.epoch",
-    "generation",
-    "row",
-    "attempt",
-    "effect",
-    "by",
-    "error",
 ];
 
 // ---- reading -------------------------------------------------------------------------------------------------------
@@ -93,8 +48,8 @@ pub fn read(fields: &Fields, names: &Names) -> Result<Deviation> {
 /// # Errors
 /// What is wrong with it.
 pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
-    fields.only(&[keys::FAULT])?;
-    let action = fields.needed_text("action")?;
+    table::check_fault(fields)?;
+    let action = table::action(fields)?;
     let when = read_when(fields, names)?;
     let optional = fields.boolean("optional")?.unwrap_or(false);
     let one = |action| Ok(vec![Fault { when: when.clone(), action, optional }]);
@@ -102,35 +57,35 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
         let nodes = nodes(fields, names, who)?;
         Ok(nodes.into_iter().map(|node| Fault { when: when.clone(), action: make(node), optional }).collect())
     };
-    match action.as_str() {
-        "crash" => {
+    match action {
+        ActionName::Crash => {
             let down = fields.span("down")?;
             each(&|node| Action::Crash { node, down }, Who::NotController)
         }
-        "power_loss" => {
+        ActionName::PowerLoss => {
             let down = fields.span("down")?;
             let keep_ppm = fields.integer("keep.ppm", 0, 1_000_000)?.unwrap_or(0);
             each(&|node| Action::PowerLoss { node, down, keep_ppm }, Who::NotController)
         }
-        "pause" => {
+        ActionName::Pause => {
             let span = fields.needed_span("span")?;
             each(&|node| Action::Pause { node, span }, Who::NotController)
         }
-        "restart" => {
+        ActionName::Restart => {
             let down = fields.needed_span("down")?;
             each(&|node| Action::Restart { node, down }, Who::Broker)
         }
-        "rolling_restart" => one(Action::RollingRestart { down: fields.needed_span("down")? }),
-        "block" => one(Action::Block { links: links(fields, names)?, span: fields.needed_span("span")? }),
-        "slow" => {
+        ActionName::RollingRestart => one(Action::RollingRestart { down: fields.needed_span("down")? }),
+        ActionName::Block => one(Action::Block { links: links(fields, names)?, span: fields.needed_span("span")? }),
+        ActionName::Slow => {
             let (by, span) = (fields.needed_span("by")?, fields.needed_span("span")?);
             one(Action::Slow { links: links(fields, names)?, by, span })
         }
-        "lose_answers" => {
+        ActionName::LoseAnswers => {
             let (kind, span) = (kind(fields, "kind")?, fields.needed_span("span")?);
             each(&|node| Action::LoseAnswers { node, kind, span }, Who::Anybody)
         }
-        "move_leader" => {
+        ActionName::MoveLeader => {
             let partition = needed_partition(fields, names, "partition")?;
             let to = match fields.text("to")? {
                 None => None,
@@ -138,38 +93,40 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
             };
             one(Action::MoveLeader { partition, to })
         }
-        "step_clock" => {
+        ActionName::StepClock => {
             let by_ms = fields.signed_ms("by")?.ok_or_else(|| needs(fields, "by"))?;
             each(&|node| Action::StepClock { node, by_ms }, Who::Anybody)
         }
-        "drift_clock" => {
+        ActionName::DriftClock => {
             let ppm =
                 fields.integer("drift.ppm", -1_000_000i64, 1_000_000)?.ok_or_else(|| needs(fields, "drift.ppm"))?;
             each(&|node| Action::DriftClock { node, ppm }, Who::Anybody)
         }
-        "hold_metadata" => {
+        ActionName::HoldMetadata => {
             let span = fields.needed_span("span")?;
             each(&|node| Action::HoldMetadata { node, span }, Who::Broker)
         }
-        "slow_node" => {
+        ActionName::SlowNode => {
             let (by, span) = (fields.needed_span("by")?, fields.needed_span("span")?);
             each(&|node| Action::SlowNode { node, by, span }, Who::Anybody)
         }
-        "postpone_job" => {
+        ActionName::PostponeJob => {
             let by = fields.needed_span("by")?;
             let job = fields.word("job", &JOBS)?.ok_or_else(|| needs(fields, "job"))?;
             each(&|node| Action::PostponeJob { node, job, by }, Who::Broker)
         }
-        "set_transaction_version" => {
+        ActionName::SetTransactionVersion => {
             let version = fields.integer("version", 0u8, 2)?.ok_or_else(|| needs(fields, "version"))?;
             one(Action::SetTransactionVersion(version))
         }
-        word => {
-            let Some(effect) = read_effect(fields, word)? else {
-                let near = hint(word, ACTIONS);
-                let message = format!("unknown action '{word}'{near} (actions: {})", ACTIONS.join(", "));
-                return Err(fields.complain("action", message));
-            };
+        ActionName::LoseRequest
+        | ActionName::LoseResponse
+        | ActionName::DelayRequest
+        | ActionName::DelayResponse
+        | ActionName::ErrorBefore
+        | ActionName::ErrorAfter => {
+            let word = action.name();
+            let effect = read_effect(fields, word)?.expect("these happen to messages");
             match &when {
                 When::After(Trigger { kind: Kind::Sink(kind), .. }, _)
                     if matches!(effect, Effect::ErrorBefore(_) | Effect::ErrorAfter(_)) =>
@@ -221,17 +178,7 @@ fn read_when(fields: &Fields, names: &Names) -> Result<When> {
     match (at, triggered) {
         (Some(at), false) => Ok(When::At(Instant::ZERO + at)),
         (None, true) => {
-            let message = matches!(
-                fields.text("action")?.as_deref(),
-                Some(
-                    "lose_request"
-                        | "lose_response"
-                        | "delay_request"
-                        | "delay_response"
-                        | "error_before"
-                        | "error_after"
-                )
-            );
+            let message = table::action(fields)?.is_of_a_message();
             let usual = if message { Phase::Sending } else { Phase::Handled };
             let actor = |path: &str| -> Result<Option<Actor>> {
                 let Some(name) = fields.text(path)? else { return Ok(None) };
@@ -291,6 +238,7 @@ fn nodes(fields: &Fields, names: &Names, who: Who) -> Result<Vec<Actor>> {
             Who::Broker if broker_id(&name, names).is_err() => {
                 return Err(fields.complain(path, format!("'{name}' is no broker")));
             }
+            _ if found.contains(&actor) => return Err(fields.complain(path, format!("'{name}' is listed twice"))),
             _ => found.push(actor),
         }
     }
@@ -350,7 +298,7 @@ fn links(fields: &Fields, names: &Names) -> Result<Vec<(Actor, Actor)>> {
 }
 
 fn read_message(fields: &Fields, names: &Names) -> Result<Deviation> {
-    fields.only(&[MESSAGE])?;
+    table::check_message(fields)?;
     let from = fields.needed_text("from")?;
     let from = names.actor(&from).map_err(|m| fields.complain("from", m))?;
     let to = match fields.text("to")? {
@@ -385,8 +333,15 @@ fn read_message(fields: &Fields, names: &Names) -> Result<Deviation> {
     Ok(Deviation::Message(name, effect))
 }
 
-const EFFECTS: [&str; 6] =
-    ["lose_request", "lose_response", "delay_request", "delay_response", "error_before", "error_after"];
+/// What can happen to a message, by name.
+const EFFECTS: [&str; 6] = [
+    ActionName::LoseRequest.name(),
+    ActionName::LoseResponse.name(),
+    ActionName::DelayRequest.name(),
+    ActionName::DelayResponse.name(),
+    ActionName::ErrorBefore.name(),
+    ActionName::ErrorAfter.name(),
+];
 
 // ---- writing -------------------------------------------------------------------------------------------------------
 
@@ -441,48 +396,48 @@ fn write_action(action: &Action, names: &Names, table: &mut Table) {
     let links = |links: &[(Actor, Actor)]| {
         ("links", list(links.iter().map(|(from, to)| format!("{} -> {}", names.node(*from), names.node(*to)))))
     };
-    let name = |name: &'static str| ("action", text(name));
+    let name = |name: ActionName| ("action", text(name.name()));
     match action {
         Action::Crash { node: n, down } => {
-            table.extend([name("crash"), node(n)]);
+            table.extend([name(ActionName::Crash), node(n)]);
             table.extend(down.map(|down| ("down", span(down))));
         }
         Action::PowerLoss { node: n, down, keep_ppm } => {
-            table.extend([name("power_loss"), node(n), ("keep.ppm", Value::Integer(*keep_ppm as i64))]);
+            table.extend([name(ActionName::PowerLoss), node(n), ("keep.ppm", Value::Integer(*keep_ppm as i64))]);
             table.extend(down.map(|down| ("down", span(down))));
         }
-        Action::Pause { node: n, span: s } => table.extend([name("pause"), node(n), ("span", span(*s))]),
-        Action::Restart { node: n, down } => table.extend([name("restart"), node(n), ("down", span(*down))]),
-        Action::RollingRestart { down } => table.extend([name("rolling_restart"), ("down", span(*down))]),
-        Action::Block { links: l, span: s } => table.extend([name("block"), links(l), ("span", span(*s))]),
+        Action::Pause { node: n, span: s } => table.extend([name(ActionName::Pause), node(n), ("span", span(*s))]),
+        Action::Restart { node: n, down } => table.extend([name(ActionName::Restart), node(n), ("down", span(*down))]),
+        Action::RollingRestart { down } => table.extend([name(ActionName::RollingRestart), ("down", span(*down))]),
+        Action::Block { links: l, span: s } => table.extend([name(ActionName::Block), links(l), ("span", span(*s))]),
         Action::Slow { links: l, by, span: s } => {
-            table.extend([name("slow"), links(l), ("by", span(*by)), ("span", span(*s))]);
+            table.extend([name(ActionName::Slow), links(l), ("by", span(*by)), ("span", span(*s))]);
         }
         Action::LoseAnswers { node: n, kind, span: s } => {
-            table.extend([name("lose_answers"), node(n), ("kind", text(kind.name())), ("span", span(*s))]);
+            table.extend([name(ActionName::LoseAnswers), node(n), ("kind", text(kind.name())), ("span", span(*s))]);
         }
         Action::MoveLeader { partition, to } => {
-            table.extend([name("move_leader"), ("partition", text(names.partition_name(*partition)))]);
+            table.extend([name(ActionName::MoveLeader), ("partition", text(names.partition_name(*partition)))]);
             table.extend(to.map(|id| ("to", text(broker_name(id, names)))));
         }
         Action::StepClock { node: n, by_ms } => {
-            table.extend([name("step_clock"), node(n), ("by", text(print_signed_ms(*by_ms)))]);
+            table.extend([name(ActionName::StepClock), node(n), ("by", text(print_signed_ms(*by_ms)))]);
         }
         Action::DriftClock { node: n, ppm } => {
-            table.extend([name("drift_clock"), node(n), ("drift.ppm", Value::Integer(*ppm))]);
+            table.extend([name(ActionName::DriftClock), node(n), ("drift.ppm", Value::Integer(*ppm))]);
         }
         Action::HoldMetadata { node: n, span: s } => {
-            table.extend([name("hold_metadata"), node(n), ("span", span(*s))]);
+            table.extend([name(ActionName::HoldMetadata), node(n), ("span", span(*s))]);
         }
         Action::SlowNode { node: n, by, span: s } => {
-            table.extend([name("slow_node"), node(n), ("by", span(*by)), ("span", span(*s))]);
+            table.extend([name(ActionName::SlowNode), node(n), ("by", span(*by)), ("span", span(*s))]);
         }
         Action::PostponeJob { node: n, job, by } => {
             let job = JOBS.iter().find(|(_, j)| j == job).expect("every job has a name").0;
-            table.extend([name("postpone_job"), node(n), ("job", text(job)), ("by", span(*by))]);
+            table.extend([name(ActionName::PostponeJob), node(n), ("job", text(job)), ("by", span(*by))]);
         }
         Action::SetTransactionVersion(version) => {
-            table.extend([name("set_transaction_version"), ("version", Value::Integer(i64::from(*version)))]);
+            table.extend([name(ActionName::SetTransactionVersion), ("version", Value::Integer(i64::from(*version)))]);
         }
         Action::Message(effect) => write_effect("action", effect, table),
     }
@@ -490,14 +445,14 @@ fn write_action(action: &Action, names: &Names, table: &mut Table) {
 
 fn write_effect(key: &'static str, effect: &Effect, table: &mut Table) {
     let (word, more) = match effect {
-        Effect::LoseRequest => ("lose_request", None),
-        Effect::LoseResponse => ("lose_response", None),
-        Effect::DelayRequest(by) => ("delay_request", Some(("by", span(*by)))),
-        Effect::DelayResponse(by) => ("delay_response", Some(("by", span(*by)))),
-        Effect::ErrorBefore(error) => ("error_before", Some(("error", text(error.name())))),
-        Effect::ErrorAfter(error) => ("error_after", Some(("error", text(error.name())))),
+        Effect::LoseRequest => (ActionName::LoseRequest, None),
+        Effect::LoseResponse => (ActionName::LoseResponse, None),
+        Effect::DelayRequest(by) => (ActionName::DelayRequest, Some(("by", span(*by)))),
+        Effect::DelayResponse(by) => (ActionName::DelayResponse, Some(("by", span(*by)))),
+        Effect::ErrorBefore(error) => (ActionName::ErrorBefore, Some(("error", text(error.name())))),
+        Effect::ErrorAfter(error) => (ActionName::ErrorAfter, Some(("error", text(error.name())))),
     };
-    table.push((key, text(word)));
+    table.push((key, text(word.name())));
     table.extend(more);
 }
 

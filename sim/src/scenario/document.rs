@@ -1,12 +1,8 @@
 //! The parts of a scenario's text, split up but not yet understood.
 
-use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, ProducerConfig};
-
-use super::assemble::FAMILIES;
 use super::fields::Fields;
-use super::keys;
-use super::nearest::hint;
 use super::problem::Complaint;
+use super::table::{self, Section};
 
 /// A scenario, section by section.
 #[derive(Clone, Debug)]
@@ -33,17 +29,17 @@ pub struct Document {
 }
 
 impl Document {
-    /// Splits a text up and complains about every key that nothing knows.
+    /// Splits a text up and complains about every key that nothing knows, and about every value that its key does not take.
     pub fn parse(text: &str) -> Result<Document, Complaint> {
         let mut top = Fields::from_toml(text)?;
         let [cluster, network, chaos, end, promise, expect, explore] =
             ["cluster", "network", "chaos", "end", "promise", "expect", "explore"].map(|name| top.split_off(name));
-        for name in keys::SECTIONS {
+        for name in table::ONCE {
             if top.has(name) {
                 return Err(top.complain(name, format!("there is one {name}, so it is written [{name}]")));
             }
         }
-        let mut document = Document {
+        let document = Document {
             cluster,
             network,
             chaos,
@@ -64,71 +60,97 @@ impl Document {
             cases: top.take_tables("case")?,
             top,
         };
+        table::check_top(&document.top)?;
         document.check()?;
         Ok(document)
     }
 
-    /// Sections to which a setting may have added a key.
-    pub fn check_sections(&self) -> Result<(), Complaint> {
-        let families = family_keys();
-        let families: Vec<&str> = families.iter().map(String::as_str).collect();
-        self.network.only(&[keys::NETWORK])?;
-        self.chaos.only(&[keys::CHAOS, &families])?;
-        self.end.only(&[keys::END])
-    }
-
-    fn check(&mut self) -> Result<(), Complaint> {
-        for (path, item) in self.top.iter() {
-            if !keys::TOP.contains(&path) {
-                let section = path.split('.').next().unwrap_or(path);
-                let known = || keys::TOP.iter().chain(keys::SECTIONS).chain(keys::LISTS).copied();
-                let message = format!("unknown key or section '{section}'{}", hint(section, known()));
-                return Err(Complaint::new(&item.place, message));
-            }
+    /// Complains about the first key that its section does not know, or that does not take its value. Clients that are left
+    /// out are looked at, too.
+    pub fn check(&self) -> Result<(), Complaint> {
+        for (section, fields) in self.once() {
+            section.check(fields)?;
         }
-        self.cluster.only(&[keys::CLUSTER, BrokerConfig::KEYS])?;
-        self.check_sections()?;
-        for topic in &self.topics {
-            topic.only(&[keys::TOPIC])?;
-        }
-        for producer in &self.producers {
-            producer.only(&[keys::PRODUCER, ProducerConfig::KEYS])?;
-        }
-        let known = pipeline_keys();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        for pipeline in &self.pipelines {
-            pipeline.only(&[&known])?;
-        }
-        for reader in &self.readers {
-            reader.only(&[keys::READER, ConsumerConfig::KEYS])?;
-        }
-        let lists: [(&[Fields], &[&[&str]]); 5] = [
-            (&self.databases, &[keys::DATABASE]),
-            (&self.payments, &[keys::PAYMENT_API]),
-            (&self.connectors, &[keys::CONNECTOR, ConsumerConfig::KEYS]),
-            (&self.services, &[keys::SERVICE, ProducerConfig::KEYS]),
-            (&self.relays, &[keys::RELAY, ProducerConfig::KEYS]),
-        ];
-        for (list, known) in lists {
-            list.iter().try_for_each(|fields| fields.only(known))?;
+        for (section, list) in self.nodes() {
+            list.iter().try_for_each(|fields| section.check(fields))?;
         }
         for fault in &self.faults {
-            fault.only(&[keys::FAULT])?;
+            table::check_fault(fault)?;
         }
         Ok(())
     }
-}
 
-/// Keys of `[chaos]` that change one family: `broker_crash.count`, `broker_crash.lasts`.
-pub fn family_keys() -> Vec<String> {
-    let both = |name: &str| [format!("{name}.count"), format!("{name}.lasts")];
-    FAMILIES.iter().flat_map(|(name, _)| both(name)).collect()
-}
+    fn once(&self) -> [(&'static Section, &Fields); 4] {
+        let Document { cluster, network, chaos, end, .. } = self;
+        [
+            (table::Cluster::SECTION, cluster),
+            (table::Network::SECTION, network),
+            (table::Chaos::SECTION, chaos),
+            (table::End::SECTION, end),
+        ]
+    }
 
-/// Every key of a pipeline.
-pub fn pipeline_keys() -> Vec<String> {
-    let own = keys::PIPELINE.iter().map(|key| key.to_string());
-    let consumer = ConsumerConfig::KEYS.iter().map(|key| format!("consumer.{key}"));
-    let producer = ProducerConfig::KEYS.iter().map(|key| format!("producer.{key}"));
-    own.chain(consumer).chain(producer).collect()
+    /// Topics, and everything that becomes a node.
+    pub fn nodes(&self) -> [(&'static Section, &[Fields]); 9] {
+        let Document {
+            topics, producers, pipelines, readers, connectors, services, relays, databases, payments, ..
+        } = self;
+        [
+            (table::Topic::SECTION, topics),
+            (table::Producer::SECTION, producers),
+            (table::Pipeline::SECTION, pipelines),
+            (table::Reader::SECTION, readers),
+            (table::Connector::SECTION, connectors),
+            (table::Service::SECTION, services),
+            (table::Relay::SECTION, relays),
+            (table::Database::SECTION, databases),
+            (table::PaymentApi::SECTION, payments),
+        ]
+    }
+
+    /// Everything that a setting can name, by the names that stand before its keys.
+    pub fn named_mut(&mut self) -> Vec<(String, &'static Section, &mut Fields)> {
+        let Document {
+            cluster,
+            network,
+            chaos,
+            end,
+            topics,
+            producers,
+            pipelines,
+            readers,
+            connectors,
+            services,
+            relays,
+            databases,
+            payments,
+            ..
+        } = self;
+        let lists: [(&'static Section, &mut Vec<Fields>); 9] = [
+            (table::Producer::SECTION, producers),
+            (table::Pipeline::SECTION, pipelines),
+            (table::Reader::SECTION, readers),
+            (table::Connector::SECTION, connectors),
+            (table::Service::SECTION, services),
+            (table::Relay::SECTION, relays),
+            (table::Database::SECTION, databases),
+            (table::PaymentApi::SECTION, payments),
+            (table::Topic::SECTION, topics),
+        ];
+        let mut named = Vec::new();
+        for (section, list) in lists {
+            for fields in list {
+                let name = fields.text("name").ok().flatten().unwrap_or_default();
+                named.push((name, section, fields));
+            }
+        }
+        let once: [(&str, &'static Section, &mut Fields); 4] = [
+            ("cluster", table::Cluster::SECTION, cluster),
+            ("network", table::Network::SECTION, network),
+            ("chaos", table::Chaos::SECTION, chaos),
+            ("end", table::End::SECTION, end),
+        ];
+        named.extend(once.map(|(name, section, fields)| (name.to_string(), section, fields)));
+        named
+    }
 }

@@ -10,6 +10,7 @@ use crate::coverage::{Coverage, Goal};
 use super::fields::{Fields, Item, Value};
 use super::nearest::hint;
 use super::problem::Complaint;
+use super::table;
 
 /// A range of whole numbers, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,19 +188,7 @@ impl Expectation {
                     "deliveries" => &mut expectation.deliveries,
                     "faults" => &mut expectation.faults,
                     _ => {
-                        let known = [
-                            "verdict",
-                            "violations",
-                            "allowed",
-                            "topics",
-                            "sinks",
-                            "virtual_ms",
-                            "deliveries",
-                            "faults",
-                            "figures",
-                            "reached",
-                            "never",
-                        ];
+                        let known = table::EXPECT.keys.iter().map(|key| key.name);
                         let first = path.split('.').next().unwrap_or(path);
                         return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
                     }

@@ -5,12 +5,12 @@
 
 use fencepost_protocol::time::Span;
 
-use super::assemble::FAMILIES;
 use super::document::Document;
 use super::duration;
 use super::fields::{Fields, Item, Value};
 use super::overrides::{self, Setting};
 use super::problem::{Complaint, Place};
+use super::table;
 use crate::stream::Stream;
 
 /// What one key may be.
@@ -126,9 +126,8 @@ impl Explore {
                 let mut changed = document.clone();
                 let key = line.key.clone();
                 overrides::apply(&mut changed, &Setting { key, value: value.clone(), place: line.place.clone() })?;
-                changed.check_sections()?;
                 // What a single setting breaks elsewhere (a factor above the number of brokers) shows at its line here.
-                assemble(&changed).map_err(|complaint| {
+                changed.check().and_then(|()| assemble(&changed)).map_err(|complaint| {
                     let message = format!("with {} = {value}: {}", line.key, complaint.message);
                     Complaint::new(&line.place, message)
                 })?;
@@ -160,7 +159,7 @@ fn range(fields: &Fields, path: &str, item: &Item) -> Result<Range, Complaint> {
         Complaint::new(&item.place, what)
     };
     // `lasts` and `count` of a family are ranges themselves: a range is given to the family as it stands.
-    let is_lasts = FAMILIES.iter().any(|(name, _)| path == format!("chaos.{name}.lasts"));
+    let is_lasts = table::Family::all().any(|(name, family)| family.key == "lasts" && path == format!("chaos.{name}"));
     match &item.value {
         Value::Text(text) | Value::Raw(text) if is_lasts => Ok(Range::OneOf(vec![text.clone()])),
         Value::Text(text) | Value::Raw(text) => Range::read(text).ok_or_else(complain),

@@ -242,7 +242,8 @@ impl Fields {
         Complaint::new(self.place_of(path), message)
     }
 
-    fn wrong(&self, path: &str, item: &Item, expected: &str) -> Complaint {
+    /// A complaint about what stands at `path`.
+    pub fn wrong(&self, path: &str, item: &Item, expected: &str) -> Complaint {
         let message = format!("'{path}' in {}: expected {expected}, found {}", self.what, item.value.what());
         Complaint::new(&item.place, message)
     }

@@ -2,23 +2,30 @@
 
 pub(crate) mod assemble;
 pub mod builtin;
+mod chaos;
+mod checks;
 pub mod deviation;
 mod document;
 pub mod duration;
 pub mod expect;
 pub mod explore;
 pub mod fields;
-mod keys;
 pub mod lines;
 pub mod names;
 pub mod nearest;
 mod overrides;
+mod possible;
 pub(crate) mod problem;
 mod resolved;
 mod sinks;
 mod streams;
+pub mod table;
+mod topics;
 mod wording;
+mod written;
 
+#[cfg(test)]
+mod strict;
 #[cfg(test)]
 mod tests;
 
@@ -113,7 +120,7 @@ impl Scenario {
             for set in sets {
                 overrides::apply(&mut document, &Setting::parse(set)?)?;
             }
-            document.check_sections()?;
+            document.check()?;
             let read = &mut |path: &str| self.files.get(path).cloned().ok_or_else(|| "it was not read".to_string());
             assemble::assemble(&self.name, &document, self.choice.case.as_deref(), read)
         })();
@@ -151,18 +158,19 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
     let mut document = Document::parse(text)?;
     let cases = cases(&document)?;
     let chosen = choose(&document, choice.case.as_deref())?;
+    // Every case is checked, whichever is chosen: a slip in another one should not wait to be found.
+    for case in &document.cases {
+        let mut changed = document.clone();
+        apply_case(&mut changed, case)?;
+        changed.check()?;
+    }
     if let Some(case) = &chosen {
-        for (path, item) in case.iter() {
-            let Some(key) = path.strip_prefix("set.") else { continue };
-            let value = case.config_text(path, item)?.into_owned();
-            let setting = Setting { key: key.to_string(), value, place: item.place.clone() };
-            overrides::apply(&mut document, &setting)?;
-        }
+        apply_case(&mut document, case)?;
     }
     for set in &choice.sets {
         overrides::apply(&mut document, &Setting::parse(set)?)?;
     }
-    document.check_sections()?;
+    document.check()?;
     let assembled = assemble::assemble(name, &document, choice.case.as_deref(), read)?;
     let explore = Explore::read(&document.explore)?;
     // The text is checked, not what settings make of it: those that shrink a run leave its ranges behind.
@@ -178,15 +186,15 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
     let topics: Vec<String> = assembled.plan.topics.iter().map(|t| t.name.clone()).collect();
     let sinks = sinks::accounts(&document)?;
     let mut expect = Expectation::read(&document.expect, &topics, &sinks)?;
-    let seed = document.top.integer("seed", 0i64, i64::MAX)?.unwrap_or(1) as u64;
-    let mut seeds = seed_range(&document.top)?;
-    // Every case is checked, whichever is chosen: a slip in another one should not wait to be found.
+    let table::Top { title: _, about: _, seed, seeds, sometimes: _ } = table::Top::read(&document.top)?;
+    let (seed, mut seeds) = (seed.unwrap_or(1), seeds);
     for case in &document.cases {
         let mut rest = case.clone();
         let expected = Expectation::read(&rest.split_off("expect"), &topics, &sinks)?;
         if choice.case.is_some() && case.text("name")? == choice.case {
             expect = expected;
-            seeds = seed_range(case)?.or(seeds);
+            let table::Case { name: _, title: _, seeds: own } = table::Case::read(case)?;
+            seeds = own.or(seeds);
         }
     }
     Ok(Scenario {
@@ -205,13 +213,23 @@ fn load(name: &str, text: &str, choice: Choice, read: ReadFile<'_>) -> Result<Sc
     })
 }
 
+fn apply_case(document: &mut Document, case: &Fields) -> Result<(), Complaint> {
+    for (path, item) in case.iter() {
+        let Some(key) = path.strip_prefix("set.") else { continue };
+        let value = case.config_text(path, item)?.into_owned();
+        let setting = Setting { key: key.to_string(), value, place: item.place.clone() };
+        overrides::apply(document, &setting)?;
+    }
+    Ok(())
+}
+
 fn cases(document: &Document) -> Result<Vec<(String, String)>, Complaint> {
     let mut cases: Vec<(String, String)> = Vec::new();
     for case in &document.cases {
         let mut own = case.clone();
         own.split_off("set");
         own.split_off("expect");
-        own.only(&[keys::CASE])?;
+        table::Case::SECTION.check(&own)?;
         let name = case.needed_text("name")?;
         if name == BASE || cases.iter().any(|(other, _)| *other == name) {
             return Err(case.complain("name", format!("there is a case named '{name}' already")));
@@ -239,22 +257,26 @@ fn choose(document: &Document, wanted: Option<&str>) -> Result<Option<Fields>, C
     Err(Complaint::new(&place, message))
 }
 
-/// `"1..3"`, both ends included, or one number.
-fn seed_range(fields: &Fields) -> Result<Option<(u64, u64)>, Complaint> {
-    if let Ok(one) = fields.integer("seeds", 0i64, i64::MAX) {
-        return Ok(one.map(|n| (n as u64, n as u64)));
-    }
-    let text = fields.text("seeds").ok().flatten().unwrap_or_default();
-    let range = parse_seeds(&text).map(Some);
-    range.ok_or_else(|| fields.complain("seeds", "'seeds': expected a number or a range such as \"1..100\""))
-}
-
 /// Reads `7` or `1..100`, both ends included.
-pub fn parse_seeds(text: &str) -> Option<(u64, u64)> {
-    let number = |text: &str| text.trim().replace('_', "").parse::<u64>().ok();
+///
+/// # Errors
+/// Why it is no range of seeds.
+pub fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str| {
+        let digits = text.trim().replace('_', "");
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        match digits.parse::<u64>() {
+            Ok(number) => Ok(number),
+            Err(_) if is_number => Err(format!("{digits} is too large: seeds go up to {}", u64::MAX)),
+            Err(_) => Err("expected a number or a range such as 1..100".to_string()),
+        }
+    };
     let (low, high) = match text.split_once("..") {
         Some((low, high)) => (number(low)?, number(high.trim_start_matches('='))?),
         None => (number(text)?, number(text)?),
     };
-    (low <= high).then_some((low, high))
+    if low > high {
+        return Err(format!("the range ends at {high}, before it begins at {low}"));
+    }
+    Ok((low, high))
 }

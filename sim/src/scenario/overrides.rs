@@ -3,13 +3,13 @@
 //! A bare key goes to every client that knows it, or to the brokers. A key that both know needs `client.` or `broker.`
 //! before it. `NAME.KEY` goes to one client, topic or section.
 
-use fencepost_protocol::config::{BrokerConfig, BrokerVariant, ConsumerConfig, ProducerConfig, ProducerVariant};
+use fencepost_protocol::config::{BrokerVariant, ProducerVariant};
 
-use super::document::{Document, pipeline_keys};
+use super::document::Document;
 use super::fields::{Fields, Item, Value};
-use super::keys;
 use super::nearest::hint;
 use super::problem::{Complaint, Place};
+use super::table::{self, Kafka, Section};
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,94 +46,33 @@ impl Setting {
     }
 }
 
-/// Whom a key may be meant for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Producer,
-    Pipeline,
-    Reader,
-    Connector,
-    Service,
-    Relay,
-    Database,
-    PaymentApi,
+/// Sections of those that a bare key is meant for.
+const CLIENTS: [&Section; 8] = [
+    table::Producer::SECTION,
+    table::Pipeline::SECTION,
+    table::Reader::SECTION,
+    table::Connector::SECTION,
+    table::Service::SECTION,
+    table::Relay::SECTION,
+    table::Database::SECTION,
+    table::PaymentApi::SECTION,
+];
+
+fn is_of_a_client(section: &Section) -> bool {
+    CLIENTS.iter().any(|client| client.head == section.head)
 }
 
-impl Kind {
-    const ALL: [Kind; 8] = [
-        Kind::Producer,
-        Kind::Pipeline,
-        Kind::Reader,
-        Kind::Connector,
-        Kind::Service,
-        Kind::Relay,
-        Kind::Database,
-        Kind::PaymentApi,
-    ];
-
-    /// Its own keys, and Kafka's.
-    fn known(self) -> (&'static [&'static str], &'static [&'static str]) {
-        match self {
-            Kind::Producer => (keys::PRODUCER, ProducerConfig::KEYS),
-            Kind::Pipeline => (keys::PIPELINE, &[]),
-            Kind::Reader => (keys::READER, ConsumerConfig::KEYS),
-            Kind::Connector => (keys::CONNECTOR, ConsumerConfig::KEYS),
-            Kind::Service => (keys::SERVICE, ProducerConfig::KEYS),
-            Kind::Relay => (keys::RELAY, ProducerConfig::KEYS),
-            Kind::Database => (keys::DATABASE, &[]),
-            Kind::PaymentApi => (keys::PAYMENT_API, &[]),
-        }
-    }
-
-    /// The paths within the client's section that `key` stands for.
-    fn paths(self, key: &str) -> Vec<String> {
-        match self {
-            Kind::Pipeline if pipeline_keys().iter().any(|k| k == key) => vec![key.to_string()],
-            Kind::Pipeline => {
-                let consumer = ConsumerConfig::KEYS.contains(&key).then(|| format!("consumer.{key}"));
-                let producer = ProducerConfig::KEYS.contains(&key).then(|| format!("producer.{key}"));
-                consumer.into_iter().chain(producer).collect()
-            }
-            kind => {
-                let (own, config) = kind.known();
-                let knows = own.contains(&key) || config.contains(&key);
-                if knows { vec![key.to_string()] } else { Vec::new() }
-            }
-        }
-    }
-
-    fn keys(self) -> Vec<String> {
-        let owned = |list: &[&str]| list.iter().map(|k| k.to_string()).collect::<Vec<String>>();
-        match self {
-            Kind::Pipeline => [pipeline_keys(), owned(ConsumerConfig::KEYS), owned(ProducerConfig::KEYS)].concat(),
-            kind => [owned(kind.known().0), owned(kind.known().1)].concat(),
-        }
-    }
-}
-
-fn clients(document: &mut Document) -> Vec<(Kind, &mut Fields)> {
-    let Document { producers, pipelines, readers, connectors, services, relays, databases, payments, .. } = document;
-    let lists = [producers, pipelines, readers, connectors, services, relays, databases, payments];
-    Kind::ALL
-        .into_iter()
-        .zip(lists)
-        .flat_map(|(kind, list)| list.iter_mut().map(move |fields| (kind, fields)))
-        .collect()
-}
-
-fn name_of(fields: &Fields) -> Option<String> {
-    match fields.get("name").map(|item| &item.value) {
-        Some(Value::Text(name)) => Some(name.clone()),
-        _ => None,
-    }
+fn clients(document: &mut Document) -> Vec<(&'static Section, &mut Fields)> {
+    let named = document.named_mut().into_iter();
+    named.filter(|(_, section, _)| is_of_a_client(section)).map(|(_, section, fields)| (section, fields)).collect()
 }
 
 fn known_to_clients(key: &str) -> bool {
-    Kind::ALL.into_iter().any(|kind| !kind.paths(key).is_empty())
+    CLIENTS.iter().any(|section| !section.paths(key).is_empty())
 }
 
 fn known_to_brokers(key: &str) -> bool {
-    keys::CLUSTER.contains(&key) || BrokerConfig::KEYS.contains(&key)
+    table::Cluster::SECTION.knows(key)
 }
 
 /// Applies a setting.
@@ -171,7 +110,7 @@ fn to_variants(document: &mut Document, setting: &Setting) -> Result<(), Complai
     if none || !brokers.is_empty() {
         to_brokers(document, "variant", &Setting { value: brokers.join(","), ..setting.clone() })?;
     }
-    if none && clients(document).iter().all(|(kind, _)| kind.paths("variant").is_empty()) {
+    if none && clients(document).iter().all(|(section, _)| section.paths("variant").is_empty()) {
         return Ok(()); // nobody has any
     }
     if none || !producers.is_empty() {
@@ -190,11 +129,11 @@ fn has_outbox(service: &Fields) -> bool {
 
 fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
     let mut known = false;
-    for (kind, fields) in clients(document) {
-        if kind == Kind::Service && ProducerConfig::KEYS.contains(&key) && has_outbox(fields) {
+    for (section, fields) in clients(document) {
+        if section.head == table::Service::SECTION.head && Kafka::Producer.keys().contains(&key) && has_outbox(fields) {
             continue; // its relay is the producer
         }
-        for path in kind.paths(key) {
+        for path in section.paths(key) {
             fields.replace(path, setting.item());
             known = true;
         }
@@ -205,47 +144,31 @@ fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(
     if known_to_clients(key) {
         return setting.complain(format!("no client of this scenario knows '{key}'"));
     }
-    let all: Vec<String> = Kind::ALL.iter().flat_map(|k| k.keys()).collect();
-    setting.complain(format!("no client knows '{key}'{}", hint(key, all.iter().map(String::as_str))))
+    let all: Vec<String> = CLIENTS.iter().flat_map(|section| section.names(true)).collect();
+    let advice = advice(key, &CLIENTS).unwrap_or_else(|| hint(key, all.iter().map(String::as_str)));
+    setting.complain(format!("no client knows '{key}'{advice}"))
 }
 
 fn to_brokers(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
     if !known_to_brokers(key) {
-        let all = keys::CLUSTER.iter().chain(BrokerConfig::KEYS).copied();
-        return setting.complain(format!("no broker knows '{key}'{}", hint(key, all)));
+        return setting.complain(format!("no broker knows '{key}'{}", table::Cluster::SECTION.advice(key)));
     }
     document.cluster.replace(key, setting.item());
     Ok(())
 }
 
+/// What the table says of a key that none of these sections has, other than which is near.
+fn advice(key: &str, sections: &[&Section]) -> Option<String> {
+    let advice = sections.first()?.advice(key);
+    (!advice.is_empty() && !advice.contains("did you mean")).then_some(advice)
+}
+
 /// `NAME.KEY`, `client.KEY` or `broker.KEY`.
 fn to_named(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
     let after = |name: &str| setting.key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::to_string);
-    let mut named: Vec<(String, Option<Kind>, &mut Fields)> = Vec::new();
-    let Document {
-        cluster,
-        network,
-        chaos,
-        end,
-        topics,
-        producers,
-        pipelines,
-        readers,
-        connectors,
-        services,
-        relays,
-        databases,
-        payments,
-        ..
-    } = &mut *document;
-    let lists = [producers, pipelines, readers, connectors, services, relays, databases, payments];
-    for (kind, list) in Kind::ALL.into_iter().map(Some).zip(lists).chain([(None, topics)]) {
-        named.extend(list.iter_mut().filter_map(|f| name_of(f).map(|name| (name, kind, f))));
-    }
-    for (name, fields) in [("cluster", cluster), ("network", network), ("chaos", chaos), ("end", end)] {
-        named.push((name.to_string(), None, fields));
-    }
-    let longest = named.iter().filter(|(name, ..)| after(name).is_some()).map(|(name, ..)| name.len()).max();
+    let named = document.named_mut();
+    let fits = |name: &str| !name.is_empty() && after(name).is_some();
+    let longest = named.iter().filter(|(name, ..)| fits(name)).map(|(name, ..)| name.len()).max();
     let Some(longest) = longest else {
         if let Some(key) = after("client") {
             return to_clients(document, &key, setting);
@@ -255,16 +178,14 @@ fn to_named(document: &mut Document, setting: &Setting) -> Result<(), Complaint>
         }
         return unknown(document, setting);
     };
-    for (name, kind, fields) in named {
+    for (name, section, fields) in named {
         let Some(key) = after(&name).filter(|_| name.len() == longest) else { continue };
-        let paths = match kind {
-            Some(kind) => kind.paths(&key),
-            None => vec![key.clone()],
-        };
+        let paths = section.paths(&key);
         if paths.is_empty() {
-            let known = kind.map(Kind::keys).unwrap_or_default();
-            let hint = hint(&key, known.iter().map(String::as_str));
-            return setting.complain(format!("'{name}' does not know '{key}'{hint}"));
+            let names = section.names(true);
+            let near = hint(&key, names.iter().map(String::as_str));
+            let advice = Some(section.advice(&key)).filter(|a| !a.is_empty() && !a.contains("did you mean"));
+            return setting.complain(format!("'{name}' does not know '{key}'{}", advice.unwrap_or(near)));
         }
         for path in paths {
             fields.replace(path, setting.item());
@@ -274,14 +195,18 @@ fn to_named(document: &mut Document, setting: &Setting) -> Result<(), Complaint>
 }
 
 fn unknown(document: &mut Document, setting: &Setting) -> Result<(), Complaint> {
-    let mut known: Vec<String> = keys::CLUSTER.iter().chain(BrokerConfig::KEYS).map(|k| k.to_string()).collect();
-    for (kind, fields) in clients(document) {
-        let name = name_of(fields).unwrap_or_default();
-        known.extend(kind.keys().iter().map(|key| format!("{name}.{key}")));
-        known.extend(kind.keys());
+    let key = setting.key.as_str();
+    let mut known = table::Cluster::SECTION.names(false);
+    for (name, section, _) in document.named_mut() {
+        let names = section.names(true);
+        known.extend(names.iter().map(|key| format!("{name}.{key}")));
+        if is_of_a_client(section) {
+            known.extend(names);
+        }
     }
-    let hint = hint(&setting.key, known.iter().map(String::as_str));
-    setting.complain(format!("nothing in this scenario knows '{}'{hint}", setting.key))
+    let advice = advice(key, &[table::Cluster::SECTION]);
+    let advice = advice.unwrap_or_else(|| hint(key, known.iter().map(String::as_str)));
+    setting.complain(format!("nothing in this scenario knows '{key}'{advice}"))
 }
 
 #[cfg(test)]
@@ -384,9 +309,25 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_kafka_that_is_not_modelled_is_called_so() {
+        for text in ["orders.cleanup.policy=compact", "cleanup.policy=compact", "shop.compression.type=zstd"] {
+            let error = set(text).unwrap_err();
+            assert!(error.contains("Fencepost does not model") && error.contains("leave it out"), "{text}: {error}");
+        }
+        for text in ["client.sasl.mechanism=PLAIN", "broker.log.retention.ms=5", "enrich.consumer.client.rack=a"] {
+            assert!(set(text).unwrap_err().contains("does not model"), "{text}");
+        }
+        assert!(set("shop.queue.buffering.max.ms=5").unwrap_err().contains("'linger.ms'"));
+        assert!(set("audit.acks=all").unwrap_err().contains("a key of [[producer]]"));
+    }
+
+    #[test]
     fn unknown_keys_are_refused_with_the_nearest() {
         assert!(set("enable.idempotnce=true").unwrap_err().contains("enable.idempotence"));
         assert!(set("shop.ack=1").unwrap_err().contains("acks"));
+        assert!(set("orders.min.insync.replica=2").unwrap_err().contains("'min.insync.replicas'"));
+        assert!(set("cluster.foo=1").unwrap_err().contains("'cluster' does not know 'foo'"));
+        assert!(set("network.foo=1").unwrap_err().contains("'network' does not know 'foo'"));
         assert!(set("no-equals-sign").unwrap_err().contains("KEY=VALUE"));
     }
 }

@@ -7,49 +7,21 @@ use fencepost_protocol::pipeline::{Function, Guarantee};
 use fencepost_protocol::time::Span;
 
 use super::assemble::{
-    GUARANTEES, ON_UNKNOWN, ReadFile, check_consumer, check_transaction_timeout, client_name, configure, conflict,
-    enabled, known_topic, restart_after, source,
+    ReadFile, check_consumer, check_transaction_timeout, client_name, configure, conflict, enabled, known_inputs,
+    known_topic, needs, restart_after, source,
 };
 use super::document::Document;
 use super::fields::Fields;
 use super::nearest::hint;
 use super::problem::Complaint;
 use super::streams;
+use super::table::{self, Mode, Never};
 use crate::plan::{
     Announcing, CallPlan, ClusterPlan, DatabasePlan, Doing, KeyOf, OnUnknown, Patience, PaymentsPlan, PipelinePlan,
     RelayPlan, ServicePlan,
 };
 
 type Result<T> = core::result::Result<T, Complaint>;
-
-/// What a key is made from.
-pub const KEYS: [(&str, Option<KeyOf>); 3] =
-    [("none", None), ("offset", Some(KeyOf::Offset)), ("record", Some(KeyOf::Record))];
-
-/// How a connector writes to a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// `INSERT`.
-    Insert,
-    /// `INSERT ... ON CONFLICT (key) DO NOTHING`.
-    OnConflictDoNothing,
-    /// `INSERT`, with the offsets in the same transaction.
-    OffsetsInTransaction,
-}
-
-/// The modes by name.
-pub const MODES: [(&str, Mode); 3] = [
-    ("insert", Mode::Insert),
-    ("on_conflict_do_nothing", Mode::OnConflictDoNothing),
-    ("offsets_in_transaction", Mode::OffsetsInTransaction),
-];
-
-/// How a service announces.
-pub const ANNOUNCING: [(&str, Announcing); 3] = [
-    ("outbox", Announcing::Outbox),
-    ("database_then_kafka", Announcing::DatabaseThenKafka),
-    ("kafka_then_database", Announcing::KafkaThenDatabase),
-];
 
 /// Time-out of a call where the scenario does not say.
 const TIMEOUT: Span = Span::from_secs(10);
@@ -77,27 +49,25 @@ enum Place {
 impl Sinks {
     /// The declared ones; tables come with the clients that name them.
     pub fn read(document: &Document) -> Result<Sinks> {
-        let span = |fields: &Fields, path: &str, usual: Span| Ok(fields.span(path)?.unwrap_or(usual));
         let mut sinks = Sinks { databases: Vec::new(), payments: Vec::new() };
         for fields in &document.databases {
+            let table::Database { name: _, service_time, restart_after, idle_timeout } = table::Database::read(fields)?;
             sinks.databases.push(DatabasePlan {
                 name: client_name(fields)?,
-                service_time: span(fields, "service.time", Span::ZERO)?,
-                restart_after: span(fields, "restart.after", RESTART_AFTER)?,
-                idle_timeout: span(fields, "idle.in.transaction.timeout", IDLE)?,
+                service_time: service_time.unwrap_or(Span::ZERO),
+                restart_after: restart_after.unwrap_or(RESTART_AFTER),
+                idle_timeout: idle_timeout.unwrap_or(IDLE),
                 tables: Vec::new(),
             });
         }
         for fields in &document.payments {
-            let keys_expire = match fields.text("keys.expire") {
-                Ok(Some(text)) if text == "never" => None,
-                _ => fields.span("keys.expire")?,
-            };
+            let table::PaymentApi { name: _, service_time, restart_after, keys_expire } =
+                table::PaymentApi::read(fields)?;
             sinks.payments.push(PaymentsPlan {
                 name: client_name(fields)?,
-                service_time: span(fields, "service.time", Span::ZERO)?,
-                restart_after: span(fields, "restart.after", RESTART_AFTER)?,
-                keys_expire,
+                service_time: service_time.unwrap_or(Span::ZERO),
+                restart_after: restart_after.unwrap_or(RESTART_AFTER),
+                keys_expire: keys_expire.and_then(|Never(after)| after),
             });
         }
         Ok(sinks)
@@ -125,8 +95,14 @@ impl Sinks {
     }
 
     /// What a pipeline calls for each record, if it does.
-    pub fn call_of_pipeline(&self, fields: &Fields) -> Result<Option<CallPlan>> {
-        let Some(to) = fields.text("call.to")? else {
+    pub fn call_of_pipeline(
+        &self,
+        fields: &Fields,
+        to: Option<String>,
+        key: Option<Option<KeyOf>>,
+        given: PatienceKeys,
+    ) -> Result<Option<CallPlan>> {
+        let Some(to) = to else {
             let orphan = fields.paths().find(|path| path.starts_with("call."));
             return match orphan {
                 Some(path) => Err(fields.complain(path, format!("'{path}' needs 'call.to', a payment API"))),
@@ -141,8 +117,8 @@ impl Sinks {
                 return Err(fields.complain("call.to", message));
             }
         }
-        let key = fields.word("call.idempotency.key", &KEYS)?.unwrap_or(None);
-        Ok(Some(CallPlan { to, doing: Doing::Charge { key }, patience: patience(fields, OnUnknown::Resend)? }))
+        let doing = Doing::Charge { key: key.flatten() };
+        Ok(Some(CallPlan { to, doing, patience: patience(given, OnUnknown::Resend) }))
     }
 }
 
@@ -164,16 +140,15 @@ pub fn accounts(document: &Document) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn patience(fields: &Fields, on_unknown: OnUnknown) -> Result<Patience> {
-    let timeout = fields.span("call.timeout")?.unwrap_or(TIMEOUT);
-    if timeout < Span::from_millis(1) {
-        return Err(fields.complain("call.timeout", "a time-out is at least \"1ms\""));
+/// The keys `call.timeout`, `call.backoff` and `call.on_unknown`.
+pub type PatienceKeys = (Option<Span>, Option<Span>, Option<OnUnknown>);
+
+fn patience((timeout, backoff, on_unknown): PatienceKeys, usual: OnUnknown) -> Patience {
+    Patience {
+        timeout: timeout.unwrap_or(TIMEOUT),
+        backoff: backoff.unwrap_or(BACKOFF),
+        on_unknown: on_unknown.unwrap_or(usual),
     }
-    Ok(Patience {
-        timeout,
-        backoff: fields.span("call.backoff")?.unwrap_or(BACKOFF),
-        on_unknown: fields.word("call.on_unknown", &ON_UNKNOWN)?.unwrap_or(on_unknown),
-    })
 }
 
 /// Name of a table: what SQL takes without quotes.
@@ -199,15 +174,29 @@ pub fn connectors(
 }
 
 fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut Sinks) -> Result<PipelinePlan> {
+    let table::Connector {
+        name: _,
+        enabled: _,
+        members,
+        input,
+        to,
+        table: _,
+        mode,
+        unique_key,
+        call_key,
+        guarantee,
+        commit_interval_ms,
+        call_timeout,
+        call_backoff,
+        call_on_unknown,
+        start,
+        restart_after: restart,
+    } = table::Connector::read(fields)?;
     let name = client_name(fields)?;
-    let inputs = fields.texts("input")?.filter(|list| !list.is_empty());
-    let inputs = inputs.ok_or_else(|| Complaint::new(&fields.place, format!("{} needs 'input'", fields.what)))?;
-    for input in &inputs {
-        known_topic(fields, "input", input, known)?;
-    }
-    let guarantees = [GUARANTEES[0], GUARANTEES[1]];
-    let guarantee = fields.word("processing.guarantee", &guarantees)?.unwrap_or(Guarantee::AtLeastOnce);
-    let to = fields.needed_text("to")?;
+    let inputs = input.filter(|list| !list.is_empty()).ok_or_else(|| needs(fields, "input"))?;
+    known_inputs(fields, "input", &inputs, known)?;
+    let guarantee = guarantee.unwrap_or(Guarantee::AtLeastOnce);
+    let to = to.ok_or_else(|| needs(fields, "to"))?;
     let doing = match sinks.find(fields, "to", &to)? {
         Place::Database(place) => {
             if fields.has("call.idempotency.key") {
@@ -215,9 +204,8 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
                     "'call.idempotency.key' is for payment APIs; a table has mode = \"on_conflict_do_nothing\"";
                 return Err(fields.complain("call.idempotency.key", message));
             }
-            let mode = fields.word("mode", &MODES)?.unwrap_or(Mode::Insert);
-            let unique = fields.word("unique.key", &[KEYS[1], KEYS[2]])?;
-            if unique.is_some() && mode != Mode::OnConflictDoNothing {
+            let mode = mode.unwrap_or(Mode::Insert);
+            if unique_key.is_some() && mode != Mode::OnConflictDoNothing {
                 let message = "'unique.key' is for mode = \"on_conflict_do_nothing\"";
                 return Err(fields.complain("unique.key", message));
             }
@@ -232,7 +220,7 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
                 tables.push(table);
                 tables.len() - 1
             });
-            let key = (mode == Mode::OnConflictDoNothing).then(|| unique.flatten().unwrap_or(KeyOf::Offset));
+            let key = (mode == Mode::OnConflictDoNothing).then(|| unique_key.flatten().unwrap_or(KeyOf::Offset));
             Doing::Insert { table: number as u16, key, offsets: mode == Mode::OffsetsInTransaction }
         }
         Place::PaymentApi => {
@@ -243,7 +231,7 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
                     );
                 }
             }
-            Doing::Charge { key: fields.word("call.idempotency.key", &KEYS)?.unwrap_or(None) }
+            Doing::Charge { key: call_key.flatten() }
         }
     };
     let mut consumer = streams::consumer(&name, false);
@@ -255,21 +243,19 @@ fn connector(fields: &Fields, known: &[&str], cluster: &ClusterPlan, sinks: &mut
         return Err(fields.complain("enable.auto.commit", message));
     }
     let producer = ProducerConfig::default().resolve().map_err(|e| conflict(fields, "", &e))?;
-    let patience = patience(fields, OnUnknown::Resend)?;
+    let patience = patience((call_timeout, call_backoff, call_on_unknown), OnUnknown::Resend);
     Ok(PipelinePlan {
-        members: fields.integer("members", 1, 1_000)?.unwrap_or(1),
+        members: members.unwrap_or(1),
         stage: 0,
         outputs_per_input: 0,
         function: Function::Copy,
         slip_at: None,
-        commit_interval: Span::from_millis(
-            fields.integer("commit.interval.ms", 0i64, i64::MAX / 1_000_000)?.unwrap_or(0),
-        ),
+        commit_interval: Span::from_millis(commit_interval_ms.unwrap_or(0)),
         processing_time: Span::ZERO,
         group_id_only: false,
         on_unknown: OnUnknown::Keep,
-        start: fields.span("start")?.unwrap_or(Span::ZERO),
-        restart_after: restart_after(fields)?,
+        start: start.unwrap_or(Span::ZERO),
+        restart_after: restart_after(restart),
         name,
         inputs,
         output: None,
@@ -312,11 +298,29 @@ fn service(
     read: ReadFile<'_>,
     files: &mut BTreeMap<String, String>,
 ) -> Result<ServicePlan> {
+    let table::Service {
+        name: _,
+        enabled: _,
+        database,
+        table: _,
+        topic,
+        announce,
+        source: file,
+        records,
+        keys,
+        value_bytes,
+        start,
+        interval,
+        call_timeout,
+        call_backoff,
+        call_on_unknown,
+        restart_after: restart,
+    } = table::Service::read(fields)?;
     let name = client_name(fields)?;
-    let topic = fields.needed_text("topic")?;
+    let topic = topic.ok_or_else(|| needs(fields, "topic"))?;
     known_topic(fields, "topic", &topic, known)?;
-    let announcing = fields.word("announce", &ANNOUNCING)?.unwrap_or(Announcing::Outbox);
-    let database = fields.needed_text("database")?;
+    let announcing = announce.unwrap_or(Announcing::Outbox);
+    let database = database.ok_or_else(|| needs(fields, "database"))?;
     let table = table_name(fields, "orders")?;
     let tables = &mut sinks.database(fields, "database", &database)?.tables;
     if tables.contains(&table) {
@@ -341,16 +345,16 @@ fn service(
         return Err(fields.complain("transactional.id", message));
     }
     Ok(ServicePlan {
-        source: source(fields, read, files)?,
+        source: source(fields, (file, records, keys, value_bytes), read, files)?,
         name,
         database,
         table: number,
         topic,
         announcing,
-        start: fields.span("start")?.unwrap_or(Span::ZERO),
-        interval: fields.span("interval")?.unwrap_or(Span::ZERO),
-        patience: patience(fields, OnUnknown::Keep)?,
-        restart_after: restart_after(fields)?,
+        start: start.unwrap_or(Span::ZERO),
+        interval: interval.unwrap_or(Span::ZERO),
+        patience: patience((call_timeout, call_backoff, call_on_unknown), OnUnknown::Keep),
+        restart_after: restart_after(restart),
         producer,
     })
 }
@@ -361,8 +365,19 @@ pub fn relays(document: &Document, cluster: &ClusterPlan, services: &[ServicePla
 }
 
 fn relay(fields: &Fields, cluster: &ClusterPlan, services: &[ServicePlan]) -> Result<RelayPlan> {
+    let table::Relay {
+        name: _,
+        enabled: _,
+        of,
+        start,
+        poll_interval,
+        poll_rows,
+        call_timeout,
+        call_backoff,
+        restart_after: restart,
+    } = table::Relay::read(fields)?;
     let name = client_name(fields)?;
-    let of = fields.needed_text("of")?;
+    let of = of.ok_or_else(|| needs(fields, "of"))?;
     let outboxes = || services.iter().filter(|s| s.announcing == Announcing::Outbox);
     let Some(service) = outboxes().find(|s| s.name == of) else {
         let near = hint(&of, outboxes().map(|s| s.name.as_str()));
@@ -375,11 +390,11 @@ fn relay(fields: &Fields, cluster: &ClusterPlan, services: &[ServicePlan]) -> Re
         database: service.database.clone(),
         table: service.table + 1,
         topic: service.topic.clone(),
-        start: fields.span("start")?.unwrap_or(Span::ZERO),
-        poll_interval: fields.span("poll.interval")?.unwrap_or(POLL_INTERVAL),
-        batch: fields.integer("poll.rows", 1, 100_000)?.unwrap_or(100),
-        patience: patience(fields, OnUnknown::Resend)?,
-        restart_after: restart_after(fields)?,
+        start: start.unwrap_or(Span::ZERO),
+        poll_interval: poll_interval.unwrap_or(POLL_INTERVAL),
+        batch: poll_rows.unwrap_or(100),
+        patience: patience((call_timeout, call_backoff, None), OnUnknown::Resend),
+        restart_after: restart_after(restart),
         producer: producer_config(fields, cluster)?,
     })
 }

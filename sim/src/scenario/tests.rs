@@ -257,8 +257,11 @@ fn every_built_in_scenario_and_case_can_be_read() {
 
 #[test]
 fn seeds_are_ranges_or_numbers() {
-    assert_eq!(parse_seeds("1..10_000"), Some((1, 10_000)));
-    assert_eq!(parse_seeds("7"), Some((7, 7)));
-    assert_eq!(parse_seeds("9..1"), None);
+    assert_eq!(parse_seeds("1..10_000"), Ok((1, 10_000)));
+    assert_eq!(parse_seeds("7"), Ok((7, 7)));
+    assert_eq!(parse_seeds("0..18446744073709551615"), Ok((0, u64::MAX)));
+    assert!(parse_seeds("9..1").unwrap_err().contains("before it begins"));
+    assert!(parse_seeds("18446744073709551616").unwrap_err().contains("go up to"));
+    assert!(parse_seeds("1..many").unwrap_err().contains("such as 1..100"));
     assert!(refused("seeds = \"1..3\"", "seeds = \"one\"").contains("1..100"));
 }

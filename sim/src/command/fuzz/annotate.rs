@@ -17,7 +17,7 @@ pub fn annotate(report: &Report, summary: &str, json: bool) {
     for line in lines(report) {
         // Commands are read from both streams; --json leaves standard output to its document.
         if json {
-            eprintln!("{line}");
+            super::super::output::say(&line);
         } else {
             super::super::output::print(&format!("{line}\n"));
         }

@@ -8,6 +8,7 @@ use fencepost_reports::render::{counted, thousands};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::super::output::say;
 use super::super::run::Stopwatch;
 use crate::coverage::Coverage;
 
@@ -82,7 +83,7 @@ impl Bar {
 
     /// Says something above the bar.
     pub fn say(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| say(text));
     }
 
     fn per_second(&self, amount: u64) -> u64 {

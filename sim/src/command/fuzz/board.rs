@@ -111,8 +111,8 @@ impl Board {
 
     /// The first unit of this shard from `unit` on.
     fn own_unit(&self, unit: u64) -> Option<u64> {
-        let last = block_of(*self.seeds.end()).saturating_mul(self.scenarios) + self.scenarios - 1;
-        (unit..=last).take(self.shard.count as usize).find(|u| self.shard.has(*u))
+        let last = block_of(*self.seeds.end()).saturating_mul(self.scenarios).saturating_add(self.scenarios - 1);
+        self.shard.first_from(unit).filter(|own| *own <= last)
     }
 
     fn open(&self, unit: u64) -> Active {

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::super::Refusal;
-use super::super::output::{WholeFile, shell_word};
+use super::super::output::{Troubles, WholeFile, shell_word};
 use super::results::Results;
 use super::shard::Shard;
 use crate::capsule::Capsule;
@@ -26,6 +26,8 @@ pub struct Findings {
     folder: PathBuf,
     log: Mutex<File>,
     written: Mutex<BTreeMap<Key, u32>>,
+    /// What could not be written: each finding is told all the same.
+    troubles: Mutex<Troubles>,
 }
 
 impl Findings {
@@ -33,7 +35,22 @@ impl Findings {
         let path = folder.join("findings.jsonl");
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.map_err(|e| Refusal(format!("cannot write {}: {e}", path.display())))?;
-        Ok(Findings { folder: folder.to_path_buf(), log: Mutex::new(log), written: Mutex::default() })
+        Ok(Findings {
+            folder: folder.to_path_buf(),
+            log: Mutex::new(log),
+            written: Mutex::default(),
+            troubles: Mutex::default(),
+        })
+    }
+
+    /// Keeps what went wrong, once for each file.
+    pub fn keep_trouble<T>(&self, result: Result<T, Refusal>) -> Option<T> {
+        self.troubles.lock().expect("nothing panics while it holds the troubles").note(result)
+    }
+
+    /// What went wrong so far.
+    pub fn troubles(&self) -> Troubles {
+        std::mem::take(&mut *self.troubles.lock().expect("nothing panics while it holds the troubles"))
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::super::output::WholeFile;
+use super::super::output::{Troubles, WholeFile, say};
 use super::super::source::read_text;
 use super::super::{Outcome, Refusal};
 use super::report::Report;
@@ -40,14 +40,16 @@ pub fn merge(options: &MergeOptions, json: bool) -> Outcome {
         results.complete = false;
         let missing: Vec<String> =
             (0..results.of_shards).filter(|s| !results.shards.contains(s)).map(|s| (s + 1).to_string()).collect();
-        eprintln!("missing: shard {} of {}", missing.join(", "), results.of_shards);
+        say(&format!("missing: shard {} of {}", missing.join(", "), results.of_shards));
     }
     fs::create_dir_all(&options.out).map_err(|e| Refusal(format!("cannot write {}: {e}", options.out.display())))?;
-    let strays = gather(&folders, &options.out, &results)?;
-    WholeFile::create(&options.out.join("results.json"))?.finish_with(&results.to_json())?;
+    let mut troubles = Troubles::default();
+    let strays = troubles.note(gather(&folders, &options.out, &results)).unwrap_or_default();
+    let joint = WholeFile::create(&options.out.join("results.json"));
+    troubles.note(joint.and_then(|file| file.finish_with(&results.to_json())));
     let mut report = Report::new(&results, &options.out);
     report.strays = strays;
-    finish(&report, &options.reports, json, None)
+    Ok(finish(&report, &options.reports, troubles, json, None))
 }
 
 /// The results files at a path.

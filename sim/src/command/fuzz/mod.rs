@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::output::{WholeFile, document, print};
-use super::{Outcome, Refusal, interrupt, source, verify};
+use super::output::{Troubles, WholeFile, document, print, say};
+use super::{Outcome, Refusal, interrupt, parallel, source, verify};
 use crate::fuzz::Profile;
 use crate::scenario::duration;
 use crate::scenario::{Choice, Scenario, parse_seeds};
@@ -30,6 +30,9 @@ pub use merge::merge;
 use report::Report;
 use results::{Campaign, Results};
 use shard::Shard;
+
+/// The last seed of a campaign: blocks of seeds are counted beyond it.
+const LAST_SEED: u64 = u64::MAX / 2;
 
 /// `fencepost fuzz`.
 #[derive(Debug, Args)]
@@ -107,41 +110,46 @@ pub fn fuzz(options: &Options, json: bool) -> Outcome {
     let done = worker::run_all(&setup, board, &findings, &bar);
     bar.finish();
     let mut results = done?;
-    results.complete_capsules(&setup, &findings)?;
+    let mut troubles = findings.troubles();
+    troubles.note(results.complete_capsules(&setup, &findings));
     // Before shrinking too: whatever comes, what was found is joined by `merge`.
-    findings.write_results(&setup.shard, &results)?;
+    let written = troubles.note(findings.write_results(&setup.shard, &results)).is_some();
     shrinking::shrink_all(&setup, &findings, &mut results);
     if let Some(corpus) = &options.corpus {
-        shrinking::add_to_corpus(corpus, &findings, &results)?;
+        troubles.note(shrinking::add_to_corpus(corpus, &findings, &results));
     }
-    findings.write_results(&setup.shard, &results)?;
+    if written {
+        troubles.note(findings.write_results(&setup.shard, &results));
+    }
     let report = Report::new(&results, &options.out);
-    finish(&report, &options.reports, json, Some(&bar))
+    Ok(finish(&report, &options.reports, troubles, json, Some(&bar)))
 }
 
-/// Writes and prints a report.
-fn finish(report: &Report, files: &ReportFiles, json: bool, bar: Option<&Bar>) -> Outcome {
+/// Prints a report, and writes what else was asked for. What could not be written comes last, so that it takes nothing with it.
+fn finish(report: &Report, files: &ReportFiles, mut troubles: Troubles, json: bool, bar: Option<&Bar>) -> u8 {
+    if !json {
+        print(&report.text());
+    }
     if let Some(path) = &files.junit {
-        write(path, &junit::render(report)?)?;
+        troubles.note(junit::render(report).and_then(|text| write(path, &text)));
     }
     let summary = markdown::render(report);
     if let Some(path) = &files.markdown {
-        write(path, &summary)?;
+        troubles.note(write(path, &summary));
     }
     annotate::annotate(report, &summary, json);
     if let Some(bar) = bar {
-        eprintln!("{}", bar.speed());
+        say(&bar.speed());
     }
     if json {
         let mut value = report.json();
         if let Some(bar) = bar {
             value["speed"] = bar.json();
         }
+        troubles.tell(&mut value);
         document(&value);
-    } else {
-        print(&report.text());
     }
-    Ok(report.exit_code())
+    troubles.exit_code(report.exit_code())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Refusal> {
@@ -177,11 +185,17 @@ impl Setup {
             }
         };
         let seeds = match &options.seeds {
-            None if time_ms.is_some() => (1, u64::MAX / 2),
+            None if time_ms.is_some() => (1, LAST_SEED),
             None => (1, crate::fuzz::BLOCK),
-            Some(text) => parse_seeds(text)
-                .filter(|(_, last)| *last <= u64::MAX / 2)
-                .ok_or_else(|| Refusal(format!("--seeds {text}: expected a number or a range such as 1..10000")))?,
+            Some(text) => match parse_seeds(text) {
+                Ok((_, last)) if last > LAST_SEED => {
+                    let message =
+                        format!("--seeds {text}: a campaign's seeds go up to {LAST_SEED}; end the range there");
+                    return Err(Refusal(message));
+                }
+                Ok(seeds) => seeds,
+                Err(message) => return Err(Refusal(format!("--seeds {text}: {message}"))),
+            },
         };
         let shard = Shard::choose(options.shard.as_deref())?;
         let mut scenarios = Vec::new();
@@ -189,12 +203,7 @@ impl Setup {
             let choice = Choice { case: options.case.clone(), sets: options.sets.clone() };
             scenarios.push(source::load(&place, choice)?);
         }
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = match options.jobs {
-            Some(0) => return Err(Refusal("--jobs 0: at least one is needed".into())),
-            Some(jobs) => jobs,
-            None => processors(),
-        };
+        let jobs = parallel::jobs(options.jobs)?;
         let campaign = Campaign {
             profile: profile.name().into(),
             seeds: options.seeds.is_some().then_some(seeds).or(time_ms.is_none().then_some(seeds)),

@@ -60,9 +60,11 @@ impl Shard {
         Ok(Shard { index, count })
     }
 
-    /// Whether a unit of work is this shard's.
-    pub fn has(self, unit: u64) -> bool {
-        unit % self.count == self.index
+    /// The first unit of work from `unit` on that is this shard's.
+    pub fn first_from(self, unit: u64) -> Option<u64> {
+        let place = unit % self.count;
+        let further = if self.index >= place { self.index - place } else { self.count - place + self.index };
+        unit.checked_add(further)
     }
 }
 
@@ -103,7 +105,8 @@ mod tests {
     #[test]
     fn every_unit_is_exactly_one_shards() {
         for unit in 0..50 {
-            let owners = (0..7).filter(|index| Shard { index: *index, count: 7 }.has(unit)).count();
+            let owners =
+                (0..7).filter(|index| Shard { index: *index, count: 7 }.first_from(unit) == Some(unit)).count();
             assert_eq!(owners, 1);
         }
     }

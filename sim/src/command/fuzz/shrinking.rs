@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::super::corpus::{self, Pinned};
-use super::super::output::WholeFile;
+use super::super::output::{WholeFile, say};
 use super::super::run::Stopwatch;
 use super::super::shrink::{runner, script, shrunk_capsule};
 use super::super::source::read_text;
@@ -41,7 +41,7 @@ pub fn shrink_all(setup: &Setup, findings: &Findings, results: &mut Results) {
                     // A shrinker that fails must not take the report with it.
                     let shrunk = catch_unwind(AssertUnwindSafe(|| one(findings, &name)));
                     found.shrunk = shrunk.unwrap_or_else(|_| {
-                        eprintln!("{name}: shrinking it panicked; it is reported as it was found");
+                        say(&format!("{name}: shrinking it panicked; it is reported as it was found"));
                         None
                     });
                 }
@@ -101,7 +101,7 @@ pub fn add_to_corpus(folder: &Path, findings: &Findings, results: &Results) -> R
         };
         let text = read_text(&findings.path(&shrunk.capsule)).map_err(Refusal)?;
         WholeFile::create(&path)?.finish_with(&text)?;
-        eprintln!("{done}: {}", path.display());
+        say(&format!("{done}: {}", path.display()));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use fencepost_reports::report::Verdict;
 use super::super::execute::Ran as Execution;
 use super::super::run::capsule;
 use super::super::shrink::runner;
-use super::super::{Refusal, interrupt};
+use super::super::{Refusal, interrupt, parallel};
 use super::bar::Bar;
 use super::board::{Board, Task};
 use super::findings::Findings;
@@ -29,27 +29,23 @@ const RECORDING: Keep = Keep { schedule: true, trace: false, coverage: false, st
 /// Runs the campaign.
 ///
 /// # Errors
-/// A finding cannot be written, or a draw of the scenario is refused.
+/// A draw of the scenario is refused.
 pub fn run_all(setup: &Setup, board: Board, findings: &Findings, bar: &Bar) -> Result<Results, Refusal> {
     let error: Mutex<Option<Refusal>> = Mutex::default();
     let time_is_up = || setup.range.time_ms.is_some_and(|limit| bar.elapsed_ms() >= limit);
-    std::thread::scope(|scope| {
-        for _ in 0..setup.jobs {
-            scope.spawn(|| {
-                loop {
-                    if interrupt::asked() || time_is_up() {
-                        board.halt();
-                    }
-                    let Some(task) = board.next() else { break };
-                    match one(setup, &task, &board, findings, bar) {
-                        Ok(ran) => board.done(&task, ran),
-                        Err(refusal) => {
-                            error.lock().expect("nothing panics while it holds this").get_or_insert(refusal);
-                            board.halt();
-                        }
-                    }
+    parallel::together(setup.jobs, || {
+        loop {
+            if interrupt::asked() || time_is_up() {
+                board.halt();
+            }
+            let Some(task) = board.next() else { break };
+            match one(setup, &task, &board, findings, bar) {
+                Ok(ran) => board.done(&task, ran),
+                Err(refusal) => {
+                    error.lock().expect("nothing panics while it holds this").get_or_insert(refusal);
+                    board.halt();
                 }
-            });
+            }
         }
     });
     match error.into_inner().expect("nothing panics while it holds this") {
@@ -76,20 +72,22 @@ fn one(setup: &Setup, task: &Task, board: &Board, findings: &Findings, bar: &Bar
         && let Some((key, severity, sentence)) = failure(scenario, &drawn, &execution)
     {
         let mut failure = Failure { key, severity, sentence, capsule: None, deviations: 0 };
+        // Said first: whatever becomes of the files, somebody has seen it.
+        bar.found(&failure.key.kind);
+        let told = format!("{} seed {}: {}: {}", scenario.label(), task.seed, failure.key.kind, failure.sentence);
+        bar.say(&told);
         if findings.wants(&failure.key) {
             let (own, recorded) = record(scenario, &drawn);
             if !same(&execution, &recorded) {
                 report_nondeterminism(scenario, &drawn, task.seed, board);
             }
-            let (name, deviations) = write(&own, &drawn, task.seed, &recorded, findings)?;
-            (failure.capsule, failure.deviations) = (Some(name), deviations);
+            if let Some((name, deviations)) = findings.keep_trouble(write(&own, &drawn, task.seed, &recorded, findings))
+            {
+                bar.say(&format!("  {}", findings.path(&name).display()));
+                (failure.capsule, failure.deviations) = (Some(name), deviations);
+            }
         }
-        findings.note(scenario, task.seed, &failure.key, failure.capsule.as_deref())?;
-        bar.found(&failure.key.kind);
-        if let Some(name) = &failure.capsule {
-            let path = findings.path(name);
-            bar.say(&format!("{} seed {}: {}: {}", scenario.label(), task.seed, failure.key.kind, path.display()));
-        }
+        findings.keep_trouble(findings.note(scenario, task.seed, &failure.key, failure.capsule.as_deref()));
         ran.failure = Some(failure);
     }
     bar.ran(task.counts, ran.deliveries, ran.virtual_ms, &ran.points);

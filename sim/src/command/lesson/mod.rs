@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::output::{WholeFile, document, print, shell_word};
+use super::output::{WholeFile, document, print, say, shell_word};
 use super::{OK, Outcome, Refusal, VIOLATED, source};
 use crate::lesson::{Given, Lesson, LoadScenario, builtin};
 use crate::scenario::{Choice, Problem, Scenario};
@@ -78,7 +78,7 @@ fn course(folder: &Path, json: bool) -> Outcome {
 
 fn complain(differences: &[String]) {
     for difference in differences {
-        eprintln!("the lesson does not say what its runs do: {difference}");
+        say(&format!("the lesson does not say what its runs do: {difference}"));
     }
 }
 

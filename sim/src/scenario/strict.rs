@@ -1,0 +1,289 @@
+//! What a scenario must not say, and what the refusal tells: each was accepted, and swallowed, once.
+
+use super::*;
+use crate::plan::Promise;
+
+const SHOP: &str = r#"title = "A shop"
+[cluster]
+brokers = 3
+[[topic]]
+name = "orders"
+partitions = 2
+[[topic]]
+name = "out"
+[[producer]]
+name = "shop"
+topic = "orders"
+records = 10
+interval = "100ms"
+[[pipeline]]
+name = "job"
+input = "orders"
+output = "out"
+processing.guarantee = "exactly_once_v2"
+[[reader]]
+name = "mon"
+topics = ["out"]
+auto.offset.reset = "earliest"
+"#;
+
+fn load_with(text: &str, case: Option<&str>, sets: &[&str]) -> Result<Scenario, String> {
+    let choice = Choice { case: case.map(str::to_string), sets: sets.iter().map(|s| s.to_string()).collect() };
+    Scenario::load("shop.toml", text, choice, &mut |_| Err("there are no files here".into())).map_err(|p| p.to_string())
+}
+
+fn load(more: &str) -> Result<Scenario, String> {
+    load_with(&format!("{SHOP}{more}\n"), None, &[])
+}
+
+fn refused(more: &str) -> String {
+    load(more).expect_err(more)
+}
+
+fn fault(text: &str) -> String {
+    refused(&format!("[[fault]]\n{text}"))
+}
+
+/// Each text is refused, with all of these parts in the message.
+fn each(cases: &[(&str, &[&str])], refusal: impl Fn(&str) -> String) {
+    for (text, says) in cases {
+        let error = refusal(text);
+        assert!(says.iter().all(|part| error.contains(part)), "{text}: {error}");
+    }
+}
+
+fn set(text: &str) -> String {
+    load_with(SHOP, None, &[text]).expect_err(text)
+}
+
+#[test]
+fn settings_that_nothing_knows_are_refused_wherever_they_stand() {
+    let cases: [(&str, &[&str]); 6] = [
+        ("out.cleanup.policy=compact", &["--set out.cleanup.policy=compact", "does not model", "leave it out"]),
+        ("out.min.insync.replica=2", &["did you mean 'min.insync.replicas'?"]),
+        ("cluster.foo=1", &["'cluster' does not know 'foo'"]),
+        ("shop.min.insync.replicas=2", &["a key of [cluster], [[topic]]"]),
+        ("job.acks", &["KEY=VALUE"]),
+        ("end.bond=1s", &["did you mean 'bound'?"]),
+    ];
+    each(&cases, set);
+    for (key, says) in [
+        ("out.cleanup.policy", "does not model"),
+        ("out.min.insync.replica", "min.insync.replicas"),
+        ("cluster.foo", "foo"),
+    ] {
+        let case = format!("{SHOP}[[case]]\nname = \"c\"\nset = {{ \"{key}\" = \"2\" }}\n");
+        // Whichever case is run.
+        for chosen in [None, Some("c")] {
+            let error = load_with(&case, chosen, &[]).expect_err(key);
+            assert!(error.starts_with("shop.toml:25:") && error.contains(says), "{error}");
+        }
+        let explore = refused(&format!("[explore]\n{key} = [1, 2]"));
+        assert!(explore.starts_with("shop.toml:24:") && explore.contains(says), "{explore}");
+    }
+    let text = refused("[[topic]]\nname = \"t\"\ncleanup.policy = \"compact\"");
+    assert!(text.starts_with("shop.toml:25:") && text.contains("of Kafka's topics"), "{text}");
+}
+
+#[test]
+fn values_of_clients_that_are_left_out_are_looked_at_too() {
+    let error = refused("[[producer]]\nname = \"x\"\nenabled = false\ntopic = \"orders\"\nrecords = \"many\"");
+    assert!(error.contains("expected a whole number"), "{error}");
+    let error = refused("[[producer]]\nname = \"x\"\nenabled = false\ntopic = \"orders\"\nrecords = 1\nacks = \"2\"");
+    assert!(error.contains("0, 1 or all"), "{error}");
+}
+
+#[test]
+fn a_fault_takes_the_keys_of_its_action_and_no_others() {
+    let cases: [(&str, &[&str]); 12] = [
+        (
+            "at = \"1s\"\naction = \"crash\"\nnode = \"job\"\nspan = \"2s\"",
+            &["'span' is no key of action = \"crash\"", "'down'"],
+        ),
+        (
+            "at = \"1s\"\naction = \"pause\"\nnode = \"job\"\ndown = \"2s\"",
+            &["'down' is no key of action = \"pause\"", "'span'"],
+        ),
+        (
+            "at = \"1s\"\naction = \"crash\"\nnode = \"job\"\nkeep.ppm = 5",
+            &["'keep.ppm' is no key of action = \"crash\""],
+        ),
+        ("at = \"1s\"\naction = \"pause\"\nnode = \"job\"", &["needs 'span'"]),
+        ("at = \"1s\"\naction = \"crash\"\ndown = \"1s\"", &["needs 'node' or 'nodes'"]),
+        ("at = \"1s\"\nafter.kind = \"Fetch\"\naction = \"crash\"\nnode = \"job\"", &["not both"]),
+        ("action = \"crash\"\nnode = \"job\"", &["needs either 'at' or 'after'"]),
+        ("at = \"1s\"\naction = \"crush\"\nnode = \"job\"", &["did you mean 'crash'?"]),
+        ("at = \"1s\"\naction = \"crash\"\nnode = \"job\"\nnodes = [\"job\"]", &["say the same"]),
+        ("at = \"1s\"\naction = \"crash\"\nnodes = [\"job\", \"job\"]", &["'job' is listed twice"]),
+        ("at = \"1s\"\naction = \"block\"\nfrom = \"job\"\nspan = \"1s\"", &["needs 'to'"]),
+        ("at = \"1s\"\naction = \"crash\"\nnode = \"job\"\nnod = 1", &["unknown key 'nod'", "'node'"]),
+    ];
+    each(&cases, fault);
+}
+
+#[test]
+fn triggers_that_can_never_come_are_refused() {
+    let then = "\naction = \"crash\"\nnode = \"broker-1\"";
+    let cases: [(&str, &[&str]); 11] = [
+        ("after = { kind = \"EndTxn\", from = \"shop\" }", &["shop never sends EndTxn", "no transactional.id"]),
+        ("after = { kind = \"TxnOffsetCommit\", from = \"shop\" }", &["never sends TxnOffsetCommit"]),
+        ("after = { kind = \"Produce\", from = \"mon\" }", &["mon never sends Produce", "it sends"]),
+        ("after = { kind = \"JoinGroup\", from = \"mon\" }", &["it has no group.id"]),
+        ("after = { kind = \"OffsetCommit\", from = \"job\" }", &["TxnOffsetCommit"]),
+        ("after = { kind = \"Charge\" }", &["nobody in this scenario ever sends Charge"]),
+        ("after = { kind = \"Produce\", from = \"broker-1\" }", &["broker-1 never sends Produce"]),
+        ("after = { kind = \"Produce\", from = \"shop\", to = \"mon\" }", &["goes to a broker, never to mon"]),
+        ("after = { kind = \"Produce\", from = \"shop\", partition = \"out-0\" }", &["shop never sends", "out-0"]),
+        ("after = { kind = \"EndTxn\", from = \"job\", partition = \"out-0\" }", &["concerns no partition"]),
+        ("after = { kind = \"Produce\", from = \"shop\", partition = \"orders-7\" }", &["partitions 0 to 1"]),
+    ];
+    each(&cases, |text| fault(&format!("{text}{then}")));
+    let error = fault("at = \"1s\"\naction = \"lose_answers\"\nnode = \"shop\"\nkind = \"EndTxn\"\nspan = \"1s\"");
+    assert!(error.contains("shop never sends EndTxn"), "{error}");
+    for fine in [
+        "after = { kind = \"EndTxn\", from = \"job\" }",
+        "after = { kind = \"InitProducerId\", from = \"shop\" }",
+        "after = { kind = \"Fetch\", from = \"broker-2\", to = \"broker-1\", partition = \"out-0\" }",
+        "after = { kind = \"WriteTxnMarkers\" }",
+        "after = { kind = \"Produce\", from = \"job\", partition = \"out-0\" }",
+    ] {
+        load(&format!("[[fault]]\n{fine}{then}")).unwrap_or_else(|error| panic!("{fine}: {error}"));
+    }
+}
+
+#[test]
+fn faults_that_contradict_each_other_are_refused() {
+    let two = |first: &str, second: &str| refused(&format!("[[fault]]\n{first}\n[[fault]]\n{second}"));
+    let crash = |at: &str| format!("at = \"{at}\"\naction = \"crash\"\nnode = \"broker-1\"\ndown = \"3s\"");
+    let error = two(&crash("1s"), &crash("2s"));
+    assert!(error.contains("broker-1 is down from 1s to 4s (the fault on line 23)"), "{error}");
+    let pause = "at = \"1s\"\naction = \"pause\"\nnode = \"job\"\nspan = \"5s\"";
+    let error = two(pause, "at = \"2s\"\naction = \"crash\"\nnode = \"job\"");
+    assert!(error.contains("job stands still from 1s to 6s"), "{error}");
+    let rolling = |at: &str| format!("at = \"{at}\"\naction = \"rolling_restart\"\ndown = \"1s\"");
+    assert!(two(&rolling("1s"), &rolling("2s")).contains("one at a time"));
+    let moved = |to: &str| format!("at = \"1s\"\naction = \"move_leader\"\npartition = \"out-0\"\nto = \"{to}\"");
+    assert!(two(&moved("broker-1"), &moved("broker-2")).contains("at the same time"));
+    let after = "after = { kind = \"EndTxn\", from = \"job\" }\naction = \"crash\"\nnode = \"job\"";
+    assert!(two(after, after).contains("at the same moment"));
+    for (first, second) in [(crash("1s"), crash("4s")), (rolling("1s"), rolling("9s"))] {
+        load(&format!("[[fault]]\n{first}\n[[fault]]\n{second}")).unwrap();
+    }
+}
+
+#[test]
+fn a_fault_after_the_end_of_everything_is_refused() {
+    let late = |at: &str| format!("[[fault]]\nat = \"{at}\"\naction = \"pause\"\nnode = \"job\"\nspan = \"1s\"");
+    let error = refused(&late("2h"));
+    assert!(error.contains("everything is over") && error.contains("[end] bound"), "{error}");
+    load(&late("60s")).unwrap();
+    // One who is still at work then can be hit.
+    load_with(&format!("{SHOP}{}", late("2h")), None, &["shop.interval=15m"]).unwrap();
+    let before = refused(
+        "[[reader]]\nname = \"late\"\ntopics = \"out\"\nstart = \"20s\"\n[[fault]]\nat = \"2s\"\naction = \"crash\"\nnode = \"late\"",
+    );
+    assert!(before.contains("late begins to run at 20s"), "{before}");
+}
+
+#[test]
+fn two_of_one_name_are_refused() {
+    let cases: [(&str, &[&str]); 6] = [
+        (
+            "[[pipeline]]\nname = \"job\"\ninput = \"orders\"\noutput = \"out\"\nmembers = 2",
+            &["named 'job'", "'members'"],
+        ),
+        ("[[reader]]\nname = \"shop\"\ntopics = \"out\"", &["two clients named 'shop'"]),
+        (
+            "[[reader]]\nname = \"r\"\nmembers = 2\ngroup.id = \"g\"\ntopics = \"out\"\n[[reader]]\nname = \"r-2\"\ntopics = \"out\"",
+            &["named 'r-2'"],
+        ),
+        ("[[topic]]\nname = \"out\"", &["two topics named 'out'"]),
+        ("[[case]]\nname = \"c\"\n[[case]]\nname = \"c\"", &["a case named 'c' already"]),
+        ("[[database]]\nname = \"mon\"", &["named 'mon'"]),
+    ];
+    each(&cases, refused);
+}
+
+#[test]
+fn sizes_and_durations_have_limits_that_are_said() {
+    let cases: [(&str, &[&str]); 14] = [
+        ("shop.records=10000000000", &["between 0 and 10000000"]),
+        ("shop.start=99999999999h", &["at most 10000h"]),
+        ("shop.interval=10001h", &["at most 10000h"]),
+        ("shop.interval=9999h", &["the last record is sent at"]),
+        ("orders.partitions=10001", &["between 1 and 10000"]),
+        ("brokers=101", &["between 1 and 100"]),
+        ("job.members=1001", &["between 1 and 1000"]),
+        ("shop.value.bytes=1000000000", &["between 0 and 104857600"]),
+        ("shop.window=1000001", &["between 1 and 1000000"]),
+        ("shop.keys=99999999999", &["between 0 and 1000000000"]),
+        ("chaos.client_crash.count=0..4294967295", &["at most 1000"]),
+        ("chaos.client_crash.lasts=1s..99999h", &["at most 10000h"]),
+        ("offsets.topic.num.partitions=4000000000", &["more than Fencepost takes, 1000"]),
+        ("end.bound=99999999999h", &["at most 10000h"]),
+    ];
+    each(&cases, set);
+    let family = refused("[[chaos.family]]\nkind = \"client_crash\"\ncount = \"0..4294967295\"\nlasts = \"1s..2s\"");
+    assert!(family.starts_with("shop.toml:25:") && family.contains("at most 1000"), "{family}");
+    let topics: String = (0..3).map(|n| format!("[[topic]]\nname = \"t{n}\"\npartitions = 4000\n")).collect();
+    assert!(refused(&topics).contains("all topics together have 12003 partitions"));
+    let producers: String =
+        (0..2).map(|n| format!("[[producer]]\nname = \"p{n}\"\ntopic = \"out\"\nrecords = 6000000\n")).collect();
+    assert!(refused(&producers).contains("all clients together send 12000010 records"));
+    let readers: String = (0..21)
+        .map(|n| format!("[[reader]]\nname = \"r{n}\"\ntopics = \"out\"\ngroup.id = \"g{n}\"\nmembers = 1000\n"))
+        .collect();
+    assert!(refused(&readers).contains("at most 20000"));
+}
+
+/// The history of a run, as JSON Lines.
+fn history(scenario: &Scenario) -> String {
+    use fencepost_reports::history::{Header, Writer};
+    let mut writer = Writer::new(Vec::new(), &Header::new("a test"));
+    let keep = crate::world::Keep::default();
+    crate::run::run(&scenario.plan, crate::run::Course::Seed(1), keep, Some(&mut writer), None);
+    String::from_utf8(writer.finish().expect("memory takes it")).expect("text")
+}
+
+#[test]
+fn a_reader_may_be_promised_what_was_not_committed() {
+    let scenario = load("[promise]\nmon = \"read_uncommitted\"").unwrap();
+    assert_eq!(scenario.plan.promises, [("mon".to_string(), Promise::ReadUncommitted)]);
+    let told = history(&scenario);
+    let client = told.lines().find(|l| l.contains("\"name\":\"mon\"")).expect("mon is declared");
+    let id = client.split("\"id\":").nth(1).and_then(|rest| rest.split(',').next()).expect("it has a number");
+    let promise = format!("\"client\":{id}");
+    let line = told.lines().find(|l| l.starts_with("{\"promise\"")).expect("the promise is told");
+    assert!(
+        line.contains(&promise) && line.contains("aborted-visible") && line.contains("uncommitted-visible"),
+        "{line}"
+    );
+    let again = scenario.resolved();
+    assert!(again.contains("\"mon\" = \"read_uncommitted\""), "{again}");
+
+    let cases: [(&str, &[&str]); 4] = [
+        ("mon = \"at-least-once\"", &["expected one of read_uncommitted"]),
+        ("out = \"read_uncommitted\"", &["expected one of exactly-once"]),
+        ("job = \"read_uncommitted\"", &["there is no topic, no sink and no reader 'job'"]),
+        ("mom = \"read_uncommitted\"", &["did you mean 'mon'?"]),
+    ];
+    each(&cases, |text| refused(&format!("[promise]\n{text}")));
+    let committed = load_with(
+        &format!("{SHOP}[promise]\nmon = \"read_uncommitted\"\n"),
+        None,
+        &["mon.isolation.level=read_committed"],
+    );
+    assert!(committed.unwrap_err().contains("isolation.level=read_committed"));
+}
+
+#[test]
+fn a_topic_may_be_declared_empty_and_a_vacuous_run_may_be_expected() {
+    let scenario = load("[[topic]]\nname = \"spare\"\nmay_be_empty = true\n[expect]\nverdict = \"vacuous\"").unwrap();
+    let told = history(&scenario);
+    let line =
+        |name: &str| told.lines().find(|l| l.starts_with("{\"topic\"") && l.contains(name)).expect(name).to_string();
+    assert!(line("\"spare\"").contains("\"may_be_empty\":true") && !line("\"out\"").contains("may_be_empty"));
+    assert_eq!(scenario.expect.verdict, Some(fencepost_reports::report::Verdict::Vacuous));
+    assert!(scenario.resolved().contains("may_be_empty = true"));
+    assert!(refused("[expect]\nverdict = \"vacuos\"").contains("did you mean 'vacuous'?"));
+}
