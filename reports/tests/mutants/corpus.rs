@@ -12,7 +12,7 @@ use fencepost_sim::scenario::{Choice, Scenario};
 use fencepost_sim::world::Keep;
 
 use crate::past::Past;
-use crate::{prepare, values};
+use crate::{prepare, town, values};
 
 /// Longer histories only cost time: each kind has its sites in shorter ones.
 const LONGEST: usize = 3_600;
@@ -34,6 +34,9 @@ const OWN: [(&str, &str); 4] = [
     ("own/exactly-once", include_str!("own/exactly-once.toml")),
     ("own/sinks", include_str!("own/sinks.toml")),
 ];
+
+/// How many histories of the small honest system are mutated as well.
+const TOWNS: u64 = 12;
 
 /// Seeds of the scenarios that differ from seed to seed.
 const SEEDS: core::ops::RangeInclusive<u64> = 1..=4;
@@ -112,6 +115,7 @@ pub fn everything() -> &'static [Past] {
                 }
             }
         }
+        all.extend((0..TOWNS).map(|seed| (format!("town {seed}"), town::history(seed, 60, false))));
         all.retain(|(_, events)| events.len() <= LONGEST);
         let prepared = all.into_iter().enumerate().map(|(n, (name, mut events))| {
             prepare::complete(&mut events);

@@ -157,7 +157,7 @@ impl<'p> Edit<'p> {
     pub fn declare(&mut self, client: Client<'static>) -> u32 {
         let id = self.past.clients.keys().max().map_or(0, |c| c + 1) + u32::from(self.writer.is_some());
         let last = self.past.events.iter().rposition(|e| matches!(e, Event::Client(_))).expect("a history has clients");
-        self.insert_after(last, Event::Client(Box::new(Client { id, ..client })));
+        self.insert_after(last, Event::Client(Box::new(Client { id, transaction_version: 2, ..client })));
         id
     }
 

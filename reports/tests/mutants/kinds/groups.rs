@@ -208,7 +208,8 @@ fn set_back(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let (_, old) = *dice.pick(&earlier)?;
     let mut edit = Edit::new(past);
     let t = edit.now();
-    edit.append(Event::OffsetMoved(OffsetMoved { t, ..old }));
+    // By whoever moved it last: an older member's commit would be another kind.
+    edit.append(Event::OffsetMoved(OffsetMoved { t, offset: old.offset, ..last }));
     let site = format!("{} {:?} {}", old.group, old.at, old.offset);
     Some(Mutant::new(&edit, site).partition(past, old.at).offset(old.offset).once())
 }

@@ -94,7 +94,7 @@ fn send_failed_falsely(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let mut edit = Edit::new(past);
     let error = "RECORD_LIST_TOO_LARGE".into();
     edit.change(sent.outcome?, Event::Fail(SendError { t: ack.t, c: ack.c, i: ack.i, op: ack.op, error }));
-    Some(Mutant::new(&edit, format!("{:?}", sent.key)).record(sent.id).client(past.client_name(ack.c)).once())
+    Some(Mutant::new(&edit, format!("{:?}", sent.key)).record(sent.id).once())
 }
 
 fn commit_failed_falsely(past: &Past, dice: &mut Dice) -> Option<Mutant> {
@@ -155,10 +155,15 @@ fn offset_commit_unanswered(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     Some(Mutant::new(&edit, format!("{index}")).client(past.client_name(commit.c)))
 }
 
+/// Below transaction version 2 a late request may have ended it: an exception that has a name.
+fn speaks_2(past: &Past, c: u32) -> bool {
+    past.clients[&c].transaction_version >= 2
+}
+
 fn abort_answered_as_commit(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let acked = |s: &Sent| s.found.is_some() && past.is_strict(s.place.expect("acked").0.topic);
     let whole = |t: &crate::past::Txn| t.sends.iter().all(|s| acked(&past.sent[*s])) && t.offsets.is_empty();
-    let aborted: Vec<_> = past.aborted().into_iter().filter(|(_, t)| whole(t)).collect();
+    let aborted: Vec<_> = past.aborted().into_iter().filter(|(k, t)| whole(t) && speaks_2(past, k.0)).collect();
     let (key, txn) = dice.pick(&aborted)?;
     let (Event::Ending(ending), Event::Ended(ended)) = (&past.events[txn.ending?], &past.events[txn.ended?]) else {
         return None;

@@ -189,11 +189,10 @@ fn unannounced(past: &Past, dice: &mut Dice) -> Option<Mutant> {
 fn without_row(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let (sink, topic) = dice.pick(&announced(past))?;
     let (n, id, calls) = dice.pick(&asked(past, sink))?;
-    past.finals
-        .iter()
-        .filter(|(at, _)| at.topic == topic)
-        .flat_map(|(_, f)| f)
-        .find(|(_, f)| f.id == id && f.visible)?;
+    let copies = past.finals.iter().filter(|(at, _)| at.topic == topic).flat_map(|(_, f)| f);
+    if copies.filter(|(_, f)| f.id == id && f.visible).count() != 1 {
+        return None;
+    }
     let mut edit = Edit::new(past);
     remove_row(past, &mut edit, sink, n);
     calls.iter().for_each(|(at, to, _)| {
