@@ -29,7 +29,7 @@ pub fn all() -> Vec<Near> {
         near("acknowledged-without-offset", without_offset),
         near("reader-seeks-back", |past, dice| again(past, dice, PositionReason::Seek)),
         near("reader-reset", |past, dice| again(past, dice, PositionReason::Reset)),
-        Near { name: "reader-stopped-early", allowed: &[Kind::Unprocessed], make: stopped_early },
+        Near { name: "reader-stopped-early", allowed: &[Kind::Unprocessed, Kind::Unowned], make: stopped_early },
         near("another-reader-at-read-committed", |past, dice| another_reader(past, dice, Isolation::ReadCommitted)),
         near("another-reader-at-read-uncommitted", |past, dice| another_reader(past, dice, Isolation::ReadUncommitted)),
         near("compacted", compacted),
