@@ -225,7 +225,8 @@ fn difference(past: &Past, mutant: &Mutant) -> String {
     only(&old, &new, "- ") + &only(&new, &old, "+ ")
 }
 
-/// Writes the smallest mutant of each kind that is judged wrongly to a file of its own, and prints how it was made.
+/// Writes the smallest mutant of each kind that is judged wrongly, and some of the honest system's histories, to files of their
+/// own, and prints how the mutants were made.
 #[test]
 #[ignore = "to look at survivors: it writes files"]
 fn survivors_as_files() {
@@ -234,6 +235,11 @@ fn survivors_as_files() {
         let path = format!("{}/{}.jsonl", env!("CARGO_TARGET_TMPDIR"), mutation.name);
         std::fs::write(&path, corpus::to_jsonl(&mutant.events)).unwrap_or_else(|e| panic!("{path}: {e}"));
         println!("{} ({}), {path}\n{}", mutation.name, past.name, difference(past, &mutant));
+    }
+    for seed in 0..60 {
+        let path = format!("{}/town-that-skips-{seed}.jsonl", env!("CARGO_TARGET_TMPDIR"));
+        let history = town::history(seed, 10 + seed as usize % 50, true);
+        std::fs::write(&path, corpus::to_jsonl(&history)).unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 }
 
@@ -343,10 +349,12 @@ fn no_near_miss_raises_an_alarm() {
             let allowed = report.allowed.iter().all(|v| declared(v.kind));
             if report.verdict != Verdict::Clean || !allowed || report.warnings != before.warnings {
                 alarmed += 1;
-                if alarmed == 1 && !ALARMS_YET.contains(&near.name) {
-                    let text = report.render_text();
-                    let warnings = report.warnings.join("; ");
-                    alarms.push(format!("{} in {} at {site}: {text} {warnings}", near.name, histories[which].name));
+                let (text, warnings) = (report.render_text(), report.warnings.join("; "));
+                let alarm = format!("{} in {} at {site}: {text} {warnings}", near.name, histories[which].name);
+                match ALARMS_YET.contains(&near.name) {
+                    true if alarmed == 1 => println!("{alarm}"),
+                    false if alarmed == 1 => alarms.push(alarm),
+                    _ => {}
                 }
             }
         }
@@ -383,6 +391,9 @@ fn an_honest_system_raises_no_alarm_whatever_happens_to_it() {
         }
         println!("{name}: {TOWNS} honest histories, {events} events, {} alarms", alarms.len());
         let waits = ALARMS_YET.contains(&name);
+        if let (true, Some(first)) = (waits, alarms.first()) {
+            println!("{name}: {first}");
+        }
         assert!(waits || alarms.is_empty(), "{name}: {}", alarms[0]);
         assert!(!waits || !alarms.is_empty(), "{name}: no alarm; it is no longer to stand in ALARMS_YET");
     }

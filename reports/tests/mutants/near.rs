@@ -281,6 +281,11 @@ fn aborted_and_sent_again(past: &Past, dice: &mut Dice) -> Made {
 /// heard the outcome of.
 fn transaction(past: &Past, dice: &mut Dice, asked: Option<bool>, committed: bool, cause: DecisionCause) -> Made {
     let at = dice.pick(&plain(past))?.place?.0;
+    // Who reads uncommitted records would have to be given them, which is another story.
+    let uncommitted = |c: &u32| past.clients[c].isolation == Isolation::ReadUncommitted;
+    if !committed && past.loners(at.topic).iter().any(uncommitted) {
+        return None;
+    }
     let mut edit = Edit::new(past);
     let c = edit.declare(Client {
         name: "banker".into(),
