@@ -26,6 +26,8 @@ pub(super) fn keep(event: &h::Event<'_>) -> h::Event<'static> {
             may_be_empty: e.may_be_empty,
             deletes: e.deletes,
             compacted: e.compacted,
+            max_sequence: e.max_sequence,
+            forgets_after: e.forgets_after,
         }),
         E::Group(e) => E::Group(h::Group { id: e.id, name: text(&e.name) }),
         E::Sink(e) => {
