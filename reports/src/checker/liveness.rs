@@ -109,7 +109,9 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinis
             continue;
         }
         let culprit = match log.open.oldest() {
-            _ if end.lso == end.hw => "nothing says which replica lacks what is above it".to_owned(),
+            _ if end.lso == end.hw => {
+                format!("not all in-sync replicas have what is there, up to offset {}", end.leo)
+            }
             Some(pid) => format!("the open transaction of producer id {pid}"),
             None => "no open transaction is known there".to_owned(),
         };
@@ -128,9 +130,9 @@ fn hanging(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinished) {
         let open = log.open.holder(at);
         let pid = open.unwrap_or(ev.writer_of(number, at).0);
         let txn = (slot != NONE).then(|| ev.records.cell(slot).txn).filter(|txn| *txn != NONE);
-        let ended = |txn: &Txn| txn.fate == Fate::Committed || txn.fate == Fate::Aborted && txn.waits.is_none();
-        let txn = txn.filter(|txn| !ended(&ev.txns[*txn as usize]));
-        if txn.is_none() && open.is_none() {
+        let ended = |txn: &Txn| txn.fate == Fate::Committed || txn.told_abort;
+        // One that has ended, as its client knows, only waits for its marker: that is a stall.
+        if txn.is_some_and(|txn| ended(&ev.txns[txn as usize])) || txn.is_none() && open.is_none() {
             continue;
         }
         let session = match txn {

@@ -411,7 +411,7 @@ fn a_decided_transaction_has_a_marker_wherever_its_records_are() {
     finds(&gone, &[(Kind::Loss, 1)]);
     // Nothing was decided.
     let open = epoch(2, 7, 0) + &begin(2, 0) + &batch(0, 1, (7, 0), 0, 0, "txn_data");
-    finds(&(open + &log_at([0, 0, 1, 1], &[])), &[(Kind::StalledLso, 1)]);
+    finds(&(open + &log_at([0, 0, 1, 1], &[])), &[(Kind::HangingTransaction, 1), (Kind::StalledLso, 1)]);
 }
 
 // ---- shared-producer-id (C1) ----

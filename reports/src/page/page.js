@@ -437,6 +437,7 @@ const KINDS = {
   "charge-never": (n, one) => `${n} ${one ? "charge is" : "charges are"} missing`,
   "row-without-record": (n, one) => `${n} ${one ? "row is" : "rows are"} there that no record announces`,
   "record-without-row": (n, one) => `${n} ${one ? "record announces a row that is" : "records announce rows that are"} not there`,
+  "panicked": (n, one) => `a program under test panicked${one ? "" : ` ${n} times`}`,
   "wrong-value": (n, one) => `${n} ${one ? "record has another value" : "records have other values"} than what made ${one ? "it" : "them"} gives`,
   "contradictory-decision": (n, one) => `${n} ${one ? "transaction was" : "transactions were"} decided in two ways`,
   "missing-marker": (n, one) => `${n} ${one ? "marker" : "markers"} of decided transactions ${one ? "is" : "are"} not in the log`,
