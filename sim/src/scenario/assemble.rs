@@ -46,7 +46,10 @@ pub struct Assembled {
 pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadFile<'_>) -> Result<Assembled> {
     let mut files = BTreeMap::new();
     let cluster = cluster(&document.cluster)?;
-    let topics = topics(&document.topics, &cluster)?;
+    let mut topics = topics(&document.topics, &cluster)?;
+    for topic in &mut topics {
+        topic.may_be_empty |= is_left_out(document, &topic.name)?;
+    }
     let known: Vec<&str> = topics.iter().map(|t| t.name.as_str()).collect();
     let mut producers = Vec::new();
     for fields in enabled(&document.producers)? {
@@ -201,6 +204,22 @@ pub(super) fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
         }
     }
     Ok(found)
+}
+
+/// Whether whoever would write a topic is left out (`enabled = false`): nobody expects anything in it then.
+fn is_left_out(document: &Document, topic: &str) -> Result<bool> {
+    let writers = [(&document.producers, "topic"), (&document.pipelines, "output"), (&document.services, "topic")];
+    let mut left_out = false;
+    for (fields, key) in writers.into_iter().flat_map(|(list, key)| list.iter().map(move |fields| (fields, key))) {
+        if fields.text(key)?.as_deref() != Some(topic) {
+            continue;
+        }
+        if fields.boolean("enabled")? != Some(false) {
+            return Ok(false);
+        }
+        left_out = true;
+    }
+    Ok(left_out)
 }
 
 pub(super) fn client_name(fields: &Fields) -> Result<String> {
