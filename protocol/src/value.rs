@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(text(7, 10), text(7, 10));
         assert_ne!(text(7, 10), text(8, 10));
         assert_eq!(text(7, 0), "");
-        assert!(text(7, 45).ends_with(" and so on and so on and s"), "{}", text(7, 45));
+        assert!(text(7, 46).ends_with(" and so on and so on and s"), "{}", text(7, 46));
     }
 
     #[test]

@@ -26,7 +26,11 @@ macro_rules! samples {
 
             fn flips(&self) -> Vec<Self> {
                 let mut all = Vec::new();
-                $(all.extend(self.$field.flips().into_iter().map(|$field| $name { $field, ..self.clone() }));)*
+                $(all.extend(self.$field.flips().into_iter().map(|flipped| {
+                    let mut other = self.clone();
+                    other.$field = flipped;
+                    other
+                }));)*
                 all
             }
         }

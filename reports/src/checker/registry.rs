@@ -89,6 +89,8 @@ pub(crate) struct Registry {
     /// Page number by offset / [`PAGE`].
     families: IndexMap<Family, Paged<u32>, Fast>,
     last: Option<(Family, usize)>,
+    /// The page of the last slot: its family, its number within it, and its number among all. The next one is mostly there.
+    last_page: Option<(usize, i64, u32)>,
 }
 
 impl Registry {
@@ -110,13 +112,20 @@ impl Registry {
     pub(crate) fn slot(&mut self, id: Identity, topic: u32) -> Slot {
         let family = self.family(Family::of(id, topic));
         let (page, within) = (id.offset >> 6, (id.offset & 63) as u32);
+        if let Some((last, of, number)) = self.last_page
+            && (last, of) == (family, page)
+        {
+            return number * PAGE as u32 + within;
+        }
         let number = self.families[family].get_mut(page);
         if *number == NONE {
             *number = u32::try_from(self.pages.len()).expect("fewer than 2^32 pages");
             let empty = Cell { txn: NONE, ..Cell::default() };
             self.pages.push(Box::new(Page { family: family as u32, first: page << 6, cells: [empty; PAGE] }));
         }
-        number.checked_mul(PAGE as u32).expect("fewer than 2^32 records") + within
+        let first = number.checked_mul(PAGE as u32).expect("fewer than 2^32 records");
+        self.last_page = Some((family, page, *number));
+        first + within
     }
 
     /// The record's cell, if there is one.

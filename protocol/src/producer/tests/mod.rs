@@ -201,7 +201,7 @@ impl Bench {
 
     pub fn send_sized(&mut self, token: u64, partition: u32, len: u32) -> Result<(), ProducerError> {
         let value = Some(Blob::Generated { id: token, len });
-        let record = Record { origin: Default::default(), timestamp_ms: 5, key: None, value };
+        let record = Record { origin: Default::default(), timestamp_ms: 5, key: None, value: value.map(Into::into) };
         self.call(|p, now, out| p.send(now, token, TOPIC, Some(partition), record, out))
     }
 

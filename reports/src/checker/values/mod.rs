@@ -18,9 +18,10 @@ use crate::report::Kind;
 const PAGE: usize = 64;
 
 /// The values of a page's records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Page {
-    values: [u64; PAGE],
+    /// None while no value of any of them is known.
+    values: Option<Box<[u64; PAGE]>>,
     /// The value is known.
     known: u64,
     /// A sender told it; else what is known is what was seen first.
@@ -29,7 +30,21 @@ struct Page {
     seen: u64,
 }
 
-const EMPTY: Page = Page { values: [0; PAGE], known: 0, sent: 0, seen: 0 };
+impl Page {
+    /// The first value that was sent of a record, or else seen.
+    #[inline]
+    fn first(&self, within: usize) -> Option<u64> {
+        let values = self.values.as_ref().filter(|_| self.known >> within & 1 == 1)?;
+        Some(values[within])
+    }
+
+    /// Takes a value for that.
+    #[inline]
+    fn set(&mut self, within: usize, value: u64) {
+        self.values.get_or_insert_with(|| Box::new([0; PAGE]))[within] = value;
+        self.known |= 1 << within;
+    }
+}
 
 /// One attempt to send a record whose attempts have several values.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +75,11 @@ struct Judged {
 /// All that is known of values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Values {
-    #[expect(clippy::vec_box, reason = "growth moves pointers, not pages")]
-    pages: Vec<Option<Box<Page>>>,
+    pages: Vec<Page>,
     /// Attempts of records that were sent with several values.
     attempts: IndexMap<Slot, Vec<Attempt>, Fast>,
     /// Values at places where the record's first one is not all that there is to say.
-    others: IndexMap<(u32, i64), Other, Fast>,
+    others: Others,
     /// Places that were found to have a wrong value: each counts once, whoever reads it.
     wrong: IndexSet<(u32, i64), Fast>,
     judged: Vec<Judged>,
@@ -79,19 +93,19 @@ enum Witness {
 }
 
 impl Values {
+    #[inline]
     fn page(&mut self, slot: Slot) -> &mut Page {
         let number = slot as usize / PAGE;
         if self.pages.len() <= number {
-            self.pages.resize_with(number + 1, || None);
+            self.pages.resize_with(number + 1, Page::default);
         }
-        self.pages[number].get_or_insert_with(|| Box::new(EMPTY))
+        &mut self.pages[number]
     }
 
     /// The first value that was sent of a record, or else seen.
+    #[inline]
     fn first(&self, slot: Slot) -> Option<u64> {
-        let page = self.pages.get(slot as usize / PAGE)?.as_ref()?;
-        let within = slot as usize % PAGE;
-        (page.known >> within & 1 == 1).then(|| page.values[within])
+        self.pages.get(slot as usize / PAGE)?.first(slot as usize % PAGE)
     }
 
     /// A client was declared.
@@ -118,10 +132,9 @@ impl Values {
         let (within, page) = (slot as usize % PAGE, self.page(slot));
         let bit = 1 << within;
         if page.sent & bit == 0 {
-            page.values[within] = value;
-            page.known |= bit;
+            page.set(within, value);
             page.sent |= bit;
-        } else if page.values[within] != value {
+        } else if page.first(within) != Some(value) {
             self.sent_otherwise(ev, e, slot, value);
         }
     }
@@ -165,10 +178,9 @@ impl Values {
         let (within, page) = (slot as usize % PAGE, self.page(slot));
         let bit = 1 << within;
         if page.known & bit == 0 {
-            page.values[within] = value;
-            page.known |= bit;
+            page.set(within, value);
         }
-        let same = page.values[within] == value;
+        let same = page.first(within) == Some(value);
         if same && seen {
             page.seen |= bit;
         }
@@ -203,8 +215,8 @@ impl Values {
             return;
         }
         let (log, offset) = place;
-        let page = self.pages[slot as usize / PAGE].as_ref().expect("its first value was noted");
-        let within = slot as usize % PAGE;
+        let (page, within) = (&self.pages[slot as usize / PAGE], slot as usize % PAGE);
+        let first = page.first(within).expect("it was noted when the record was first met");
         findings.add(&ev.promises, Kind::WrongValue, Some(ev.logs[log as usize].at.topic), 1, || {
             let how = match witness {
                 Witness::FinalRead => format!("stands at {}", ev.place(log, offset)),
@@ -212,7 +224,7 @@ impl Values {
                     format!("was given to {} at {}", ev.incarnation_name(client, incarnation), ev.place(log, offset))
                 }
             };
-            let (first, name) = (shown(page.values[within]), ev.slot_name(slot));
+            let (first, name) = (shown(first), ev.slot_name(slot));
             let told = if page.sent >> within & 1 == 1 { "was sent with" } else { "was first seen with" };
             let mut proof =
                 ev.proof(slot, &[place], format!("{name} {how} with the value {}, and {told} {first}", shown(value)));
@@ -232,21 +244,28 @@ impl Values {
         if self.judged.is_empty() {
             return;
         }
-        for number in 0..self.pages.len() {
-            let Some(page) = &self.pages[number] else { continue };
+        for (number, page) in self.pages.iter().enumerate() {
             let (first, mut seen) = ((number * PAGE) as Slot, page.seen);
-            let Some(judged) = self.judged_of(ev, first).filter(|_| seen != 0) else { continue };
+            if seen == 0 {
+                continue;
+            }
+            let Some(making) = self.making_of(ev, first, &others) else { continue };
             while seen != 0 {
                 let within = seen.trailing_zeros();
                 seen &= seen - 1;
-                self.made(ev, findings, judged, first + within, page.values[within as usize], &others, None);
+                if let Some(value) = page.first(within as usize) {
+                    self.made(&making, i64::from(within), (first + within, value), findings, None);
+                }
             }
         }
         for (place, other) in &others {
             // What is not as it was sent was reported as that.
-            if other.seen && !self.wrong.contains(place) && self.first(other.slot) != Some(other.value) {
-                let Some(judged) = self.judged_of(ev, other.slot) else { continue };
-                self.made(ev, findings, judged, other.slot, other.value, &others, Some(*place));
+            if other.seen
+                && !self.wrong.contains(place)
+                && self.first(other.slot) != Some(other.value)
+                && let Some(making) = self.making_of(ev, other.slot, &others)
+            {
+                self.made(&making, 0, (other.slot, other.value), findings, Some(*place));
             }
         }
     }
@@ -276,45 +295,67 @@ impl Values {
         });
     }
 
-    /// The pipeline that made a record, if the values that it makes are judged.
-    fn judged_of(&self, ev: &Evidence, slot: Slot) -> Option<&Judged> {
+    /// How a record was made, if the values that its pipeline makes are judged.
+    fn making_of<'a>(&'a self, ev: &'a Evidence, slot: Slot, others: &'a Others) -> Option<Making<'a>> {
         let (id, topic) = ev.records.identity(slot);
         if id.is_workload() {
             return None;
         }
         let made_it = |j: &&Judged| j.stage == id.stage && j.outputs.contains(&topic) && j.inputs.contains(&id.source);
-        self.judged.iter().find(made_it)
+        let judged = self.judged.iter().find(made_it)?;
+        let source = &ev.topics[id.source as usize];
+        let input = source.first_log + id.partition;
+        (id.partition < source.partitions).then_some(Making { ev, others, judged, topic, input, offset: id.offset })
     }
 
-    /// A pipeline's output was seen with a value.
-    #[expect(clippy::too_many_arguments, reason = "what there is to say of one place")]
+    /// A pipeline's output was seen with a value. Its input is so far behind the one that the making begins with.
+    #[inline]
     fn made(
         &self,
-        ev: &Evidence,
+        making: &Making<'_>,
+        behind: i64,
+        (slot, value): (Slot, u64),
         findings: &mut Findings,
-        judged: &Judged,
-        slot: Slot,
-        value: u64,
-        others: &IndexMap<(u32, i64), Other, Fast>,
         place: Option<(u32, i64)>,
     ) {
-        let (id, topic) = ev.records.identity(slot);
-        let source = &ev.topics[id.source as usize];
-        if id.partition >= source.partitions || id.offset < 0 {
-            return;
-        }
-        let input = (source.first_log + id.partition, id.offset);
-        let input_slot = ev.logs[input.0 as usize].entries.get(input.1).slot;
+        let Making { ev, others, judged, input, .. } = *making;
+        let Some(offset) = making.offset.checked_add(behind).filter(|offset| *offset >= 0) else { return };
+        let input_slot = ev.logs[input as usize].entries.get(offset).slot;
         if input_slot == NONE {
             return;
         }
-        let Some(input_value) = others.get(&input).map(|other| other.value).or_else(|| self.first(input_slot)) else {
-            return;
-        };
+        let other = if others.is_empty() { None } else { others.get(&(input, offset)).map(|other| other.value) };
+        let Some(input_value) = other.or_else(|| self.first(input_slot)) else { return };
         let expected = judged.function.apply(input_value);
-        if value == expected {
-            return;
+        if value != expected {
+            making.report(findings, slot, place, input_slot, [value, input_value, expected]);
         }
+    }
+}
+
+type Others = IndexMap<(u32, i64), Other, Fast>;
+
+/// How a page of outputs was made: its pipeline, and where the input of the first of them is.
+struct Making<'a> {
+    ev: &'a Evidence,
+    others: &'a Others,
+    judged: &'a Judged,
+    topic: u32,
+    input: u32,
+    offset: i64,
+}
+
+impl Making<'_> {
+    #[cold]
+    fn report(
+        &self,
+        findings: &mut Findings,
+        slot: Slot,
+        place: Option<(u32, i64)>,
+        input_slot: Slot,
+        [value, input_value, expected]: [u64; 3],
+    ) {
+        let Making { ev, judged, topic, .. } = *self;
         findings.add(&ev.promises, Kind::WrongValue, Some(topic), 1, || {
             let place = place.or_else(|| place_of(ev, slot));
             let at = place.map_or_else(String::new, |(log, offset)| format!(" at {}", ev.place(log, offset)));
