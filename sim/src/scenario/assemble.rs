@@ -1,6 +1,6 @@
 //! From the parts of a scenario's text to a plan, checked as Kafka checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fencepost_protocol::batch::Value;
 use fencepost_protocol::config::{ConfigError, ConsumerConfig, ProducerConfig};
@@ -47,8 +47,9 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     let mut files = BTreeMap::new();
     let cluster = cluster(&document.cluster)?;
     let mut topics = topics(&document.topics, &cluster)?;
+    let left_out = left_out(document)?;
     for topic in &mut topics {
-        topic.may_be_empty |= is_left_out(document, &topic.name)?;
+        topic.may_be_empty |= left_out.contains(&topic.name);
     }
     let known: Vec<&str> = topics.iter().map(|t| t.name.as_str()).collect();
     let mut producers = Vec::new();
@@ -206,20 +207,31 @@ pub(super) fn enabled(list: &[Fields]) -> Result<Vec<&Fields>> {
     Ok(found)
 }
 
-/// Whether whoever would write a topic is left out (`enabled = false`): nobody expects anything in it then.
-fn is_left_out(document: &Document, topic: &str) -> Result<bool> {
-    let writers = [(&document.producers, "topic"), (&document.pipelines, "output"), (&document.services, "topic")];
-    let mut left_out = false;
-    for (fields, key) in writers.into_iter().flat_map(|(list, key)| list.iter().map(move |fields| (fields, key))) {
-        if fields.text(key)?.as_deref() != Some(topic) {
-            continue;
-        }
-        if fields.boolean("enabled")? != Some(false) {
-            return Ok(false);
-        }
-        left_out = true;
+/// The topics that nobody writes because whoever would is left out (`enabled = false`), or is a pipeline that reads nothing
+/// but such topics: nobody expects anything in them.
+fn left_out(document: &Document) -> Result<BTreeSet<String>> {
+    let mut writers: BTreeMap<String, Vec<Option<Vec<String>>>> = BTreeMap::new();
+    let lists = [(&document.producers, "topic"), (&document.pipelines, "output"), (&document.services, "topic")];
+    for (fields, key) in lists.into_iter().flat_map(|(list, key)| list.iter().map(move |fields| (fields, key))) {
+        let Some(topic) = fields.text(key)? else { continue };
+        // What it reads: nothing at all, for a producer. One that is left out is none of the writers.
+        let reads = if key == "output" { fields.texts("input")?.unwrap_or_default() } else { Vec::new() };
+        let enabled = fields.boolean("enabled")? != Some(false);
+        writers.entry(topic).or_default().push(enabled.then_some(reads));
     }
-    Ok(left_out)
+    let mut left_out = BTreeSet::new();
+    loop {
+        let idle = |reads: &Option<Vec<String>>| match reads {
+            None => true,
+            Some(inputs) => !inputs.is_empty() && inputs.iter().all(|input| left_out.contains(input)),
+        };
+        let more = writers.iter().filter(|(topic, all)| !left_out.contains(*topic) && all.iter().all(idle));
+        let more: Vec<String> = more.map(|(topic, _)| topic.clone()).collect();
+        if more.is_empty() {
+            return Ok(left_out);
+        }
+        left_out.extend(more);
+    }
 }
 
 pub(super) fn client_name(fields: &Fields) -> Result<String> {
