@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use fencepost_reports::report::Kind;
 use fencepost_sim::run::{Course, Run, run};
 use fencepost_sim::scenario::{BASE, Choice, Scenario, builtin};
-use fencepost_sim::schedule::{Deviation, Fault};
 use fencepost_sim::world::Keep;
 use toml::{Table, Value};
 
@@ -99,17 +98,6 @@ fn leaves(value: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// Faults that the scenario counts on and that did not happen in its run, a sentence for each.
-fn unfired(scenario: &Scenario, run: &Run) -> Vec<String> {
-    let account = &run.report.account;
-    if !account.faults.is_empty() {
-        return account.faults_that_never_began();
-    }
-    let happened = |fault: &Fault| run.outcome.recorded.iter().any(|d| matches!(d, Deviation::Fault(f) if f == fault));
-    let missing = scenario.plan.faults.iter().filter(|fault| !happened(fault));
-    missing.map(|fault| format!("{fault:?} never began")).collect()
-}
-
 fn kinds(run: &Run) -> BTreeSet<Kind> {
     run.report.violations.iter().map(|violation| violation.kind).collect()
 }
@@ -119,9 +107,9 @@ fn idle(name: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let cases = Case::all(name, text);
     let runs: Vec<(Scenario, Run)> = cases.iter().map(|case| case.run(&case.text)).collect();
-    for (case, (scenario, run)) in cases.iter().zip(&runs) {
+    for (case, (_, run)) in cases.iter().zip(&runs) {
         let label = case.label();
-        found.extend(unfired(scenario, run).iter().map(|what| format!("{label}: {what}")));
+        found.extend(run.report.account.faults_that_never_began().iter().map(|what| format!("{label}: {what}")));
         let wrong = kinds(run);
         if wrong.is_empty() {
             continue;

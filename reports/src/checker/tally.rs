@@ -359,14 +359,7 @@ fn records(clients: &[ClientAccount], topics: &[TopicAccount], inputs: &[Owed]) 
 
 /// What a user should know of a run although it is held against nobody.
 pub(crate) fn warnings(ev: &Evidence, lives: &Lives, account: &Account) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for fault in account.faults.iter().filter(|f| f.fired == 0 && !f.optional && !f.drawn) {
-        let reached = match &fault.counts {
-            Some(counts) => format!(": {} of {} {counts} seen", fault.seen, fault.nth),
-            None => String::new(),
-        };
-        warnings.push(format!("a fault never began: {}{reached}", fault.words));
-    }
+    let mut warnings = account.faults_that_never_began();
     for (number, info) in ev.clients.iter().enumerate() {
         if let Some(info) = info
             && lives.never_ran(number as u32)

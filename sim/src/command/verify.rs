@@ -15,9 +15,8 @@ use super::run::command_line;
 use super::source::{self, Place};
 use super::{INTERRUPTED, NONDETERMINISM, OK, Outcome, PANICKED, Refusal, VIOLATED, interrupt, parallel};
 use crate::capsule::Capsule;
-use crate::run::{Course, Run};
-use crate::scenario::{Choice, Scenario, builtin, deviation, parse_seeds};
-use crate::schedule::Deviation;
+use crate::run::Course;
+use crate::scenario::{Choice, Scenario, builtin, parse_seeds};
 use crate::world::Keep;
 
 /// One run in so many is executed twice and compared.
@@ -223,7 +222,8 @@ fn one(scenario: &Scenario, seed: u64, twice: bool) -> Judged {
         }
     }
     let mut differences = scenario.expect.differences(&run.report, &run.numbers());
-    differences.extend(never_began(scenario, &run));
+    // Whatever came of a run without its faults, it does not show what it is meant to.
+    differences.extend(run.report.account.faults_that_never_began());
     if differences.is_empty() {
         return Judged::Kept;
     }
@@ -232,18 +232,6 @@ fn one(scenario: &Scenario, seed: u64, twice: bool) -> Judged {
     }
     differences.extend(run.report.violations.iter().map(|v| format!("{}: {}", v.kind, v.proof.sentence)));
     Judged::Differs(differences)
-}
-
-/// Faults that the scenario counts on and that did not happen: whatever came of the run, it does not show what it is meant to.
-fn never_began(scenario: &Scenario, run: &Run) -> Vec<String> {
-    let account = &run.report.account;
-    if !account.faults.is_empty() {
-        return account.faults_that_never_began();
-    }
-    let names = scenario.names();
-    let unused =
-        run.outcome.unused.iter().filter(|d| matches!(d, Deviation::Fault(f) if scenario.plan.faults.contains(f)));
-    unused.map(|d| format!("fault '{}' never began", deviation::words(d, &names))).collect()
 }
 
 fn finding(scenario: &Scenario, seed: u64, result: &Judged) -> Option<String> {

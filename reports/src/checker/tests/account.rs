@@ -78,8 +78,8 @@ fn a_fault_is_told_with_when_how_often_or_how_near_it_came_and_a_silent_one_is_w
     let report = clean(&text(""));
     let told: Vec<_> = report.account.faults.iter().map(|f| (f.fired, f.first, f.seen, f.nth)).collect();
     assert_eq!(told, [(2, Some(8), 0, 0), (0, None, 1, 3)]);
-    assert_eq!(report.warnings, ["a fault never began: job-1 crashes at the 3rd EndTxn: 1 of 3 EndTxn seen"]);
-    assert!(report.render_text().contains("\nwarning: a fault never began"));
+    assert_eq!(report.warnings, ["fault 'job-1 crashes at the 3rd EndTxn' never began: 1 of 3 EndTxn seen"]);
+    assert!(report.render_text().contains("\nwarning: fault 'job-1 crashes at the 3rd EndTxn' never began"));
     for exempt in [",\"optional\":true", ",\"drawn\":true"] {
         assert!(clean(&text(exempt)).warnings.is_empty());
     }
