@@ -298,7 +298,7 @@ impl ConsumerCore {
         self.witness.records(turn.now, &records, turn.world);
         let tp = records.tp;
         let (offset, record) = records.iter().next().expect("it gave one");
-        let (payload, headers) = without_headers(record.value.as_ref().map(Value::blob));
+        let (payload, headers) = without_headers(record.value.as_ref().map(Value::blob).as_ref());
         let content = Content {
             payload,
             key: record.key.as_ref().map(bytes),
