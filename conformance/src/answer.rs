@@ -96,7 +96,7 @@ fn visible(from: Offset, isolation: IsolationLevel, p: &FetchPartitionResponse) 
         for (i, record) in batch.records().iter().enumerate() {
             let offset = batch.base_offset + i as i64;
             if offset >= from {
-                records.push(format!("{offset}:{}", blob(record.value.as_ref().map(|value| value.blob()))));
+                records.push(format!("{offset}:{}", blob(record.value.as_ref().map(|value| value.blob()).as_ref())));
             }
         }
     }

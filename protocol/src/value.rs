@@ -65,40 +65,59 @@ impl From<&str> for Blob {
     }
 }
 
-/// A record's value, with its fingerprint: what a history tells of it.
+/// A record's value, with its fingerprint: what a history tells of it. Cloning is cheap.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Value {
-    blob: Blob,
-    fingerprint: u64,
+pub struct Value(Kept);
+
+// A record is no larger for its fingerprint: there are millions of them.
+const _: () = assert!(size_of::<Option<Value>>() <= size_of::<Option<Blob>>());
+
+#[derive(Clone, PartialEq, Eq)]
+enum Kept {
+    Bytes(Arc<(u64, Arc<[u8]>)>),
+    Generated { id: u64, len: u32, fingerprint: u64 },
 }
 
 impl Value {
     /// The bytes.
-    pub fn blob(&self) -> &Blob {
-        &self.blob
+    pub fn blob(&self) -> Blob {
+        match &self.0 {
+            Kept::Bytes(both) => Blob::Bytes(Arc::clone(&both.1)),
+            Kept::Generated { id, len, .. } => Blob::Generated { id: *id, len: *len },
+        }
     }
 
     /// FNV-1a with 64 bits over the bytes.
     #[inline]
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+        match &self.0 {
+            Kept::Bytes(both) => both.0,
+            Kept::Generated { fingerprint, .. } => *fingerprint,
+        }
     }
 
     /// Size in bytes.
     #[inline]
     pub fn len(&self) -> u32 {
-        self.blob.len()
+        match &self.0 {
+            Kept::Bytes(both) => both.1.len() as u32,
+            Kept::Generated { len, .. } => *len,
+        }
     }
 
     /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
-        self.blob.is_empty()
+        self.len() == 0
     }
 }
 
 impl From<Blob> for Value {
     fn from(blob: Blob) -> Value {
-        Value { fingerprint: blob.fingerprint(), blob }
+        let fingerprint = blob.fingerprint();
+        Value(match blob {
+            Blob::Bytes(bytes) => Kept::Bytes(Arc::new((fingerprint, bytes))),
+            Blob::Generated { id, len } => Kept::Generated { id, len, fingerprint },
+        })
     }
 }
 
@@ -111,7 +130,7 @@ impl From<&str> for Value {
 // What a trace shows is the bytes.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.blob.fmt(f)
+        self.blob().fmt(f)
     }
 }
 

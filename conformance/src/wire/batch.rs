@@ -65,7 +65,7 @@ pub fn encode_batch(batch: &RecordBatch) -> Vec<u8> {
             base_timestamp = list.first().map_or(batch.max_timestamp_ms, |r| r.timestamp_ms);
             for (i, record) in list.iter().enumerate() {
                 let key = record.key.as_ref().map(bytes_of);
-                let value = record.value.as_ref().map(|value| bytes_of(value.blob()));
+                let value = record.value.as_ref().map(|value| bytes_of(&value.blob()));
                 let delta = record.timestamp_ms - base_timestamp;
                 put_record(&mut records, i, delta, key.as_deref(), value.as_deref(), record.origin);
             }

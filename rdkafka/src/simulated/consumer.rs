@@ -330,7 +330,7 @@ impl ConsumerCore {
         self.witness.records(turn.now, &records, turn.world);
         let tp = records.tp;
         let (offset, record) = records.iter().next().expect("it gave one");
-        let (payload, headers) = without_headers(record.value.as_ref().map(Value::blob));
+        let (payload, headers) = without_headers(record.value.as_ref().map(Value::blob).as_ref());
         self.in_hand = true;
         let mut content = Content {
             payload,

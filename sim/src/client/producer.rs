@@ -427,7 +427,8 @@ impl ProducerClient {
         result: Result<(fencepost_protocol::ids::TopicPartition, i64), (&'static str, Certainty)>,
         history: &mut History<'_>,
     ) {
-        let Some(position) = self.pending.iter().position(|p| p.op == op) else { return };
+        // They are in the order of their sends, and there is a window full of them.
+        let Ok(position) = self.pending.binary_search_by_key(&op, |p| p.op) else { return };
         let pending = self.pending.remove(position).expect("just found");
         let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
         match result {

@@ -71,7 +71,7 @@ impl Dump {
                 value = value.map(|value| self.function(*stage, plan).apply(&value));
             }
             line["key"] = key.map(|blob| text(&blob)).into();
-            line["value"] = value.map(|value| text(value.blob())).into();
+            line["value"] = value.map(|value| text(&value.blob())).into();
             line["origin"] = json!({ "producer": producer.name, "index": root.offset });
         }
         line
