@@ -368,7 +368,7 @@ fn zombie(past: &Past, dice: &mut Dice) -> Made {
 }
 
 /// Who owns a partition of a group in the end.
-fn owner(past: &Past, at: Partition) -> Option<Assignment> {
+pub fn owner(past: &Past, at: Partition) -> Option<Assignment> {
     let mut owner = None;
     for event in &past.events {
         match event {

@@ -164,8 +164,10 @@ fn leader_epoch_back(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let mut edit = Edit::new(past);
     let leader_epoch = batch.leader_epoch + 1 + dice.below(3) as i32;
     edit.change(index, Event::Appended(Appended { leader_epoch, ..batch }));
+    // All that follow are older than this one, until there is a leader of as new an epoch.
+    let older = log[n + 1..].iter().filter(|(_, b)| b.leader_epoch < leader_epoch).count() as u64;
     let mutant = Mutant::new(&edit, format!("{index} {leader_epoch}")).partition(past, batch.at);
-    Some(mutant.offset(next.base).once())
+    Some(mutant.offset(next.base).times(older))
 }
 
 fn older_epoch(past: &Past, dice: &mut Dice) -> Option<Mutant> {
@@ -196,12 +198,18 @@ fn fenced(past: &Past, dice: &mut Dice, told: bool) -> Option<Mutant> {
         past.sent.iter().filter(|s| (s.key.0, s.key.1) == (c, i)).filter_map(of).max().map_or(1, |n| n + 1)
     };
     let (op, n) = (next(&|s| Some(s.key.2)), past.txns.keys().filter(|k| (k.0, k.1) == (c, i)).map(|k| k.2).max()? + 1);
-    let stopped = |e: &Event<'_>| matches!(e, Event::Stopped(s) if (s.c, s.i) == (c, i));
-    if past.events.iter().any(stopped) || epoch.epoch > 32_000 {
+    // Nobody has a newer one already.
+    let newest = past.epochs.iter().filter(|(_, e)| e.pid == epoch.pid).map(|(_, e)| e.epoch).max()?;
+    if epoch.epoch > 32_000 || epoch.epoch != newest {
         return None;
     }
     let mut edit = Edit::new(past);
     edit.blind();
+    // A producer that has sent all that it had to ends; this one goes on.
+    let stopped = |e: &Event<'_>| matches!(e, Event::Stopped(s) if (s.c, s.i) == (c, i));
+    past.events.iter().enumerate().filter(|(_, e)| stopped(e)).for_each(|(index, _)| {
+        edit.remove(index);
+    });
     let usurper = edit.declare(Client {
         name: "usurper".into(),
         transactional_id: client.transactional_id.clone(),

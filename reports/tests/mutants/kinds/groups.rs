@@ -288,7 +288,9 @@ fn transaction_without_effect(past: &Past, dice: &mut Dice) -> Option<Mutant> {
             let moves = past.moved.get(&(e.group, e.at)).cloned().unwrap_or_default();
             let Some((moved, m)) = moves.last().copied() else { continue };
             let changes = moves.len() < 2 || moves[moves.len() - 2].1.offset != e.next;
-            if m.offset == e.next && matches!(m.cause, MoveCause::Marker { .. }) && changes {
+            // Without any move of the group it is not known where its offsets are.
+            let others = past.moved.iter().filter(|((g, _), _)| *g == e.group).map(|(_, m)| m.len()).sum::<usize>() > 1;
+            if m.offset == e.next && matches!(m.cause, MoveCause::Marker { .. }) && changes && others {
                 sites.push((key, *e, moved));
             }
         }

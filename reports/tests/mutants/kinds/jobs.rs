@@ -108,6 +108,10 @@ pub fn grouped_partitions(past: &Past, fits: impl Fn(&Client<'_>) -> bool) -> Ve
 
 fn unprocessed(past: &Past, dice: &mut Dice, fits: fn(&Client<'_>) -> bool) -> Option<Mutant> {
     let at = dice.pick(&grouped_partitions(past, fits))?;
+    // Without an owner the partition would be unowned, too: it may be just on its way from one member to another.
+    if !past.assigned.is_empty() {
+        crate::near::owner(past, at)?;
+    }
     let mut edit = Edit::new(past);
     let mut first = None;
     let n = 1 + dice.below(3) as u64;

@@ -111,6 +111,10 @@ fn decided_otherwise(past: &Past, dice: &mut Dice, commit: bool) -> Option<Mutan
 
 fn decided_twice(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let (index, decided, _) = dice.pick(&decisions(past))?;
+    // Below version 2 one epoch has many transactions: it may be the next one's.
+    if past.clients[&decided.c].transaction_version < 2 {
+        return None;
+    }
     let mut edit = Edit::new(past);
     edit.insert_after(index, Event::Decided(Decided { commit: !decided.commit, ..decided }));
     Some(Mutant::new(&edit, format!("{index}")).clients(namesakes(past, decided.c)).once())
