@@ -170,8 +170,10 @@ fn what_a_database_has_no_transaction_for_is_told() {
 fn a_fault_is_declared_in_words_and_fires_when_it_does() {
     let faults = "[[fault]]\nat = '3s'\naction = 'pause'\nnode = 'shop'\nspan = '1s'\n\
                   [[fault]]\nafter = { kind = 'Produce', nth = 4 }\naction = 'move_leader'\npartition = 'orders-0'\n\
-                  [[fault]]\nafter = { kind = 'EndTxn', nth = 3 }\naction = 'crash'\nnode = 'shop'\noptional = true\n\
-                  [[fault]]\nat = '1h'\naction = 'pause'\nnode = 'broker-1'\nspan = '1s'\n[end]\nlimit = '30s'\n";
+                  [[fault]]\nafter = { kind = 'Heartbeat', from = 'late', nth = 3 }\naction = 'crash'\nnode = 'shop'\n\
+                  optional = true\n\
+                  [[fault]]\nat = '60s'\naction = 'pause'\nnode = 'broker-1'\nspan = '1s'\n\
+                  [[reader]]\nname = 'late'\ntopics = ['orders']\ngroup.id = 'g'\nstart = '40s'\n[end]\nlimit = '30s'\n";
     let kept = ran(&format!("{SHOP}{faults}"));
     let declared: Vec<&Value> = kept.all("fault").collect();
     assert_eq!(declared.len(), 4);
@@ -192,7 +194,8 @@ fn a_fault_is_declared_in_words_and_fires_when_it_does() {
 #[test]
 fn a_fault_that_cannot_be_done_has_not_fired() {
     let faults = "[[fault]]\nat = '3s'\naction = 'crash'\nnode = 'shop'\ndown = '5s'\n\
-                  [[fault]]\nat = '4s'\naction = 'crash'\nnode = 'shop'\ndown = '5s'\n\
+                  [[fault]]\nafter = { kind = 'Produce', nth = 1, pause = '3800ms' }\naction = 'crash'\nnode = 'shop'\n\
+                  down = '5s'\n\
                   [[fault]]\nat = '5s'\naction = 'move_leader'\npartition = 'orders-0'\n";
     let text = format!("{SHOP}{faults}")
         .replace("name = 'orders'\n[[p", "name = 'orders'\nreplication.factor = 1\nmin.insync.replicas = 1\n[[p");

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Refusal;
 pub use crate::shell::word as shell_word;
@@ -152,13 +153,15 @@ impl Drop for WholeFile {
 
 /// A new file in the folder of `target`, so that it can be renamed to it.
 fn temporary_beside(target: &Path) -> io::Result<(File, PathBuf)> {
-    let mut number = 0u32;
+    // Never the same twice: whoever is done with a name removes what bears it, and somebody else may be about to write.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let temporary = target.with_file_name(format!(".fencepost-{}-{number}.part", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
             Ok(file) => return Ok((file, temporary)),
             // A process of the same number may have been killed here.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 10_000 => number += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
