@@ -217,10 +217,7 @@ impl Sink for Checker {
             Event::Fault(e) => tally.fault(e),
             Event::Fired(e) => tally.fired(e),
             Event::FaultEnd(e) => tally.fault_end(e),
-            Event::Started(e) => {
-                lives.started(e);
-                owners.left(ev, e.c, e.i);
-            }
+            Event::Started(e) => lives.started(e),
             Event::Stopped(e) => {
                 lives.stopped(e);
                 panics::stopped(ev, findings, e);

@@ -35,8 +35,6 @@ const LEAST_IN_ALL: usize = 3_000;
 const NOT_YET: &[&str] = &[
     // An offset commit that failed for certain moved the offset, and nothing is found.
     "offsets-failed-falsely",
-    // A member that goes on in its process with another producer still has its partitions.
-    "unprocessed-by-exactly-once",
     // Below transaction version 2, of a partition that has the marker and no records.
     "abort-decided-as-commit",
     // What another reader was given is no input of a pipeline, which is accused of its right output.
