@@ -472,6 +472,64 @@ fn a_plain_commit_that_was_answered_moves_the_offset() {
     nothing(&(commit(4, 0, 0, 3) + &result(4, 0, "ok")));
 }
 
+// ---- false-failure of a plain commit (E3) ----
+
+#[test]
+fn a_plain_commit_that_failed_for_certain_moves_nothing() {
+    let (asked, moves, fails) = (commit(4, 0, 0, 3), moved(0, 3, BY_RC), result(4, 0, "fail"));
+    let proof = finds(&(asked.clone() + &moves + &fails), &[(Kind::FalseFailure, 1)]);
+    assert_eq!(
+        proof.sentence,
+        "a commit of offset 3 of in-0 in group readers by rc failed for certain, but moved the group's offset (0.015 s)"
+    );
+    assert_eq!((&proof.clients[..], &proof.offsets[..]), (&[("rc".to_owned(), 0)][..], &[(0, 3)][..]));
+    // "It will not" is as much of a promise.
+    finds(&(asked.clone() + &fails + &moves), &[(Kind::FalseFailure, 1)]);
+    for outcome in ["ok", "unknown"] {
+        nothing(&(asked.clone() + &moves + &result(4, 0, outcome)));
+    }
+    // It moved nothing; or it is not known who did.
+    nothing(&(asked.clone() + &fails));
+    nothing(&(asked.clone() + &moved(0, 3, "\"unknown\"") + &fails));
+    // Nor is a move that came before.
+    let before = commit(4, 0, 0, 2) + &moved(0, 2, BY_RC) + &result(4, 0, "ok");
+    nothing(&(before + &commit(4, 1, 0, 3) + &result(4, 1, "fail")));
+}
+
+#[test]
+fn a_commit_that_failed_is_not_accused_of_what_another_one_may_have_done() {
+    let failed = commit(4, 0, 0, 3) + &result(4, 0, "fail");
+    // The application tried it again, or had before; of an answer that never came nothing is known.
+    for answer in [result(4, 1, "ok"), result(4, 1, "unknown"), String::new()] {
+        nothing(&(failed.clone() + &commit(4, 1, 0, 3) + &moved(0, 3, BY_RC) + &answer));
+    }
+    nothing(
+        &(commit(4, 0, 0, 3)
+            + &commit(4, 1, 0, 3)
+            + &moved(0, 3, BY_RC)
+            + &result(4, 0, "unknown")
+            + &result(4, 1, "fail")),
+    );
+    // Another member committed the same value, and the history takes the one that asked last.
+    nothing(
+        &(commit(5, 0, 0, 3) + &commit(4, 0, 0, 3) + &moved(0, 3, BY_RC) + &result(5, 0, "ok") + &result(4, 0, "fail")),
+    );
+    // Both failed: one of them lied.
+    let both = failed + &commit(4, 1, 0, 3) + &moved(0, 3, BY_RC) + &result(4, 1, "fail");
+    finds(&both, &[(Kind::FalseFailure, 1)]);
+}
+
+#[test]
+fn a_commit_of_several_partitions_that_failed_and_moved_them_counts_once() {
+    let other = |line: String| line.replace("[0,0]", "[0,1]");
+    let asked = commit(4, 0, 0, 3) + &other(commit(4, 0, 0, 3));
+    let moves = moved(0, 3, BY_RC) + &other(moved(0, 3, BY_RC));
+    finds(&(asked.clone() + &moves + &result(4, 0, "fail")), &[(Kind::FalseFailure, 1)]);
+    // One of them is enough: what fails for certain does not happen in part.
+    finds(&(asked.clone() + &moved(0, 3, BY_RC) + &result(4, 0, "fail")), &[(Kind::FalseFailure, 1)]);
+    nothing(&(asked + &moved(0, 3, BY_RC) + &result(4, 0, "unknown")));
+}
+
 fn eos(n: u64, next: i64, outcome: &str) -> String {
     begin(5, n)
         + &format!("{{\"txn_offsets\":{{\"t\":T,\"c\":5,\"n\":{n},\"group\":1,\"at\":[0,0],\"next\":{next}}}}}\n")

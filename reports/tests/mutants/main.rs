@@ -33,8 +33,6 @@ const LEAST_IN_ALL: usize = 3_000;
 
 /// Kinds of which some mutants survive today. A kind that is found in full must not stay here.
 const NOT_YET: &[&str] = &[
-    // An offset commit that failed for certain moved the offset, and nothing is found.
-    "offsets-failed-falsely",
     // Below transaction version 2, of a partition that has the marker and no records.
     "abort-decided-as-commit",
     // What another reader was given is no input of a pipeline, which is accused of its right output.
