@@ -35,8 +35,6 @@ const LEAST_IN_ALL: usize = 3_000;
 const NOT_YET: &[&str] = &[
     // Below transaction version 2, of a partition that has the marker and no records.
     "abort-decided-as-commit",
-    // What another reader was given is no input of a pipeline, which is accused of its right output.
-    "value-read-otherwise",
 ];
 
 /// What is wrong with the judgement on a mutant; nothing if it is right.
