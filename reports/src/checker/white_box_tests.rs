@@ -366,6 +366,29 @@ fn markers_are_of_the_kind_that_was_decided() {
     nothing(&late);
 }
 
+#[test]
+fn below_version_2_a_marker_of_a_partition_without_records_is_of_the_kind_that_was_decided() {
+    for order in [false, true] {
+        let ends = |base, commit: bool, kind: &str, epoch: i16| {
+            let (decided, marker) = (decided(3, 7, 0, commit, "request"), marker(base, 7, epoch, kind));
+            if order { decided + &marker } else { marker + &decided }
+        };
+        let proof = finds(&ends(0, true, "abort_marker", 0), &[(Kind::ContradictoryDecision, 1)]);
+        assert!(proof.sentence.ends_with("but in-0@0 has the marker of its abort"), "{}", proof.sentence);
+        assert_eq!(proof.offsets, [(0, 0)]);
+        finds(&ends(0, false, "commit_marker", 0), &[(Kind::ContradictoryDecision, 1)]);
+        nothing(&ends(0, true, "commit_marker", 0));
+        nothing(&ends(0, false, "abort_marker", 0));
+        let first = ends(0, false, "abort_marker", 0);
+        // The first one's comes again, and the next transaction has nothing in these logs.
+        nothing(&(first.clone() + &ends(1, true, "abort_marker", 0)));
+        // A marker of another epoch is not of this decision.
+        nothing(&ends(0, true, "abort_marker", 1));
+        // In a log that has none of that kind it did not come again.
+        finds(&(first + &ends(1, false, "commit_marker", 0)), &[(Kind::ContradictoryDecision, 1)]);
+    }
+}
+
 // ---- missing-marker (C2) ----
 
 #[test]

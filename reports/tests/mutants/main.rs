@@ -32,10 +32,7 @@ const LEAST: usize = 20;
 const LEAST_IN_ALL: usize = 3_000;
 
 /// Kinds of which some mutants survive today. A kind that is found in full must not stay here.
-const NOT_YET: &[&str] = &[
-    // Below transaction version 2, of a partition that has the marker and no records.
-    "abort-decided-as-commit",
-];
+const NOT_YET: &[&str] = &[];
 
 /// What is wrong with the judgement on a mutant; nothing if it is right.
 fn fault(mutation: &Mutation, mutant: &Mutant, report: &Report) -> Option<String> {
