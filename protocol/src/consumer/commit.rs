@@ -183,8 +183,9 @@ impl Consumer {
         };
         let current = self.group.as_ref().expect("a commit is made by a group").identity == identity;
         // 15, 7: the record may be in the log already and may yet be committed (§4.2); 16 may mean the same, where the
-        // coordinator moved while the record was below the high watermark.
-        let mut unknown = false;
+        // coordinator moved while the record was below the high watermark. And where partitions have different answers, a part
+        // of the commit happened.
+        let mut unknown = response.partitions.iter().any(|(_, error)| error.is_none());
         match error {
             ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator | ErrorCode::RequestTimedOut => {
                 unknown = true;
@@ -195,7 +196,7 @@ impl Consumer {
                 self.reset_generation(error == ErrorCode::UnknownMemberId);
             }
             ErrorCode::FencedInstanceId if current => {
-                self.commit_failed(now, commit, error, false);
+                self.commit_failed(now, commit, error, unknown);
                 return self.die(error, out);
             }
             _ => {}

@@ -14,6 +14,7 @@ pub(crate) fn commit(ev: &mut Evidence, e: &Commit) {
     let state = ev.groups[e.group as usize].log(log);
     state.ask(e.c, e.next);
     state.awaiting.plain(e.next, state.moved, session, e.op);
+    state.failed.asked(e.next, session, e.op);
     ev.sessions[session as usize].commits.insert((e.op, log), (e.group, e.next));
 }
 
@@ -27,6 +28,11 @@ pub(crate) fn commit_result(ev: &mut Evidence, e: &CommitResult<'_>) {
         let (op, log) = entry;
         let by = Committer::Plain(session, op);
         let state = ev.groups[group as usize].log(log);
+        if e.outcome == Outcome::Fail {
+            state.failed.failed(next, session);
+        } else {
+            state.failed.excuse(next);
+        }
         match e.outcome {
             Outcome::Ok => {
                 state.told = Some(next);
@@ -56,6 +62,11 @@ pub(crate) fn moved(ev: &mut Evidence, findings: &mut Findings, e: &OffsetMoved)
         }
         _ => None,
     };
+    if let Some((c, i)) = by {
+        let session = ev.session(c, i);
+        ev.groups[e.group as usize].log(log).failed.moved(e.offset, session, e.t);
+    }
+    let state = ev.groups[e.group as usize].log(log);
     let mut what = None;
     state.reached = state.reached.max(e.offset);
     match e.cause {

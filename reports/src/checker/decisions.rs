@@ -33,6 +33,8 @@ struct Group {
     any: [bool; 2],
     /// Of those that closed a transaction the first.
     closed: [Option<Place>; 2],
+    /// Of those that closed nothing, and are no earlier marker that came again, the first with its epoch.
+    empty: [Option<(i16, Place)>; 2],
 }
 
 /// What is known of a producer id.
@@ -49,6 +51,8 @@ pub(crate) struct Decisions {
     pub(crate) last: (u64, u64),
     /// Epoch and place of the last marker of each kind.
     markers: [Option<(i16, Place)>; 2],
+    /// By log: the highest epoch of its markers, and which kinds of that epoch it has (below version 2).
+    in_logs: IndexMap<u32, (i16, u8), Fast>,
     group: Group,
     /// Whether the history has decisions before their markers; not known yet.
     decides_first: Option<bool>,
@@ -65,6 +69,7 @@ impl Decisions {
             highest: None,
             last: (0, 0),
             markers: [None; 2],
+            in_logs: IndexMap::default(),
             group: Group::default(),
             decides_first: None,
             current: None,
@@ -74,6 +79,19 @@ impl Decisions {
     /// Whether the history tells decisions after their markers.
     pub(crate) fn decides_last(&self) -> bool {
         self.decides_first == Some(false)
+    }
+
+    /// A log has a marker of that kind: whether it may be one that the log has already, which came again.
+    fn again(&mut self, log: u32, epoch: i16, kind: u8) -> bool {
+        let (highest, kinds) = self.in_logs.entry(log).or_insert((epoch, 0));
+        if *highest < epoch {
+            (*highest, *kinds) = (epoch, 0);
+        }
+        let known = *highest > epoch || *kinds & kind != 0;
+        if *highest == epoch {
+            *kinds |= kind;
+        }
+        known
     }
 
     /// Whether every transaction has an epoch of its own, as far as a decision has told.
@@ -137,8 +155,11 @@ pub(crate) fn marker(ev: &mut Evidence, findings: &mut Findings, e: &Appended, c
     d.markers[way] = Some((e.epoch, (log, e.base)));
     d.decides_first.get_or_insert(false);
     d.group.any[way] = true;
+    let again = !d.newer && d.again(log, e.epoch, MARKED[way]);
     if closed {
         d.group.closed[way].get_or_insert((log, e.base));
+    } else if !again {
+        d.group.empty[way].get_or_insert((e.epoch, (log, e.base)));
     }
     let bits = d.by_epoch.get_mut(i64::from(e.epoch));
     let known = *bits;
@@ -151,11 +172,13 @@ pub(crate) fn marker(ev: &mut Evidence, findings: &mut Findings, e: &Appended, c
 }
 
 /// Below version 2: the markers of a decision are of its kind. A marker of an earlier transaction that comes late may be
-/// among them; then those of this one are there as well.
+/// among them; then those of this one are there as well, or it was in its log before: a transaction of offsets alone has no
+/// markers of its own in these logs.
 fn compare(ev: &Evidence, findings: &mut Findings, pid: i64, group: Group, decision: Option<(i16, bool, u64)>) {
     let Some((epoch, commit, t)) = decision else { return };
     let (way, other) = (usize::from(!commit), usize::from(commit));
-    if let Some(place) = group.closed[other].filter(|_| !group.any[way]) {
+    let empty = group.empty[other].filter(|(at, _)| *at == epoch).map(|(_, place)| place);
+    if let Some(place) = group.closed[other].or(empty).filter(|_| !group.any[way]) {
         report(ev, findings, pid, epoch, (commit, t), false, Some(place));
     }
 }

@@ -7,6 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::appends::Appends;
 use super::commit_effect::Awaiting;
 use super::decisions::AllDecisions;
+use super::failed_commits::FailedCommits;
 use super::markers::OpenInLog;
 
 use super::paged::{Bits, Paged};
@@ -264,6 +265,8 @@ pub(crate) struct GroupLog {
     pub(crate) askers: IndexMap<u32, Bits, Fast>,
     /// White box: commits that have not taken effect.
     pub(crate) awaiting: Awaiting,
+    /// White box: plain commits that may have failed and taken effect.
+    pub(crate) failed: FailedCommits,
     /// White box: the committed offset.
     pub(crate) moved: Option<i64>,
     /// The largest that a client was told is committed.
@@ -310,6 +313,7 @@ impl GroupInfo {
             asked: Bits::default(),
             askers: IndexMap::default(),
             awaiting: Awaiting::default(),
+            failed: FailedCommits::default(),
             moved: None,
             told: None,
             uncertain: false,

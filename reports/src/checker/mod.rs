@@ -14,6 +14,7 @@ mod cuts;
 mod decisions;
 mod duplicate;
 mod evidence;
+mod failed_commits;
 mod fencing;
 mod final_read;
 mod findings;
@@ -114,6 +115,7 @@ impl Checker {
         explained.iter().for_each(|log| unfinished.explained(log));
         liveness::close(&ev, &mut findings, &unfinished);
         commit_effect::close(&ev, &mut findings);
+        failed_commits::close(&ev, &mut findings);
 
         let pipelines = pipelines::gather(&ev);
         pipelines::close(&mut ev, &mut findings, &consumers, &pipelines);
@@ -217,10 +219,7 @@ impl Sink for Checker {
             Event::Fault(e) => tally.fault(e),
             Event::Fired(e) => tally.fired(e),
             Event::FaultEnd(e) => tally.fault_end(e),
-            Event::Started(e) => {
-                lives.started(e);
-                owners.left(ev, e.c, e.i);
-            }
+            Event::Started(e) => lives.started(e),
             Event::Stopped(e) => {
                 lives.stopped(e);
                 panics::stopped(ev, findings, e);

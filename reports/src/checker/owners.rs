@@ -82,7 +82,8 @@ impl Owners {
         }
     }
 
-    /// An incarnation of a client runs no more, or a later one begins: what the ones before `next` had is nobody's.
+    /// An incarnation of a client runs no more: what the ones before `next` had is nobody's. One that begins while the one
+    /// before it was not stopped takes nothing: it is another producer in the same process, whose consumer goes on.
     pub(crate) fn left(&mut self, ev: &Evidence, client: u32, next: u32) {
         let Some(group) = ev.client(client).group else { return };
         let mine = self.partitions.iter_mut().filter(|((of, _), _)| *of == group);

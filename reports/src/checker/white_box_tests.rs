@@ -366,6 +366,29 @@ fn markers_are_of_the_kind_that_was_decided() {
     nothing(&late);
 }
 
+#[test]
+fn below_version_2_a_marker_of_a_partition_without_records_is_of_the_kind_that_was_decided() {
+    for order in [false, true] {
+        let ends = |base, commit: bool, kind: &str, epoch: i16| {
+            let (decided, marker) = (decided(3, 7, 0, commit, "request"), marker(base, 7, epoch, kind));
+            if order { decided + &marker } else { marker + &decided }
+        };
+        let proof = finds(&ends(0, true, "abort_marker", 0), &[(Kind::ContradictoryDecision, 1)]);
+        assert!(proof.sentence.ends_with("but in-0@0 has the marker of its abort"), "{}", proof.sentence);
+        assert_eq!(proof.offsets, [(0, 0)]);
+        finds(&ends(0, false, "commit_marker", 0), &[(Kind::ContradictoryDecision, 1)]);
+        nothing(&ends(0, true, "commit_marker", 0));
+        nothing(&ends(0, false, "abort_marker", 0));
+        let first = ends(0, false, "abort_marker", 0);
+        // The first one's comes again, and the next transaction has nothing in these logs.
+        nothing(&(first.clone() + &ends(1, true, "abort_marker", 0)));
+        // A marker of another epoch is not of this decision.
+        nothing(&ends(0, true, "abort_marker", 1));
+        // In a log that has none of that kind it did not come again.
+        finds(&(first + &ends(1, false, "commit_marker", 0)), &[(Kind::ContradictoryDecision, 1)]);
+    }
+}
+
 // ---- missing-marker (C2) ----
 
 #[test]
@@ -470,6 +493,64 @@ fn a_plain_commit_that_was_answered_moves_the_offset() {
     nothing(&(first + &commit(4, 1, 0, 3) + &result(4, 1, "ok")));
     // Where no event tells of the group, nothing is known.
     nothing(&(commit(4, 0, 0, 3) + &result(4, 0, "ok")));
+}
+
+// ---- false-failure of a plain commit (E3) ----
+
+#[test]
+fn a_plain_commit_that_failed_for_certain_moves_nothing() {
+    let (asked, moves, fails) = (commit(4, 0, 0, 3), moved(0, 3, BY_RC), result(4, 0, "fail"));
+    let proof = finds(&(asked.clone() + &moves + &fails), &[(Kind::FalseFailure, 1)]);
+    assert_eq!(
+        proof.sentence,
+        "a commit of offset 3 of in-0 in group readers by rc failed for certain, but moved the group's offset (0.015 s)"
+    );
+    assert_eq!((&proof.clients[..], &proof.offsets[..]), (&[("rc".to_owned(), 0)][..], &[(0, 3)][..]));
+    // "It will not" is as much of a promise.
+    finds(&(asked.clone() + &fails + &moves), &[(Kind::FalseFailure, 1)]);
+    for outcome in ["ok", "unknown"] {
+        nothing(&(asked.clone() + &moves + &result(4, 0, outcome)));
+    }
+    // It moved nothing; or it is not known who did.
+    nothing(&(asked.clone() + &fails));
+    nothing(&(asked.clone() + &moved(0, 3, "\"unknown\"") + &fails));
+    // Nor is a move that came before.
+    let before = commit(4, 0, 0, 2) + &moved(0, 2, BY_RC) + &result(4, 0, "ok");
+    nothing(&(before + &commit(4, 1, 0, 3) + &result(4, 1, "fail")));
+}
+
+#[test]
+fn a_commit_that_failed_is_not_accused_of_what_another_one_may_have_done() {
+    let failed = commit(4, 0, 0, 3) + &result(4, 0, "fail");
+    // The application tried it again, or had before; of an answer that never came nothing is known.
+    for answer in [result(4, 1, "ok"), result(4, 1, "unknown"), String::new()] {
+        nothing(&(failed.clone() + &commit(4, 1, 0, 3) + &moved(0, 3, BY_RC) + &answer));
+    }
+    nothing(
+        &(commit(4, 0, 0, 3)
+            + &commit(4, 1, 0, 3)
+            + &moved(0, 3, BY_RC)
+            + &result(4, 0, "unknown")
+            + &result(4, 1, "fail")),
+    );
+    // Another member committed the same value, and the history takes the one that asked last.
+    nothing(
+        &(commit(5, 0, 0, 3) + &commit(4, 0, 0, 3) + &moved(0, 3, BY_RC) + &result(5, 0, "ok") + &result(4, 0, "fail")),
+    );
+    // Both failed: one of them lied.
+    let both = failed + &commit(4, 1, 0, 3) + &moved(0, 3, BY_RC) + &result(4, 1, "fail");
+    finds(&both, &[(Kind::FalseFailure, 1)]);
+}
+
+#[test]
+fn a_commit_of_several_partitions_that_failed_and_moved_them_counts_once() {
+    let other = |line: String| line.replace("[0,0]", "[0,1]");
+    let asked = commit(4, 0, 0, 3) + &other(commit(4, 0, 0, 3));
+    let moves = moved(0, 3, BY_RC) + &other(moved(0, 3, BY_RC));
+    finds(&(asked.clone() + &moves + &result(4, 0, "fail")), &[(Kind::FalseFailure, 1)]);
+    // One of them is enough: what fails for certain does not happen in part.
+    finds(&(asked.clone() + &moved(0, 3, BY_RC) + &result(4, 0, "fail")), &[(Kind::FalseFailure, 1)]);
+    nothing(&(asked + &moved(0, 3, BY_RC) + &result(4, 0, "unknown")));
 }
 
 fn eos(n: u64, next: i64, outcome: &str) -> String {

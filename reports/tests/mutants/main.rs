@@ -32,16 +32,7 @@ const LEAST: usize = 20;
 const LEAST_IN_ALL: usize = 3_000;
 
 /// Kinds of which some mutants survive today. A kind that is found in full must not stay here.
-const NOT_YET: &[&str] = &[
-    // An offset commit that failed for certain moved the offset, and nothing is found.
-    "offsets-failed-falsely",
-    // A member that goes on in its process with another producer still has its partitions.
-    "unprocessed-by-exactly-once",
-    // Below transaction version 2, of a partition that has the marker and no records.
-    "abort-decided-as-commit",
-    // What another reader was given is no input of a pipeline, which is accused of its right output.
-    "value-read-otherwise",
-];
+const NOT_YET: &[&str] = &[];
 
 /// What is wrong with the judgement on a mutant; nothing if it is right.
 fn fault(mutation: &Mutation, mutant: &Mutant, report: &Report) -> Option<String> {

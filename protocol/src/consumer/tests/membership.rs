@@ -268,6 +268,16 @@ fn a_lost_commit_has_an_unknown_outcome() {
 }
 
 #[test]
+fn a_commit_of_which_a_part_was_refused_has_an_unknown_outcome() {
+    let mut rig = Rig::member(&[], 2, &[0, 1]);
+    let id = rig.with(|c, now, out| c.commit(now, vec![offset(0, 1), offset(1, 1)], out));
+    let error = ErrorCode::OffsetMetadataTooLarge;
+    rig.answer(OffsetCommitResponse { partitions: vec![(tp(0), None), (tp(1), Some(error))] });
+    let failure = CommitFailure { error, unknown: true };
+    assert_eq!(rig.events().last(), Some(&ConsumerEvent::CommitDone { id, result: Err(failure) }));
+}
+
+#[test]
 fn a_synchronous_commit_is_retried_at_the_coordinator_that_is_found() {
     let mut rig = Rig::member(&[], 1, &[0]);
     let id = rig.with(|c, now, out| c.commit_sync(now, vec![offset(0, 1)], out));

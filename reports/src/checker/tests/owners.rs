@@ -114,3 +114,21 @@ fn late_news_of_an_earlier_generation_takes_nothing_from_the_owner_of_a_later_on
     let report = finds(&at_the_end(&healthy(), &later), &[(Kind::TwoOwners, 1)]);
     assert!(proof(&report, Kind::TwoOwners).contains("in generation 3"));
 }
+
+#[test]
+fn another_producer_in_the_same_process_leaves_its_consumer_what_it_had() {
+    let started = "{\"started\":{\"t\":8,\"c\":1,\"i\":1}}\n";
+    let stopped = |i: u32| format!("{{\"stopped\":{{\"t\":8,\"c\":1,\"i\":{i},\"reason\":\"killed\"}}}}\n");
+    let waits = [(Kind::Unprocessed, 3), (Kind::Unowned, 1)];
+    finds(&at_the_end(&stops_at(2), started), &waits[..1]);
+    // A process that was killed in between lost them, and so does one that is killed with its later producer.
+    finds(&at_the_end(&stops_at(2), &(stopped(0) + started)), &waits);
+    finds(&at_the_end(&stops_at(2), &(started.to_owned() + &stopped(1))), &waits);
+    // Whoever is given the partition in the same generation is a second owner.
+    let report =
+        finds(&at_the_end(&healthy(), &(started.to_owned() + &assigned(2, 0, Some(1)))), &[(Kind::TwoOwners, 1)]);
+    assert!(proof(&report, Kind::TwoOwners).contains("in which job-1 had been given it"));
+    // Revoked from the later one, it is nobody's.
+    let revoked = "{\"revoked\":{\"t\":8,\"c\":1,\"i\":1,\"at\":[0,0]}}\n";
+    finds(&at_the_end(&stops_at(2), &(started.to_owned() + revoked)), &waits);
+}

@@ -4,13 +4,15 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use indexmap::{IndexMap, IndexSet};
 
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::{Fast, NONE, Slot};
 use crate::function::Function;
-use crate::history::event::{Client, Final, Read, Send};
+use crate::history::event::{Client, ClientKind, Final, Read, Send};
 use crate::history::{Identity, Partition};
 use crate::report::Kind;
 
@@ -28,6 +30,8 @@ struct Page {
     sent: u64,
     /// It was seen with this value: visible in the end, or given to a reader.
     seen: u64,
+    /// It was found in the end with this value, or given to a pipeline: what is computed from it is computed from this.
+    basis: u64,
 }
 
 impl Page {
@@ -63,6 +67,47 @@ struct Other {
     seen: bool,
 }
 
+/// Log and offset.
+type Place = (u32, i64);
+
+/// Values at places where the record's first one is not all that there is to say.
+#[derive(Clone, Debug, Default)]
+struct Others {
+    /// Of the final read.
+    stored: IndexMap<Place, Other, Fast>,
+    /// What readers were given, by place, client and value.
+    given: BTreeMap<(Place, u32, u64), Slot>,
+}
+
+impl Others {
+    fn met(&mut self, place: Place, other: Other, witness: Witness) {
+        match witness {
+            Witness::FinalRead => {
+                self.stored.insert(place, other);
+            }
+            Witness::Reader { client, .. } => {
+                self.given.insert((place, client, other.value), other.slot);
+            }
+        }
+    }
+
+    /// What clients were given at a place.
+    fn given_at(&self, place: Place) -> impl Iterator<Item = (u32, u64)> {
+        let there = self.given.range((place, 0, 0)..=(place, u32::MAX, u64::MAX));
+        there.map(|((_, client, value), _)| (*client, *value))
+    }
+
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = (Place, Other)> {
+        let stored = self.stored.iter().map(|(place, other)| (*place, *other));
+        let given = self
+            .given
+            .iter()
+            .map(|((place, _, value), slot)| (*place, Other { slot: *slot, value: *value, seen: true }));
+        stored.chain(given)
+    }
+}
+
 /// A pipeline whose outputs' values are judged.
 #[derive(Clone, Debug)]
 struct Judged {
@@ -78,7 +123,6 @@ pub(crate) struct Values {
     pages: Vec<Page>,
     /// Attempts of records that were sent with several values.
     attempts: IndexMap<Slot, Vec<Attempt>, Fast>,
-    /// Values at places where the record's first one is not all that there is to say.
     others: Others,
     /// Places that were found to have a wrong value: each counts once, whoever reads it.
     wrong: IndexSet<(u32, i64), Fast>,
@@ -90,6 +134,17 @@ pub(crate) struct Values {
 enum Witness {
     FinalRead,
     Reader { client: u32, incarnation: u32 },
+}
+
+impl Witness {
+    /// Whether a pipeline may have computed something from what it met.
+    #[inline]
+    fn is_basis(self, ev: &Evidence) -> bool {
+        match self {
+            Witness::FinalRead => true,
+            Witness::Reader { client, .. } => ev.client(client).kind == ClientKind::Pipeline,
+        }
+    }
 }
 
 impl Values {
@@ -106,6 +161,13 @@ impl Values {
     #[inline]
     fn first(&self, slot: Slot) -> Option<u64> {
         self.pages.get(slot as usize / PAGE)?.first(slot as usize % PAGE)
+    }
+
+    /// The same, if it was sent or what is computed from the record may be computed from it.
+    #[inline]
+    fn basis(&self, slot: Slot) -> Option<u64> {
+        let (page, within) = (self.pages.get(slot as usize / PAGE)?, slot as usize % PAGE);
+        page.first(within).filter(|_| (page.sent | page.basis) >> within & 1 == 1)
     }
 
     /// A client was declared.
@@ -181,8 +243,9 @@ impl Values {
             page.set(within, value);
         }
         let same = page.first(within) == Some(value);
-        if same && seen {
-            page.seen |= bit;
+        if same {
+            page.seen |= if seen { bit } else { 0 };
+            page.basis |= if witness.is_basis(ev) { bit } else { 0 };
         }
         if same && self.attempts.is_empty() {
             return;
@@ -191,10 +254,10 @@ impl Values {
         match self.attempts.get(&slot) {
             None if same => {}
             Some(attempts) if same || attempts.iter().any(|attempt| attempt.value == value) => {
-                self.others.insert((log, offset), Other { slot, value, seen }); // which attempt it is is known in the end
+                self.others.met((log, offset), Other { slot, value, seen }, witness); // which attempt it is is known in the end
             }
             _ => {
-                self.others.insert((log, offset), Other { slot, value, seen });
+                self.others.met((log, offset), Other { slot, value, seen }, witness);
                 self.differs(ev, findings, (log, offset), slot, value, witness);
             }
         }
@@ -206,7 +269,7 @@ impl Values {
         &mut self,
         ev: &Evidence,
         findings: &mut Findings,
-        place: (u32, i64),
+        place: Place,
         slot: Slot,
         value: u64,
         witness: Witness,
@@ -238,8 +301,8 @@ impl Values {
     /// Which attempts were acknowledged where is known now, and what the inputs were.
     pub(crate) fn close(mut self, ev: &Evidence, findings: &mut Findings) {
         let others = core::mem::take(&mut self.others);
-        for (place, other) in &others {
-            self.acknowledged(ev, findings, *place, *other);
+        for (place, other) in others.all() {
+            self.acknowledged(ev, findings, place, other);
         }
         if self.judged.is_empty() {
             return;
@@ -258,14 +321,16 @@ impl Values {
                 }
             }
         }
-        for (place, other) in &others {
-            // What is not as it was sent was reported as that.
+        let mut met: IndexSet<Place, Fast> = IndexSet::default();
+        for (place, other) in others.all() {
+            // What is not as it was sent was reported as that. Each place counts once: as it stands, or else as it was given.
             if other.seen
-                && !self.wrong.contains(place)
+                && !self.wrong.contains(&place)
                 && self.first(other.slot) != Some(other.value)
+                && met.insert(place)
                 && let Some(making) = self.making_of(ev, other.slot, &others)
             {
-                self.made(&making, 0, (other.slot, other.value), findings, Some(*place));
+                self.made(&making, 0, (other.slot, other.value), findings, Some(place));
             }
         }
     }
@@ -324,16 +389,21 @@ impl Values {
         if input_slot == NONE {
             return;
         }
-        let other = if others.is_empty() { None } else { others.get(&(input, offset)).map(|other| other.value) };
-        let Some(input_value) = other.or_else(|| self.first(input_slot)) else { return };
+        let from = (input, offset);
+        let stored = others.stored.get(&from).map(|other| other.value);
+        let Some(input_value) = stored.or_else(|| self.basis(input_slot)).or_else(|| making.given(from).next()) else {
+            return;
+        };
         let expected = judged.function.apply(input_value);
-        if value != expected {
+        // Where the pipeline itself was given another value, that has been named as what is wrong, or is another attempt's. Where
+        // what stands is wrong, it may have been given what was sent.
+        let follows = |given: u64| judged.function.apply(given) == value;
+        let as_sent = || self.wrong.contains(&from) && self.basis(input_slot).is_some_and(follows);
+        if value != expected && !making.given(from).any(follows) && !as_sent() {
             making.report(findings, slot, place, input_slot, [value, input_value, expected]);
         }
     }
 }
-
-type Others = IndexMap<(u32, i64), Other, Fast>;
 
 /// How a page of outputs was made: its pipeline, and where the input of the first of them is.
 struct Making<'a> {
@@ -346,6 +416,16 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
+    /// What the pipeline itself was given at a place, where that is not all the same.
+    fn given(&self, place: Place) -> impl Iterator<Item = u64> {
+        let Making { ev, others, judged, .. } = *self;
+        let own = move |client: u32| {
+            let client = ev.client(client);
+            client.kind == ClientKind::Pipeline && client.stage == judged.stage && client.inputs == judged.inputs
+        };
+        others.given_at(place).filter(move |(client, _)| own(*client)).map(|(_, value)| value)
+    }
+
     #[cold]
     fn report(
         &self,

@@ -63,8 +63,14 @@ impl Book {
     }
 
     fn read(self, topic: u32, offset: i64, id: &str, text: &str) -> Book {
+        self.read_by(1, topic, offset, id, text)
+    }
+
+    fn read_by(self, c: u32, topic: u32, offset: i64, id: &str, text: &str) -> Book {
         let value = value(text);
-        self.line(format!("{{\"read\":{{\"t\":1,\"c\":1,\"at\":[{topic},0],\"offset\":{offset},\"id\":{id}{value}}}}}"))
+        self.line(format!(
+            "{{\"read\":{{\"t\":1,\"c\":{c},\"at\":[{topic},0],\"offset\":{offset},\"id\":{id}{value}}}}}"
+        ))
     }
 
     /// In the final read, in order of offsets within a topic.
@@ -198,6 +204,69 @@ fn a_stored_value_that_is_wrong_is_not_held_against_the_pipeline_that_read_it() 
     let book = book.send(2, 0, 1, &output(0), "b!").ack(2, 0, 1, 0).stands(1, &output(0), "b!");
     let sentences = book.finds(1);
     assert!(sentences[0].contains("record 0 of shop stands at in-0@0"), "{sentences:?}");
+}
+
+#[test]
+fn a_pipeline_that_read_an_input_before_it_was_changed_in_the_log_wrote_what_it_should() {
+    let book = Book::new("append:!").send(0, 0, 0, &input(0), "a").ack(0, 0, 0, 0).read_by(2, 0, 0, &input(0), "a");
+    let book =
+        book.send(2, 0, 1, &output(0), "a!").ack(2, 0, 1, 0).stands(0, &input(0), "b").stands(1, &output(0), "a!");
+    assert!(book.finds(1)[0].contains("record 0 of shop stands at in-0@0"));
+}
+
+#[test]
+fn what_another_reader_was_given_is_no_input_of_the_pipeline() {
+    for (sent, stands) in [("a", "a"), ("a", ""), ("", "a")] {
+        let book = |given: &str, made: &str| {
+            let book = Book::new("append:!").send(0, 0, 0, &input(0), sent).ack(0, 0, 0, 0);
+            let book = book.read(0, 0, &input(0), given).read_by(2, 0, 0, &input(0), "a");
+            let book = book.send(2, 0, 1, &output(0), made).ack(2, 0, 1, 0);
+            book.stands(0, &input(0), stands).stands(1, &output(0), made)
+        };
+        assert!(book("a", "a!").finds(0).is_empty());
+        assert_eq!(book("b", "a!").finds(1).len(), 1, "sent {sent:?}, stands {stands:?}");
+        // Nor does it excuse what the pipeline wrote.
+        let sentences = book("b", "b!").finds(2);
+        assert!(
+            sentences[1].contains(&format!("append:! of record 0 of shop (value {})", shown("a"))),
+            "{sentences:?}"
+        );
+    }
+}
+
+#[test]
+fn where_nobody_else_tells_an_inputs_value_it_is_what_the_pipeline_was_given() {
+    let book = |others: [&str; 2], given: &str, made: &str| {
+        let book = Book::new("append:!").send(0, 0, 0, &input(0), "").ack(0, 0, 0, 0);
+        let book =
+            book.read(0, 0, &input(0), others[0]).read_by(2, 0, 0, &input(0), given).read(0, 0, &input(0), others[1]);
+        let book = book.send(2, 0, 1, &output(0), made).ack(2, 0, 1, 0);
+        book.stands(0, &input(0), "").stands(1, &output(0), made)
+    };
+    assert!(book(["", ""], "a", "a!").finds(0).is_empty());
+    assert!(book(["", ""], "a", "b!").finds(1)[0].contains("append:! of record 0 of shop"));
+    // Two were given two values: one of them is wrong, and the pipeline's is its input.
+    for others in [["b", ""], ["", "b"]] {
+        assert!(book(others, "a", "a!").finds(1)[0].contains("was first seen with"));
+        assert_eq!(book(others, "a", "b!").finds(2).len(), 2);
+    }
+    // What only others were given says nothing of the pipeline's input.
+    assert!(book(["b", ""], "", "a!").finds(0).is_empty());
+}
+
+#[test]
+fn a_wrong_value_that_the_pipeline_was_given_is_named_once_and_not_again_with_its_output() {
+    let book = |made: &str| {
+        let book = Book::new("append:!").send(0, 0, 0, &input(0), "a").ack(0, 0, 0, 0).read_by(2, 0, 0, &input(0), "b");
+        let book = book.send(2, 0, 1, &output(0), made).ack(2, 0, 1, 0);
+        book.stands(0, &input(0), "a").stands(1, &output(0), made)
+    };
+    for made in ["b!", "a!"] {
+        let sentences = book(made).finds(1);
+        assert!(sentences[0].contains("record 0 of shop was given to loud at in-0@0"), "{sentences:?}");
+    }
+    let sentences = book("c!").finds(2);
+    assert!(sentences[1].contains(&format!("append:! of record 0 of shop (value {})", shown("a"))), "{sentences:?}");
 }
 
 #[test]
