@@ -11,6 +11,7 @@ mod kinds;
 mod near;
 mod past;
 mod prepare;
+mod second;
 mod town;
 mod values;
 
@@ -41,6 +42,10 @@ const NOT_YET: &[&str] = &[
     "abort-decided-as-commit",
     // What another reader was given is no input of a pipeline, which is accused of its right output.
     "value-read-otherwise",
+    // A marker of an epoch before that of the records that it closes is taken for the marker of the decision.
+    "marker-of-an-older-epoch",
+    // A record counts once for the final read and once for each reader that was given it.
+    "uncommitted-records-counted-once",
 ];
 
 /// What is wrong with the judgement on a mutant; nothing if it is right.
@@ -272,7 +277,7 @@ fn no_near_miss_raises_an_alarm() {
     let histories = corpus::clean();
     let unchanged: Vec<Report> = histories.iter().map(|past| corpus::judge(&past.events)).collect();
     let (mut all, mut table, mut alarms) = (0, String::new(), Vec::new());
-    for near in near::all() {
+    for near in near::all().into_iter().chain(second::near()) {
         let mut dice = Dice::new(near.name, 2);
         let (mut seen, mut alarmed) = (BTreeSet::new(), 0);
         for n in 0..histories.len() * 40 {
