@@ -11,6 +11,7 @@ mod kinds;
 mod near;
 mod past;
 mod prepare;
+mod second;
 mod town;
 mod values;
 
@@ -32,7 +33,12 @@ const LEAST: usize = 20;
 const LEAST_IN_ALL: usize = 3_000;
 
 /// Kinds of which some mutants survive today. A kind that is found in full must not stay here.
-const NOT_YET: &[&str] = &[];
+const NOT_YET: &[&str] = &[
+    // A marker of an epoch before that of the records that it closes is taken for the marker of the decision.
+    "marker-of-an-older-epoch",
+    // A record counts once for the final read and once for each reader that was given it.
+    "uncommitted-records-counted-once",
+];
 
 /// What is wrong with the judgement on a mutant; nothing if it is right.
 fn fault(mutation: &Mutation, mutant: &Mutant, report: &Report) -> Option<String> {
@@ -263,7 +269,7 @@ fn no_near_miss_raises_an_alarm() {
     let histories = corpus::clean();
     let unchanged: Vec<Report> = histories.iter().map(|past| corpus::judge(&past.events)).collect();
     let (mut all, mut table, mut alarms) = (0, String::new(), Vec::new());
-    for near in near::all() {
+    for near in near::all().into_iter().chain(second::near()) {
         let mut dice = Dice::new(near.name, 2);
         let (mut seen, mut alarmed) = (BTreeSet::new(), 0);
         for n in 0..histories.len() * 40 {

@@ -139,6 +139,7 @@ pub fn all() -> Vec<Mutation> {
         sinks::kinds(),
         worth::kinds(),
         untested::kinds(),
+        crate::second::kinds(),
     ]
     .into_iter()
     .flatten()
