@@ -25,6 +25,10 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
             if !matches!(why, Why::FailedSend | Why::Nobody) {
                 leaked.push(offset);
             }
+            // A reader was given it before: that is the same case, and it has been told.
+            if kind == Kind::UncommittedVisible && ev.logs[log as usize].early.get(offset) {
+                continue;
+            }
             report(ev, findings, log, offset, kind, why);
         }
         leaked.into_iter().for_each(|offset| {

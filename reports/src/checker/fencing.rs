@@ -2,6 +2,7 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
+use super::markers::OpenTxn;
 use super::naming::seconds;
 use super::producer_ids;
 use super::registry::{NONE, Slot};
@@ -77,6 +78,27 @@ pub(crate) fn appended(ev: &mut Evidence, findings: &mut Findings, e: &Appended)
         Proof { clients: clients.into_iter().collect(), ..ev.proof_at(log, &[e.base], sentence) }
     });
     true
+}
+
+/// A marker closed a transaction that `before` had open in its log: it is of that one's epoch or a later one (§2.7).
+pub(crate) fn marker(ev: &Evidence, findings: &mut Findings, e: &Appended, before: Option<OpenTxn>) {
+    let is_marker = matches!(e.kind, BatchKind::CommitMarker | BatchKind::AbortMarker);
+    let Some(open) = before.filter(|open| is_marker && e.epoch < open.epoch) else { return };
+    let log = ev.log(e.at);
+    findings.add(&ev.promises, Kind::FencedEffect, Some(e.at.topic), 1, || {
+        let sentence = format!(
+            "a marker of producer id {} and epoch {} was appended at {} at {}, and closed the transaction of epoch {} that \
+             begins at {}",
+            e.pid,
+            e.epoch,
+            ev.place(log, e.base),
+            seconds(e.t),
+            open.epoch,
+            ev.place(log, open.first)
+        );
+        let clients = ev.pids.get(&e.pid).map(|session| ev.session_id(*session));
+        Proof { clients: clients.into_iter().collect(), ..ev.proof_at(log, &[e.base], sentence) }
+    });
 }
 
 /// A send that was invoked after fencing was acknowledged.

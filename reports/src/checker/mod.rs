@@ -325,6 +325,7 @@ impl Sink for Checker {
             Event::Appended(e) => {
                 let fenced = appends::appended(ev, findings, e) || fencing::appended(ev, findings, e);
                 let before = markers::appended(ev, e);
+                fencing::marker(ev, findings, e, before);
                 decisions::marker(ev, findings, e, before.is_some());
                 missing_marker::appended(ev, findings, e, before, fenced);
             }

@@ -437,6 +437,17 @@ fn a_decided_transaction_has_a_marker_wherever_its_records_are() {
     finds(&(open + &log_at([0, 0, 1, 1], &[])), &[(Kind::HangingTransaction, 1), (Kind::StalledLso, 1)]);
 }
 
+#[test]
+fn a_marker_is_of_the_epoch_that_it_closes_or_a_later_one() {
+    let open = epoch(2, 7, 3) + &begin(2, 0) + &batch(0, 1, (7, 3), 0, 0, "txn_data");
+    let read = log_at([0, 2, 2, 2], &[(0, 0, false)]);
+    let closed = |at: i16| open.clone() + &marker(1, 7, at, "abort_marker") + &read;
+    let proof = finds(&closed(2), &[(Kind::FencedEffect, 1)]);
+    assert!(proof.sentence.ends_with("closed the transaction of epoch 3 that begins at in-0@0"), "{}", proof.sentence);
+    nothing(&closed(3));
+    nothing(&closed(4));
+}
+
 // ---- shared-producer-id (C1) ----
 
 #[test]

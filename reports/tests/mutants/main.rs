@@ -33,12 +33,7 @@ const LEAST: usize = 20;
 const LEAST_IN_ALL: usize = 3_000;
 
 /// Kinds of which some mutants survive today. A kind that is found in full must not stay here.
-const NOT_YET: &[&str] = &[
-    // A marker of an epoch before that of the records that it closes is taken for the marker of the decision.
-    "marker-of-an-older-epoch",
-    // A record counts once for the final read and once for each reader that was given it.
-    "uncommitted-records-counted-once",
-];
+const NOT_YET: &[&str] = &[];
 
 /// What is wrong with the judgement on a mutant; nothing if it is right.
 fn fault(mutation: &Mutation, mutant: &Mutant, report: &Report) -> Option<String> {
