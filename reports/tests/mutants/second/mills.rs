@@ -70,16 +70,16 @@ pub fn stories() -> Vec<Story> {
 
 const GROUP: &str = "mill";
 
-struct Mill {
-    from: Partition,
-    to: Partition,
-    group: u32,
-    c: u32,
+pub struct Mill {
+    pub from: Partition,
+    pub to: Partition,
+    pub group: u32,
+    pub c: u32,
     exactly_once: bool,
 }
 
 /// A mill with so many inputs that it has not read yet.
-fn mill(a: &mut Annex<'_>, exactly_once: bool, inputs: usize, change: impl Fn(&mut Client<'static>)) -> Mill {
+pub fn mill(a: &mut Annex<'_>, exactly_once: bool, inputs: usize, change: impl Fn(&mut Client<'static>)) -> Mill {
     let (grain, flour) = (a.topic("grain", 1), a.topic("flour", 1));
     let (from, to) = (Partition::new(grain, 0), Partition::new(flour, 0));
     let farmer = a.producer("farmer", &[grain]);
@@ -114,17 +114,17 @@ fn mill(a: &mut Annex<'_>, exactly_once: bool, inputs: usize, change: impl Fn(&m
 
 impl Mill {
     /// Its output for an input; where that is.
-    fn grind(&self, a: &mut Annex<'_>, offset: i64, index: u16) -> i64 {
+    pub fn grind(&self, a: &mut Annex<'_>, offset: i64, index: u16) -> i64 {
         let id = self.output(offset, index);
         if self.exactly_once { a.add_as(self.c, self.to, id) } else { a.put_as(self.c, self.to, id) }
     }
 
-    fn output(&self, offset: i64, index: u16) -> Identity {
+    pub fn output(&self, offset: i64, index: u16) -> Identity {
         Identity::of_input(self.from, offset, 1, index)
     }
 
     /// What is read and written from there is committed up to there.
-    fn deliver(&self, a: &mut Annex<'_>, next: i64) {
+    pub fn deliver(&self, a: &mut Annex<'_>, next: i64) {
         if !self.exactly_once {
             return a.commit(self.c, self.group, self.from, next);
         }
@@ -132,7 +132,7 @@ impl Mill {
         self.close(a, true, Some(next));
     }
 
-    fn close(&self, a: &mut Annex<'_>, commit: bool, next: Option<i64>) {
+    pub fn close(&self, a: &mut Annex<'_>, commit: bool, next: Option<i64>) {
         a.ending(self.c, commit);
         a.decide(self.c, commit, DecisionCause::Request);
         a.mark(self.c, self.to, commit);
@@ -144,18 +144,18 @@ impl Mill {
         a.epoch(self.c, who.epoch + 1);
     }
 
-    fn take(&self, a: &mut Annex<'_>, offset: i64) {
+    pub fn take(&self, a: &mut Annex<'_>, offset: i64) {
         a.read(self.c, self.from, offset);
     }
 
-    fn begin(&self, a: &mut Annex<'_>) {
+    pub fn begin(&self, a: &mut Annex<'_>) {
         if self.exactly_once {
             a.begin(self.c);
         }
     }
 
     /// All inputs in one go.
-    fn run(&self, a: &mut Annex<'_>, from: i64, to: i64) {
+    pub fn run(&self, a: &mut Annex<'_>, from: i64, to: i64) {
         self.begin(a);
         for offset in from..to {
             self.take(a, offset);

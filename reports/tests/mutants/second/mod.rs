@@ -1,13 +1,16 @@
 //! A second set of kinds of mutation, by somebody else than the first: each is a short story of a small system beside a real
 //! history, told once as it must not be and once as it may be. The second way is a near miss.
 
+mod acts;
 mod annex;
 mod broker;
 mod clients;
 mod effects;
+mod halves;
 mod lawful;
 mod mills;
 mod transactions;
+mod views;
 
 use fencepost_reports::history::event::Event;
 
@@ -70,10 +73,16 @@ fn right(past: &Past, dice: &mut Dice, run: Run) -> Option<(Vec<Event<'static>>,
 }
 
 fn stories() -> Vec<Story> {
-    [broker::stories(), transactions::stories(), clients::stories(), mills::stories(), effects::stories()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let parts = [
+        broker::stories(),
+        transactions::stories(),
+        clients::stories(),
+        views::stories(),
+        mills::stories(),
+        halves::stories(),
+        effects::stories(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 pub fn kinds() -> Vec<Mutation> {
