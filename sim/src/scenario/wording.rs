@@ -112,6 +112,10 @@ fn about(span: Span) -> String {
 fn links_words(links: &[(Actor, Actor)], names: &Names) -> String {
     let set: BTreeSet<(Actor, Actor)> = links.iter().copied().collect();
     let listed = |side: &BTreeSet<Actor>| side.iter().map(|n| names.node(*n)).collect::<Vec<_>>().join(", ");
+    let all_nodes = names.nodes.len();
+    if all_nodes > 2 && set.len() == all_nodes * (all_nodes - 1) && set.iter().all(|(a, b)| a != b) {
+        return "between all nodes".to_string();
+    }
     // A node and everybody else is said so, from three others on.
     let named = |side: &BTreeSet<Actor>, other: &BTreeSet<Actor>| {
         let rest = side.len() > 2 && side.len() + other.len() == names.nodes.len();
@@ -215,6 +219,9 @@ mod tests {
         assert_eq!(words(&[(1, 2)]), "broker-1 -> broker-2");
         assert_eq!(words(&[(4, 1), (4, 2)]), "till -> broker-1, broker-2");
         assert_eq!(words(&[(4, 0), (4, 1), (4, 2), (4, 3)]), "till -> all others");
+        let everybody: Vec<(Actor, Actor)> =
+            (0..5).flat_map(|a| (0..5).filter(move |b| *b != a).map(move |b| (a, b))).collect();
+        assert_eq!(words(&everybody), "between all nodes");
         assert_eq!(words(&both_ways(&[1], &[2])), "between broker-1 and broker-2");
         assert_eq!(words(&both_ways(&[4], &[0, 1, 2, 3])), "between till and all others");
         assert_eq!(words(&both_ways(&[2, 4], &[0, 1, 3])), "between broker-2, till and all others");

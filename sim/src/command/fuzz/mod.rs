@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::output::{Troubles, WholeFile, document, print, say};
+use super::output::{Troubles, WholeFile, check_name, document, print, say};
 use super::{Outcome, Refusal, interrupt, parallel, source, verify};
 use crate::fuzz::Profile;
 use crate::scenario::duration;
@@ -97,8 +97,16 @@ struct ReportFiles {
     markdown: Option<PathBuf>,
 }
 
+impl ReportFiles {
+    /// What cannot be written by its name alone is refused before hours of work.
+    fn check(&self) -> Result<(), Refusal> {
+        [&self.junit, &self.markdown].into_iter().flatten().try_for_each(|path| check_name(path))
+    }
+}
+
 /// `fencepost fuzz`.
 pub fn fuzz(options: &Options, json: bool) -> Outcome {
+    options.reports.check()?;
     let setup = Setup::read(options)?;
     std::fs::create_dir_all(&options.out)
         .map_err(|e| Refusal(format!("cannot write {}: {e}", options.out.display())))?;
