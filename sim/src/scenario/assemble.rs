@@ -118,7 +118,7 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
             check_cases(document, fields, cases)?;
         }
         if cases.is_none_or(|cases| cases.iter().any(|c| c == case.unwrap_or(super::BASE))) {
-            let own = read_faults(fields, &names)?;
+            let own = read_faults(fields, &names).map_err(|wrong| left_out_here(document, case, wrong))?;
             faults.extend(own.into_iter().map(|fault| WrittenFault { fields, fault }));
         } else {
             // A fault of another case is checked all the same; whom it hits may not be there in this one.
@@ -132,6 +132,20 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
 
 pub(super) fn needs(fields: &Fields, key: &str) -> Complaint {
     Complaint::new(&fields.place, format!("{} needs '{key}'", fields.what))
+}
+
+/// What to say of a fault that hits a client which is left out.
+fn left_out_here(document: &Document, case: Option<&str>, wrong: Complaint) -> Complaint {
+    let nobody = Names { nodes: Vec::new(), topics: Vec::new(), workloads: Vec::new() };
+    let disabled = with_the_disabled(&nobody, document).map_or(Vec::new(), |names| names.nodes);
+    let Some(name) = disabled.iter().find(|name| wrong.message.contains(&format!("there is no node '{name}'"))) else {
+        return wrong;
+    };
+    let here = case.map_or_else(String::new, |case| format!(" in the case '{case}'"));
+    let message = format!(
+        "{name} is left out{here} (enabled = false), so that this fault would hit nobody: let 'cases' name those in which {name} runs"
+    );
+    Complaint { message, ..wrong }
 }
 
 /// The names, and those of clients that are left out.

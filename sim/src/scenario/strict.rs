@@ -61,7 +61,7 @@ fn settings_that_nothing_knows_are_refused_wherever_they_stand() {
     let cases: [(&str, &[&str]); 6] = [
         ("out.cleanup.policy=compact", &["--set out.cleanup.policy=compact", "does not model", "leave it out"]),
         ("out.min.insync.replica=2", &["did you mean 'min.insync.replicas'?"]),
-        ("cluster.foo=1", &["'cluster' does not know 'foo'"]),
+        ("cluster.foo=1", &["'cluster' does not know 'foo'", "its keys: brokers, "]),
         ("shop.min.insync.replicas=2", &["a key of [cluster], [[topic]]"]),
         ("job.acks", &["KEY=VALUE"]),
         ("end.bond=1s", &["did you mean 'bound'?"]),
@@ -438,4 +438,15 @@ fn names_have_a_limit_and_messages_stay_within_a_line() {
     load(&named(&"x".repeat(249))).unwrap();
     let error = refused(&named("a\\u001b[31m\\nb"));
     assert!(!error.contains(char::is_control) && error.contains("\\u{1b}[31m\\nb"), "{error}");
+}
+
+#[test]
+fn a_fault_on_a_client_that_a_case_leaves_out_says_so() {
+    let text = format!(
+        "{SHOP}[[fault]]\nat = \"1s\"\naction = \"crash\"\nnode = \"mon\"\n[[case]]\nname = \"dark\"\nset = {{ mon.enabled = false }}\n"
+    );
+    load_with(&text, None, &[]).unwrap();
+    let error = load_with(&text, Some("dark"), &[]).unwrap_err();
+    assert!(error.contains("mon is left out in the case 'dark'") && error.contains("'cases'"), "{error}");
+    assert!(set("end.bound=0s").contains("at least 1ms"));
 }
