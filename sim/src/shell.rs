@@ -11,6 +11,16 @@ pub fn word(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
+/// A text without the characters that a terminal obeys: names and values from files are shown, never carried out.
+/// Lines stay lines.
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 /// The command that runs a scenario with a seed.
 pub fn run(scenario: &Scenario, seed: u64) -> String {
     let mut words = vec!["fencepost".to_string(), "run".to_string(), scenario.name.clone()];
@@ -27,6 +37,11 @@ pub fn run(scenario: &Scenario, seed: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown() {
+        assert_eq!(escaped("a\u{1b}[31mb\0c\rd\u{9b}e\nf"), "a\\u{1b}[31mb\\u{0}c\\rd\\u{9b}e\nf");
+    }
 
     #[test]
     fn words_are_quoted_where_a_shell_needs_it() {

@@ -284,3 +284,61 @@ fn a_file_without_an_end_is_not_read_to_its_end() {
     let endless = folder.write("endless.toml", &text);
     refused(&["run", &endless], &["/dev/zero", "more than 268435456 bytes"]);
 }
+
+#[test]
+fn standard_output_is_not_shared_with_the_one_document() {
+    let folder = Folder::new("shared");
+    let small = folder.write("small.toml", SMALL);
+    for option in ["--history", "--html", "--markdown", "--trace", "--save"] {
+        refused(
+            &["run", &small, "--json", option, "/dev/stdout"],
+            &["cannot write /dev/stdout", "with --json", "name a file"],
+        );
+        refused(&["run", &small, option, "-"], &["'-' is not taken for standard output", "/dev/stdout"]);
+    }
+    refused(
+        &["fuzz", &small, "--seeds", "1", "--json", "--junit", "/dev/stdout", "--out", &folder.path("f")],
+        &["with --json"],
+    );
+    assert_eq!(fencepost(&["run", &small, "--json", "--history", "/dev/null"]).status.code(), Some(0));
+    assert_eq!(folder.names(), ["small.toml"]);
+}
+
+#[test]
+fn errors_show_control_characters_and_do_not_send_them_to_the_terminal() {
+    let folder = Folder::new("control");
+    let scenario = folder.write("esc.toml", "title = \"x\"\n[[topic]]\nname = \"a\\u001b[31mb\\u0000\\nc\"\n");
+    let history = folder.write(
+        "esc.jsonl",
+        "{\"history\":{\"version\":2}}\n{\"group\":{\"id\":0,\"name\":\"a\\u001b[31m\"}}\n{\"group\":{\"id\":1,\"name\":\"a\\u001b[31m\"}}\n",
+    );
+    for arguments in [["run", &scenario], ["check", &history]] {
+        let output = fencepost(&arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!error.trim_end().contains(char::is_control) && error.contains("\\u{1b}[31m"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_taken_and_utf_16_is_named() {
+    let folder = Folder::new("mark");
+    let marked = folder.write("marked.toml", &format!("\u{feff}{SMALL}"));
+    assert_eq!(fencepost(&["run", &marked]).status.code(), Some(0));
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(SMALL.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let path = folder.path("wide.toml");
+    fs::write(&path, wide).expect("it can be written");
+    refused(&["run", &path], &["UTF-16", "save it as UTF-8"]);
+}
+
+#[test]
+fn a_shard_without_work_does_not_say_clean() {
+    let folder = Folder::new("shard");
+    let small = folder.write("small.toml", SMALL);
+    let out = folder.path("out");
+    let output = fencepost(&["fuzz", &small, "--seeds", "1..3", "--shard", "2/3", "--out", &out]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("nothing run: no unit of the campaign falls to this shard"), "{said}");
+    assert!(!said.contains("clean"), "{said}");
+}

@@ -175,7 +175,7 @@ fn a_fenced_instance_is_named_and_the_committed_offset_is_the_groups() {
              consumer.group.instance.id = 'x'\ncommit.interval.ms = 100\n{more}"
         )
     };
-    let (job, twin) = (member("job", ""), member("twin", "stage = 2\nstart = '5s'\nrestart.after = 'never'\n"));
+    let (job, twin) = (member("job", ""), member("twin", "stage = 1\nstart = '5s'\nrestart.after = 'never'\n"));
     let fault = "[[fault]]\nat = '8s'\naction = 'crash'\nnode = 'twin'\n";
     let (run, kept) = ran(&format!("{TOPICS}{SHOP}{job}{twin}{fault}"));
     assert_eq!(run.outcome.ending, Ending::Bound);

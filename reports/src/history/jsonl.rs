@@ -206,7 +206,11 @@ pub fn read<R: BufRead, S: Sink + ?Sized>(mut from: R, sink: &mut S) -> Result<H
     if from.read_until(b'\n', &mut buffer)? == 0 {
         return Err(HistoryError::Empty);
     }
-    let header = header(&buffer)?;
+    if buffer.starts_with(&[0xff, 0xfe]) || buffer.starts_with(&[0xfe, 0xff]) {
+        return Err(HistoryError::Line { line: 1, message: "it is UTF-16 text; save it as UTF-8".into() });
+    }
+    // Some editors begin UTF-8 with a mark.
+    let header = header(buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&buffer))?;
     sink.version(header.version);
     let mut validator = Validator::default();
     let (mut line, mut events) = (1u64, 0u64);

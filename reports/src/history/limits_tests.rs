@@ -52,7 +52,7 @@ fn times_numbers_and_names_have_limits() {
         error_of("{\"fenced\":{\"t\":-1,\"c\":0,\"error\":\"X\"}}").starts_with("line 5: column 17: invalid value")
     );
     let end = "{\"end\":{\"t\":0,\"at\":[0,4294967295],\"start\":0,\"lso\":0,\"hw\":0,\"leo\":0}}";
-    assert_eq!(error_of(end), "line 5: topic 0 has 1 partitions, not 4294967296");
+    assert_eq!(error_of(end), "line 5: topic 0 has 1 partition, not 4294967296");
     let topic = |name: String, partitions: u32| {
         format!("{{\"topic\":{{\"id\":1,\"name\":\"{name}\",\"partitions\":{partitions}}}}}")
     };
@@ -272,4 +272,38 @@ proptest! {
         let report = checker.finish();
         prop_assert!(!report.render_text().is_empty());
     }
+}
+
+#[test]
+fn two_of_one_name_and_none_of_no_name_are_refused_with_their_line() {
+    let second = [
+        ("topic", "{\"topic\":{\"id\":1,\"name\":\"NAME\",\"partitions\":1}}", "o"),
+        ("client", "{\"client\":{\"id\":1,\"name\":\"NAME\",\"kind\":\"reader\"}}", "p"),
+        ("group", "{\"group\":{\"id\":1,\"name\":\"NAME\"}}", "g"),
+    ];
+    for (what, line, taken) in second {
+        let of = |name: &str| error_of(&line.replace("NAME", name));
+        assert_eq!(of(taken), format!("line 5: there is a {what} named '{taken}' already"));
+        assert_eq!(of(""), format!("line 5: a {what} without a name: expected at least one character"));
+        assert!(of("another").contains("ends without its last line"), "{}", of("another"));
+    }
+    let sink = |id: u32, name: &str| format!("{{\"sink\":{{\"id\":{id},\"name\":\"{name}\",\"kind\":\"rows\"}}}}");
+    let two = error_of(&format!("{}\n{}", sink(0, "s"), sink(1, "s")));
+    assert_eq!(two, "line 6: there is a sink named 's' already");
+    assert_eq!(error_of(&sink(0, "")), "line 5: a sink without a name: expected at least one character");
+    // A process that comes later may have the name of one that is gone.
+    let later = "{\"started\":{\"t\":1,\"c\":0,\"i\":0}}\n{\"client\":{\"id\":1,\"name\":\"p\",\"kind\":\"producer\"}}";
+    assert!(error_of(later).contains("ends without its last line"), "{}", error_of(later));
+    let error = error_of(&format!("{{\"fenced\":{{\"t\":1,\"c\":0,\"error\":\"{}\"}}}}", "x".repeat(40_000)));
+    assert!(error.starts_with("line 5: an error of 40000 bytes"), "{error}");
+}
+
+#[test]
+fn a_byte_order_mark_is_taken_and_utf_16_is_named() {
+    let text = format!("{HEAD}{{\"done\":{{\"events\":3}}}}\n");
+    let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+    assert!(read(&marked[..], &mut Checker::new()).is_ok());
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let error = read(&wide[..], &mut Checker::new()).expect_err("UTF-16").to_string();
+    assert_eq!(error, "line 1: it is UTF-16 text; save it as UTF-8");
 }

@@ -284,7 +284,7 @@ fn a_bad_line_names_its_number_and_what_was_expected() {
     assert_eq!(bad("{\"begin\":{\"t\":1,\"c\":7,\"n\":1}}"), "line 4: client 7 is not declared");
     assert_eq!(
         bad("{\"end\":{\"t\":1,\"at\":[0,3],\"start\":0,\"lso\":0,\"hw\":0,\"leo\":0}}"),
-        "line 4: topic 0 has 1 partitions, not 4"
+        "line 4: topic 0 has 1 partition, not 4"
     );
     assert!(
         bad("{\"final\":{\"at\":[0,0],\"offset\":0,\"id\":[0,0,0,0,0],\"visible\":true}}")

@@ -1,10 +1,13 @@
 //! Whether a history makes sense line by line: numbers declared before they are used, time that does not go back.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::event::*;
 use super::limits::*;
 use crate::checker::Fast;
+use crate::render::counted;
 use crate::report::Kind;
 
 /// Checks each event against those before it. A simulator's history holds these rules by construction; one that was
@@ -25,6 +28,10 @@ pub struct Validator {
     /// Last operation numbers by client and incarnation.
     operations: IndexMap<(u32, u32), Operations, Fast>,
     now: u64,
+    /// Whether anything has happened yet.
+    begun: bool,
+    /// Names of topics, groups, sinks and clients.
+    names: BTreeSet<(&'static str, String)>,
 }
 
 /// The last numbers of an incarnation, each in a sequence of its own; -1 before the first.
@@ -50,20 +57,21 @@ impl Validator {
                 return Err(format!("time {t}: expected at most {LARGEST_TIME}"));
             }
             self.now = t;
+            self.begun = true;
         }
         match event {
             Event::Topic(e) => self.declare_topic(e),
             Event::Group(e) => {
-                name("group", &e.name)?;
+                self.called("group", &e.name)?;
                 declare(&mut self.groups, e.id, "group")
             }
             Event::Sink(e) => {
-                name("sink", &e.name)?;
+                self.called("sink", &e.name)?;
                 declare(&mut self.sinks, e.id, "sink")?;
                 e.announced_in.map_or(Ok(()), |topic| self.topic(topic))
             }
             Event::Client(e) => {
-                name("client", &e.name)?;
+                self.called("client", &e.name)?;
                 e.transactional_id.as_ref().map_or(Ok(()), |id| name("transactional id", id))?;
                 e.function.as_ref().map_or(Ok(()), |function| name("function", function))?;
                 declare(&mut self.clients, e.id, "client")?;
@@ -166,6 +174,19 @@ impl Validator {
         }
     }
 
+    /// Whether something may be declared by that name: findings tell it apart by nothing else. A process that comes into being
+    /// later may have the name of one that is gone.
+    fn called(&mut self, what: &'static str, text: &str) -> Result<(), String> {
+        name(what, text)?;
+        if text.is_empty() {
+            return Err(format!("a {what} without a name: expected at least one character"));
+        }
+        if !self.names.insert((what, text.to_owned())) && !(what == "client" && self.begun) {
+            return Err(format!("there is a {what} named '{text}' already"));
+        }
+        Ok(())
+    }
+
     fn operations(&mut self, client: u32, incarnation: u32) -> &mut Operations {
         let none = Operations { send: -1, commit: -1, apply: -1 };
         self.operations.entry((client, incarnation)).or_insert(none)
@@ -199,7 +220,7 @@ impl Validator {
     }
 
     fn declare_topic(&mut self, topic: &Topic<'_>) -> Result<(), String> {
-        name("topic", &topic.name)?;
+        self.called("topic", &topic.name)?;
         if topic.max_sequence < 0 {
             return Err(format!("largest sequence {}: expected at least 0", topic.max_sequence));
         }
@@ -257,7 +278,8 @@ impl Validator {
             return Ok(());
         }
         let count = self.topics[at.topic as usize];
-        Err(format!("topic {} has {count} partitions, not {}", at.topic, u64::from(at.partition) + 1))
+        let count = counted(u64::from(count), "partition");
+        Err(format!("topic {} has {count}, not {}", at.topic, u64::from(at.partition) + 1))
     }
 
     #[inline]
@@ -320,7 +342,8 @@ fn name(what: &str, text: &str) -> Result<(), String> {
     if text.len() <= LONGEST_NAME {
         return Ok(());
     }
-    Err(format!("a {what} of {} bytes: expected at most {LONGEST_NAME}", text.len()))
+    let article = if what.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    Err(format!("{article} {what} of {} bytes: expected at most {LONGEST_NAME}", text.len()))
 }
 
 #[inline]

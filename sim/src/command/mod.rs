@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::Choice;
+use crate::shell::escaped;
 
 /// Nothing wrong.
 pub const OK: u8 = 0;
@@ -256,6 +257,9 @@ pub fn main() -> ExitCode {
         }
     };
     let json = cli.json;
+    if json {
+        output::keep_for_one_document();
+    }
     let outcome = match cli.command {
         Command::List => list::list(json),
         Command::Show { what, resolved } => list::show(&what, resolved, json),
@@ -282,7 +286,7 @@ pub fn main() -> ExitCode {
             if json {
                 output::document(&serde_json::json!({ "error": message }));
             }
-            output::say(&format!("error: {message}"));
+            output::say(&format!("error: {}", escaped(&message)));
             ExitCode::from(output::exit_code(BAD_INPUT))
         }
     }

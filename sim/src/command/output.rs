@@ -4,9 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::Refusal;
+use crate::shell::escaped;
 pub use crate::shell::word as shell_word;
 
 /// Files in the making: the temporary one, and what it will be. An interruption removes the former.
@@ -34,6 +35,29 @@ enum Place {
     Direct,
 }
 
+/// Whether standard output is for the one document of `--json`.
+static ONE_DOCUMENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on standard output is for one document: files that go there are refused.
+pub fn keep_for_one_document() {
+    ONE_DOCUMENT.store(true, Ordering::Relaxed);
+}
+
+/// Complains about a name that no file of a user should have, and about standard output where that is taken.
+///
+/// # Errors
+/// It is such a name.
+pub fn check_name(path: &Path) -> Result<(), Refusal> {
+    if path == Path::new("-") {
+        let message = "'-' is not taken for standard output: name /dev/stdout, or ./- for a file of that name";
+        return Err(Refusal(format!("cannot write -: {message}")));
+    }
+    if ONE_DOCUMENT.load(Ordering::Relaxed) && fs::metadata(path).is_ok_and(|there| is_standard_output(&there)) {
+        return Err(refusal(path, "with --json standard output has one document and nothing else; name a file"));
+    }
+    Ok(())
+}
+
 fn refusal(path: &Path, error: impl core::fmt::Display) -> Refusal {
     Refusal(format!("cannot write {}: {error}", path.display()))
 }
@@ -44,6 +68,7 @@ impl WholeFile {
     /// # Errors
     /// It cannot or must not be written to.
     pub fn create(path: &Path) -> Result<WholeFile, Refusal> {
+        check_name(path)?;
         let refuse = |error: io::Error| refusal(path, error);
         let there = match fs::metadata(path) {
             Ok(there) => Some(there),
@@ -190,6 +215,22 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
 
 /// Standard output or standard error, if that is what a name leads to: a second opening of the same file would begin at its
 /// beginning, over what was printed.
+/// Whether this is what standard output is, and a stream: what is discarded (`>/dev/null`) nobody can mix up.
+#[cfg(unix)]
+fn is_standard_output(there: &fs::Metadata) -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::MetadataExt as _;
+    let place = |m: &fs::Metadata| (m.dev(), m.ino());
+    let null = fs::metadata("/dev/null").ok();
+    let own = io::stdout().as_fd().try_clone_to_owned().and_then(|stream| File::from(stream).metadata());
+    own.is_ok_and(|own| place(&own) == place(there)) && null.is_none_or(|null| place(&null) != place(there))
+}
+
+#[cfg(not(unix))]
+fn is_standard_output(_: &fs::Metadata) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn standard_stream(there: &fs::Metadata) -> io::Result<Option<File>> {
     use std::os::fd::AsFd as _;
@@ -290,7 +331,7 @@ impl Troubles {
     /// Says what went wrong, and the exit code: that of the result, unless that was success.
     pub fn exit_code(self, code: u8) -> u8 {
         for message in &self.0 {
-            say(&format!("error: {message}"));
+            say(&format!("error: {}", escaped(message)));
         }
         if code == super::OK && !self.0.is_empty() { super::BAD_INPUT } else { code }
     }

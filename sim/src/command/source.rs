@@ -30,6 +30,11 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     if length as u64 > MOST_BYTES {
         return Err(format!("it has more than {MOST_BYTES} bytes, which is the most that Fencepost reads"));
     }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16 text; save it as UTF-8".to_string());
+    }
+    // Some editors begin UTF-8 with a mark.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;

@@ -6,6 +6,7 @@ use fencepost_protocol::batch::Value;
 use fencepost_protocol::config::{ConfigError, ConsumerConfig, ProducerConfig};
 use fencepost_protocol::pipeline::{Function, Guarantee};
 use fencepost_protocol::time::Span;
+use fencepost_reports::render::counted;
 
 use super::chaos::{chaos, promises};
 use super::checks::{check_names, check_size};
@@ -19,6 +20,7 @@ use super::problem::Complaint;
 use super::sinks::{self, Sinks};
 use super::streams;
 use super::table::{self, MOST_RECORDS, Never, OffsetsWith};
+use super::together;
 use super::topics::{cluster, is_name_character, network, topics};
 use super::written::{self, WrittenFault};
 use crate::plan::{ClusterPlan, EndPlan, OnUnknown, PipelinePlan, Plan, ProducerPlan, ReaderPlan, Source, TopicPlan};
@@ -77,7 +79,7 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
         title: title.ok_or_else(|| needs(&document.top, "title"))?,
         about: about.unwrap_or_default().trim().to_string(),
         network: network(&document.network)?,
-        chaos: chaos(&document.chaos)?,
+        chaos: chaos(&document.chaos, !(document.databases.is_empty() && document.payments.is_empty()))?,
         end: EndPlan {
             faults_until: faults_until.unwrap_or(Span::from_secs(20)),
             bound: Span::ZERO,
@@ -102,15 +104,21 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     plan.end.bound = bound.unwrap_or_else(|| usual_bound(&plan));
     check_size(document, &plan)?;
     check_names(document)?;
+    together::check(document, &plan)?;
     let names = Names::of(&plan);
     let mut faults = Vec::new();
     for fields in &document.faults {
         let cases = fields.texts("cases")?;
         if let Some(cases) = &cases {
+            if cases.is_empty() {
+                let message =
+                    "'cases' names no case, so that this fault would never be: leave the key out for all cases";
+                return Err(fields.complain("cases", message));
+            }
             check_cases(document, fields, cases)?;
         }
         if cases.is_none_or(|cases| cases.iter().any(|c| c == case.unwrap_or(super::BASE))) {
-            let own = read_faults(fields, &names)?;
+            let own = read_faults(fields, &names).map_err(|wrong| left_out_here(document, case, wrong))?;
             faults.extend(own.into_iter().map(|fault| WrittenFault { fields, fault }));
         } else {
             // A fault of another case is checked all the same; whom it hits may not be there in this one.
@@ -124,6 +132,20 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
 
 pub(super) fn needs(fields: &Fields, key: &str) -> Complaint {
     Complaint::new(&fields.place, format!("{} needs '{key}'", fields.what))
+}
+
+/// What to say of a fault that hits a client which is left out.
+fn left_out_here(document: &Document, case: Option<&str>, wrong: Complaint) -> Complaint {
+    let nobody = Names { nodes: Vec::new(), topics: Vec::new(), workloads: Vec::new() };
+    let disabled = with_the_disabled(&nobody, document).map_or(Vec::new(), |names| names.nodes);
+    let Some(name) = disabled.iter().find(|name| wrong.message.contains(&format!("there is no node '{name}'"))) else {
+        return wrong;
+    };
+    let here = case.map_or_else(String::new, |case| format!(" in the case '{case}'"));
+    let message = format!(
+        "{name} is left out{here} (enabled = false), so that this fault would hit nobody: let 'cases' name those in which {name} runs"
+    );
+    Complaint { message, ..wrong }
 }
 
 /// The names, and those of clients that are left out.
@@ -216,7 +238,7 @@ fn left_out(document: &Document) -> Result<BTreeSet<String>> {
         let Some(topic) = fields.text(key)? else { continue };
         // What it reads: nothing at all, for a producer. One that is left out is none of the writers.
         let reads = if key == "output" { fields.texts("input")?.unwrap_or_default() } else { Vec::new() };
-        let enabled = fields.boolean("enabled")? != Some(false);
+        let enabled = fields.boolean("enabled")? != Some(false) && !waits_for_a_relay(document, fields)?;
         writers.entry(topic).or_default().push(enabled.then_some(reads));
     }
     let mut left_out = BTreeSet::new();
@@ -234,10 +256,25 @@ fn left_out(document: &Document) -> Result<BTreeSet<String>> {
     }
 }
 
+/// Whether it is a service of whose outbox nothing is ever sent, because its relays are left out.
+fn waits_for_a_relay(document: &Document, service: &Fields) -> Result<bool> {
+    let mut relays = Vec::new();
+    for relay in &document.relays {
+        if service.has("database") && relay.text("of")? == service.text("name")? {
+            relays.push(relay.boolean("enabled")? != Some(false));
+        }
+    }
+    Ok(!relays.is_empty() && !relays.contains(&true))
+}
+
 pub(super) fn client_name(fields: &Fields) -> Result<String> {
     let name = fields.needed_text("name")?;
     if name.is_empty() || !name.chars().all(is_name_character) {
         return Err(fields.complain("name", format!("'{name}' is no name: letters, digits, '.', '_' and '-'")));
+    }
+    if name.len() > table::LONGEST_NAME {
+        let message = format!("a name of {} characters: at most {}", name.len(), table::LONGEST_NAME);
+        return Err(fields.complain("name", message));
     }
     let reserved = table::ONCE.contains(&name.as_str()) || ["client", "broker", "controller"].contains(&name.as_str());
     if reserved || name.starts_with("broker-") {
@@ -333,15 +370,18 @@ fn producer(
             return Err(fields.complain(path, format!("'{path}' needs a transactional.id")));
         }
     }
+    let source = source(fields, (file, records, keys, value_bytes), read, files)?;
+    let transaction_records = if transactional { transaction_records.unwrap_or(100) } else { 0 };
+    check_abandoned(fields, abandon_transaction.unwrap_or(0), transaction_records, source.len())?;
     Ok(ProducerPlan {
-        source: source(fields, (file, records, keys, value_bytes), read, files)?,
+        source,
         name,
         topic,
         partition,
         start: start.unwrap_or(Span::ZERO),
         interval: interval.unwrap_or(Span::ZERO),
         window: window.unwrap_or(1_000),
-        transaction_records: if transactional { transaction_records.unwrap_or(100) } else { 0 },
+        transaction_records,
         abort_every: abort_every.unwrap_or(0),
         abandon_transaction: abandon_transaction.unwrap_or(0),
         transaction_pause: transaction_pause.unwrap_or(Span::ZERO),
@@ -349,6 +389,20 @@ fn producer(
         restart_after: restart_after(restart),
         config,
     })
+}
+
+/// Whoever wants a transaction abandoned wants to see what comes of it: there must be so many.
+fn check_abandoned(fields: &Fields, abandoned: u32, transaction_records: u32, records: u64) -> Result<()> {
+    let transactions = records.div_ceil(u64::from(transaction_records.max(1)));
+    if u64::from(abandoned) <= transactions {
+        return Ok(());
+    }
+    let message = format!(
+        "there is no transaction {abandoned} to abandon: {} of {transaction_records} in each make {}",
+        counted(records, "record"),
+        counted(transactions, "transaction")
+    );
+    Err(fields.complain("abandon.transaction", message))
 }
 
 /// The keys `source`, `records`, `keys` and `value.bytes`.
@@ -446,6 +500,18 @@ fn pipeline(
     }
     let producer = producer.resolve().map_err(|e| conflict(fields, "producer.", &e))?;
     check_transaction_timeout(fields, "producer.transaction.timeout.ms", &producer, cluster)?;
+    let commit_interval_ms = commit_interval_ms.unwrap_or(streams::commit_interval_ms(exactly_once));
+    let timeout_ms = i64::from(producer.transaction_timeout_ms);
+    if exactly_once && timeout_ms < commit_interval_ms {
+        let message = format!(
+            "commit.interval.ms of {commit_interval_ms} is longer than transaction.timeout.ms ({timeout_ms}), so that each transaction would \
+             time out: Kafka Streams refuses it with an IllegalArgumentException (\"Transaction timeout {timeout_ms} was set lower than \
+             streams commit interval {commit_interval_ms}\"); lower commit.interval.ms or raise producer.transaction.timeout.ms"
+        );
+        let path =
+            if fields.has("commit.interval.ms") { "commit.interval.ms" } else { "producer.transaction.timeout.ms" };
+        return Err(fields.complain(path, message));
+    }
     let patience = (call_timeout, call_backoff, call_on_unknown);
     Ok(PipelinePlan {
         members: members.unwrap_or(1),
@@ -453,7 +519,7 @@ fn pipeline(
         outputs_per_input: outputs_per_input.unwrap_or(1),
         function: function(fields, function_name)?,
         slip_at: None,
-        commit_interval: Span::from_millis(commit_interval_ms.unwrap_or(streams::commit_interval_ms(exactly_once))),
+        commit_interval: Span::from_millis(commit_interval_ms),
         processing_time: processing_time.unwrap_or(Span::ZERO),
         group_id_only: send_offsets_with == Some(OffsetsWith::GroupId),
         on_unknown: on_unknown.unwrap_or(OnUnknown::Keep),

@@ -27,7 +27,8 @@ pub fn promise_word(promise: Promise) -> &'static str {
     found.expect("every promise has a word").0
 }
 
-pub(super) fn chaos(fields: &Fields) -> Result<ChaosPlan> {
+/// `has_sinks`: whether families of sinks have somebody to strike.
+pub(super) fn chaos(fields: &Fields, has_sinks: bool) -> Result<ChaosPlan> {
     let table::Chaos {
         delay_ppm,
         delay_min,
@@ -66,6 +67,9 @@ pub(super) fn chaos(fields: &Fields) -> Result<ChaosPlan> {
         table::ChaosFamily::SECTION.check(&family)?;
         let table::ChaosFamily { kind, count, lasts } = table::ChaosFamily::read(&family)?;
         let kind = kind.ok_or_else(|| Complaint::new(&family.place, "[[chaos.family]] needs 'kind'"))?;
+        if kind.is_of_sinks() && !has_sinks {
+            return Err(family.complain("kind", NO_SINK));
+        }
         if plan.families.iter().any(|f| f.kind == kind) {
             return Err(family.complain("kind", "this family is given twice"));
         }
@@ -78,6 +82,10 @@ pub(super) fn chaos(fields: &Fields) -> Result<ChaosPlan> {
     // `broker_crash.count = 1` in [chaos] changes or adds a family: how settings reach them.
     for (name, table::Family { kind, key }) in table::Family::all() {
         let Some(item) = fields.get(&name) else { continue };
+        let never = key == "count" && <(u32, u32)>::take(&item.value) == Some((0, 0));
+        if kind.is_of_sinks() && !has_sinks && !never {
+            return Err(fields.complain(&name, NO_SINK));
+        }
         if !plan.families.iter().any(|f| f.kind == kind) {
             plan.families.push(Family { kind, min: 0, max: 0, shortest: LASTS.0, longest: LASTS.1 });
         }
@@ -92,6 +100,8 @@ pub(super) fn chaos(fields: &Fields) -> Result<ChaosPlan> {
     plan.families.retain(|f| f.max > 0);
     Ok(plan)
 }
+
+const NO_SINK: &str = "this family strikes databases and payment APIs, and there are none: leave it out, or declare a [[database]] or [[payment_api]]";
 
 /// How long a fault of a family lasts where the scenario does not say.
 const LASTS: (Span, Span) = (Span::from_secs(1), Span::from_secs(5));

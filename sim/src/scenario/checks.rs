@@ -31,6 +31,10 @@ pub fn check_names(document: &Document) -> Result<()> {
                         "there are two {} named '{own}': several members of one group are written as one {} with 'members'",
                         section.head, section.head
                     ),
+                    (_, true) if other == table::Topic::SECTION.head => format!(
+                        "a topic is named '{own}' already: a setting {own}.KEY would mean both; give the {} another name",
+                        section.head
+                    ),
                     (_, true) => format!("there are two clients named '{own}', {other} and {}", section.head),
                     (_, false) => {
                         format!("there are two clients named '{own}': one is a member of '{name}', the other {other}")

@@ -162,7 +162,13 @@ fn range(fields: &Fields, path: &str, item: &Item) -> Result<Range, Complaint> {
     let is_lasts = table::Family::all().any(|(name, family)| family.key == "lasts" && path == format!("chaos.{name}"));
     match &item.value {
         Value::Text(text) | Value::Raw(text) if is_lasts => Ok(Range::OneOf(vec![text.clone()])),
-        Value::Text(text) | Value::Raw(text) => Range::read(text).ok_or_else(complain),
+        Value::Text(text) | Value::Raw(text) => Range::read(text).ok_or_else(|| {
+            let turned = text.split_once("..").and_then(|(low, high)| Range::read(&format!("{high}..{low}")));
+            turned.map_or_else(complain, |_| {
+                let message = format!("'{path}' in {}: the range {text} ends before it begins", fields.what);
+                Complaint::new(&item.place, message)
+            })
+        }),
         Value::List(items) if !items.is_empty() => {
             let mut values = Vec::new();
             for item in items {
@@ -209,7 +215,9 @@ mod tests {
     fn what_cannot_be_drawn_is_refused_where_it_stands() {
         for (line, says) in [
             ("order.partitions = \"1..4\"", "x.toml:9:20: nothing in this scenario knows 'order.partitions'"),
-            ("orders.partitions = \"4..1\"", "expected a range such as"),
+            ("orders.partitions = \"4..1\"", "the range 4..1 ends before it begins"),
+            ("network.client.latency = \"2ms..1us\"", "the range 2ms..1us ends before it begins"),
+            ("orders.partitions = \"four\"", "expected a range such as"),
             ("orders.partitions = \"0..1\"", "with orders.partitions = 0: "),
             ("brokers = \"0..3\"", "x.toml:9:11: with brokers = 0: "),
             ("enable.idempotnce = [true, false]", "enable.idempotence"),

@@ -185,7 +185,9 @@ fn to_named(document: &mut Document, setting: &Setting) -> Result<(), Complaint>
             let names = section.names(true);
             let near = hint(&key, names.iter().map(String::as_str));
             let advice = Some(section.advice(&key)).filter(|a| !a.is_empty() && !a.contains("did you mean"));
-            return setting.complain(format!("'{name}' does not know '{key}'{}", advice.unwrap_or(near)));
+            let advice = advice.unwrap_or(near);
+            let all = if advice.is_empty() { format!("; its keys: {}", names.join(", ")) } else { advice };
+            return setting.complain(format!("'{name}' does not know '{key}'{all}"));
         }
         for path in paths {
             fields.replace(path, setting.item());

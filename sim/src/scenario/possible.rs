@@ -38,6 +38,19 @@ pub enum Role<'p> {
     Program,
 }
 
+impl<'p> Role<'p> {
+    /// How it produces, if it does.
+    fn producer(&self) -> Option<&'p ProducerConfig> {
+        match self {
+            Role::Producer(p) => Some(&p.config),
+            Role::Pipeline(p) => p.output.as_ref().map(|_| &p.producer),
+            Role::Service(s) => Some(&s.producer),
+            Role::Relay(r) => Some(&r.producer),
+            _ => None,
+        }
+    }
+}
+
 /// What every node is, by its number.
 pub struct Cast<'p> {
     roles: Vec<Role<'p>>,
@@ -62,6 +75,33 @@ impl<'p> Cast<'p> {
         known.extend(plan.relays.iter().map(|r| (r.name.clone(), Role::Relay(r))));
         let role = |name: &String| known.get(name).copied().unwrap_or(Role::Program);
         Cast { roles: names.nodes.iter().map(role).collect() }
+    }
+
+    fn anybody(&self, has: impl Fn(&Role<'p>) -> bool) -> bool {
+        self.roles.iter().any(|role| matches!(role, Role::Program) || has(role))
+    }
+
+    /// Why a node of this scenario never sends that kind, if it does not.
+    pub fn never_sends(&self, actor: Actor, kind: Kind) -> Option<String> {
+        let role = self.role(actor);
+        let idle = || matches!(role, Role::Broker).then(|| self.no_reason(kind)).flatten();
+        never_sends(role, kind).or_else(|| idle().map(str::to_string))
+    }
+
+    /// Why no broker ever has reason to send that kind, where it takes a client that gives one.
+    fn no_reason(&self, kind: Kind) -> Option<&'static str> {
+        let Kind::Kafka(key) = kind else { return None };
+        let transactional = |role: &Role<'_>| role.producer().is_some_and(|config| config.transactional_id.is_some());
+        let idempotent = |role: &Role<'_>| role.producer().is_some_and(|config| config.enable_idempotence);
+        match key {
+            ApiKey::WriteTxnMarkers | ApiKey::AddPartitionsToTxn if !self.anybody(transactional) => {
+                Some("no client has a transactional.id, so there are no transactions")
+            }
+            ApiKey::AllocateProducerIds if !self.anybody(|role| transactional(role) || idempotent(role)) => {
+                Some("no client has enable.idempotence or a transactional.id, so nobody asks for a producer id")
+            }
+            _ => None,
+        }
     }
 
     /// What a node is.
@@ -161,7 +201,7 @@ fn kinds(role: Role<'_>) -> Option<Vec<Kind>> {
 }
 
 /// Why a node never sends that kind, if it does not.
-pub fn never_sends(role: Role<'_>, kind: Kind) -> Option<String> {
+fn never_sends(role: Role<'_>, kind: Kind) -> Option<String> {
     let can = kinds(role)?;
     if can.contains(&kind) {
         return None;
@@ -228,6 +268,11 @@ pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(
             }
             None => ("after.kind", format!("nobody in this scenario ever sends {}", kind.name())),
         });
+    }
+    if able.iter().all(|actor| matches!(role_of(*actor), Role::Broker))
+        && let Some(why) = cast.no_reason(kind)
+    {
+        return Some(("after.kind", format!("nobody in this scenario ever sends {}: {why}", kind.name())));
     }
     if let Some(to) = trigger.to {
         let wanted = receivers(kind);

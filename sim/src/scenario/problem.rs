@@ -35,15 +35,20 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Text { line, column } => write!(f, "{}:{line}:{column}: ", self.file)?,
-            Place::Set(text) => write!(f, "{}: {text}: ", self.file)?,
-            Place::Item(item) => write!(f, "{}: {item}: ", self.file)?,
+            Place::Set(text) => write!(f, "{}: {}: ", self.file, one_line(text))?,
+            Place::Item(item) => write!(f, "{}: {}: ", self.file, one_line(item))?,
             Place::Whole => write!(f, "{}: ", self.file)?,
         }
-        f.write_str(&self.message)
+        f.write_str(&one_line(&self.message))
     }
 }
 
 impl std::error::Error for Problem {}
+
+/// What was taken from a text stays within the line, and is not carried out by a terminal.
+fn one_line(text: &str) -> String {
+    crate::shell::escaped(text).replace('\n', "\\n")
+}
 
 /// What went wrong before it is known in which file.
 #[derive(Clone, Debug, PartialEq, Eq)]

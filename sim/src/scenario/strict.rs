@@ -61,7 +61,7 @@ fn settings_that_nothing_knows_are_refused_wherever_they_stand() {
     let cases: [(&str, &[&str]); 6] = [
         ("out.cleanup.policy=compact", &["--set out.cleanup.policy=compact", "does not model", "leave it out"]),
         ("out.min.insync.replica=2", &["did you mean 'min.insync.replicas'?"]),
-        ("cluster.foo=1", &["'cluster' does not know 'foo'"]),
+        ("cluster.foo=1", &["'cluster' does not know 'foo'", "its keys: brokers, "]),
         ("shop.min.insync.replicas=2", &["a key of [cluster], [[topic]]"]),
         ("job.acks", &["KEY=VALUE"]),
         ("end.bond=1s", &["did you mean 'bound'?"]),
@@ -187,7 +187,7 @@ fn a_fault_after_the_end_of_everything_is_refused() {
 
 #[test]
 fn two_of_one_name_are_refused() {
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 7] = [
         (
             "[[pipeline]]\nname = \"job\"\ninput = \"orders\"\noutput = \"out\"\nmembers = 2",
             &["named 'job'", "'members'"],
@@ -200,6 +200,7 @@ fn two_of_one_name_are_refused() {
         ("[[topic]]\nname = \"out\"", &["two topics named 'out'"]),
         ("[[case]]\nname = \"c\"\n[[case]]\nname = \"c\"", &["a case named 'c' already"]),
         ("[[database]]\nname = \"mon\"", &["named 'mon'"]),
+        ("[[reader]]\nname = \"out\"\ntopics = \"out\"", &["a topic is named 'out' already", "out.KEY"]),
     ];
     each(&cases, refused);
 }
@@ -286,4 +287,166 @@ fn a_topic_may_be_declared_empty_and_a_vacuous_run_may_be_expected() {
     assert_eq!(scenario.expect.verdict, Some(fencepost_reports::report::Verdict::Vacuous));
     assert!(scenario.resolved().contains("may_be_empty = true"));
     assert!(refused("[expect]\nverdict = \"vacuos\"").contains("did you mean 'vacuous'?"));
+}
+
+#[test]
+fn a_run_whose_every_writer_is_left_out_proves_nothing() {
+    let verdict = |more: &str, sets: &[&str]| {
+        let text = format!(
+            "title = 't'\n[[topic]]\nname = 'orders'\n[[topic]]\nname = 'invoices'\n[[producer]]\nname = 'shop'\ntopic = 'orders'\n\
+             records = 10\n[[pipeline]]\nname = 'job'\ninput = 'orders'\noutput = 'invoices'\n\
+             processing.guarantee = 'exactly_once_v2'\n{more}"
+        );
+        let scenario = load_with(&text, None, sets).unwrap();
+        let keep = crate::world::Keep::default();
+        let run = crate::run::run(&scenario.plan, crate::run::Course::Seed(1), keep, None, None);
+        (run.report.verdict.name(), run.report.untested.join("; "))
+    };
+    assert_eq!(verdict("", &[]).0, "clean");
+    let (name, why) = verdict("", &["shop.enabled=false"]);
+    assert_eq!(name, "vacuous");
+    assert!(why.contains("nobody sent a record"), "{why}");
+    // What is left out beside others that work stays left out.
+    let other = "[[topic]]\nname = 'spare'\n[[producer]]\nname = 'till'\ntopic = 'spare'\nrecords = 3\n";
+    assert_eq!(verdict(other, &["shop.enabled=false"]).0, "clean");
+}
+
+#[test]
+fn a_topic_whose_relay_is_left_out_may_be_empty_and_one_that_never_had_a_relay_not() {
+    let service = "[[topic]]\nname = 'news'\n[[database]]\nname = 'db'\n[[service]]\nname = 'desk'\ndatabase = 'db'\ntopic = 'news'\nrecords = 2\n";
+    let relay = "[[relay]]\nname = 'post'\nof = 'desk'\n";
+    let empty = |more: &str, sets: &[&str]| {
+        let scenario = load_with(&format!("{SHOP}{service}{more}"), None, sets).unwrap();
+        scenario.plan.topics.iter().find(|t| t.name == "news").map(|t| t.may_be_empty)
+    };
+    assert_eq!(empty(relay, &[]), Some(false));
+    assert_eq!(empty(relay, &["post.enabled=false"]), Some(true));
+    assert_eq!(empty(relay, &["post.enabled=false", "desk.enabled=false"]), Some(true));
+    assert_eq!(empty("", &[]), Some(false));
+}
+
+#[test]
+fn pipelines_that_take_each_others_place_are_refused() {
+    let twin = |more: &str| format!("[[pipeline]]\nname = \"twin\"\ninput = \"orders\"\noutput = \"out\"\n{more}\n");
+    let cases: [(String, &[&str]); 3] = [
+        (twin("stage = 1"), &["'job' reads 'orders' with stage 1, too", "another 'stage'"]),
+        (twin("consumer.group.id = \"job\""), &["group.id 'job', too", "written alike"]),
+        (twin("stage = 1\nconsumer.group.id = \"job\"\noutputs.per.input = 2"), &["group.id 'job', too"]),
+    ];
+    for (text, says) in cases {
+        let error = refused(&text);
+        assert!(says.iter().all(|part| error.contains(part)), "{text}: {error}");
+    }
+    // Members of one group that are written one by one.
+    load(&twin("stage = 1\nconsumer.group.id = \"job\"\nprocessing.guarantee = \"exactly_once_v2\"")).unwrap();
+    load(&twin("")).unwrap();
+}
+
+#[test]
+fn a_transaction_that_always_times_out_is_refused_as_kafka_streams_does() {
+    let error = set("job.commit.interval.ms=10001");
+    assert!(
+        error.contains("IllegalArgumentException") && error.contains("10001") && error.contains("(10000)"),
+        "{error}"
+    );
+    assert!(set("job.transaction.timeout.ms=99").contains("commit.interval.ms of 100 is longer"));
+    for fine in
+        [&["job.commit.interval.ms=10000"][..], &["job.commit.interval.ms=20000", "job.transaction.timeout.ms=20000"]]
+    {
+        load_with(SHOP, None, fine).unwrap();
+    }
+    let plain = ["job.processing.guarantee=at_least_once", "job.commit.interval.ms=60000"];
+    load_with(SHOP, None, &plain).unwrap();
+}
+
+#[test]
+fn pipelines_that_come_back_to_their_input_are_refused() {
+    let back =
+        |from: &str, to: &str| format!("[[pipeline]]\nname = \"b-{from}\"\ninput = \"{from}\"\noutput = \"{to}\"\n");
+    let error = refused(&back("out", "orders"));
+    assert!(error.contains("would never end") && error.contains("'job', 'b-out', 'job'"), "{error}");
+    let third = format!("[[topic]]\nname = \"third\"\n{}{}", back("out", "third"), back("third", "orders"));
+    assert!(refused(&third).contains("'job', 'b-out', 'b-third', 'job'"));
+    let chain = format!("[[topic]]\nname = \"third\"\n{}", back("out", "third"));
+    load(&chain).unwrap();
+}
+
+#[test]
+fn faults_that_would_do_nothing_are_refused() {
+    let cases: [(&str, &[&str]); 12] = [
+        ("action = \"block\"\nfrom = \"shop\"\nto = \"shop\"\nspan = \"1s\"", &["there is no link between these"]),
+        ("action = \"block\"\nlinks = []\nspan = \"1s\"", &["there is no link"]),
+        ("action = \"block\"\nlinks = [\"shop -> shop\"]\nspan = \"1s\"", &["shop sends nothing to itself"]),
+        ("action = \"pause\"\nnode = \"shop\"\nspan = \"0s\"", &["lasts for no time"]),
+        ("action = \"block\"\nfrom = \"shop\"\nto = \"*\"\nspan = \"0s\"", &["lasts for no time"]),
+        ("action = \"slow\"\nfrom = \"shop\"\nto = \"*\"\nspan = \"1s\"\nby = \"0s\"", &["any later by 0s"]),
+        ("action = \"slow_node\"\nnode = \"shop\"\nspan = \"1s\"\nby = \"0s\"", &["any later by 0s"]),
+        ("action = \"postpone_job\"\nnode = \"broker-1\"\njob = \"isr_check\"\nby = \"0s\"", &["any later by 0s"]),
+        ("action = \"step_clock\"\nnode = \"broker-1\"\nby = \"0s\"", &["stays where it is"]),
+        ("action = \"drift_clock\"\nnode = \"broker-1\"\ndrift.ppm = 0", &["the clock runs as it did"]),
+        ("action = \"set_transaction_version\"\nversion = 2", &["transaction.version is 2 already"]),
+        ("action = \"hold_metadata\"\nnode = \"broker-1\"\nspan = \"0s\"", &["lasts for no time"]),
+    ];
+    each(&cases, |text| fault(&format!("at = \"1s\"\n{text}")));
+    let version =
+        |at: &str, n: u8| format!("[[fault]]\nat = \"{at}\"\naction = \"set_transaction_version\"\nversion = {n}\n");
+    load(&(version("1s", 1) + &version("2s", 2))).unwrap();
+    assert!(refused(&(version("1s", 1) + &version("2s", 1))).contains("transaction.version is 1 already"));
+    let drift = |at: &str, n: i32| {
+        format!("[[fault]]\nat = \"{at}\"\naction = \"drift_clock\"\nnode = \"broker-1\"\ndrift.ppm = {n}\n")
+    };
+    load(&(drift("1s", 500) + &drift("2s", 0))).unwrap();
+}
+
+#[test]
+fn what_strikes_nobody_is_refused() {
+    let family = refused("[[chaos.family]]\nkind = \"sink_crash\"\ncount = 1");
+    assert!(family.contains("there are none"), "{family}");
+    assert!(set("chaos.sink_pause.count=1").contains("there are none"));
+    load_with(SHOP, None, &["chaos.sink_pause.count=0"]).unwrap();
+    let cases = fault("at = \"1s\"\naction = \"crash\"\nnode = \"job\"\ncases = []");
+    assert!(cases.contains("'cases' names no case"), "{cases}");
+    let sets = ["shop.transactional.id=s", "shop.transaction.records=4", "shop.abandon.transaction=4"];
+    let error = load_with(SHOP, None, &sets).unwrap_err();
+    assert!(
+        error.contains("no transaction 4") && error.contains("10 records of 4 in each make 3 transactions"),
+        "{error}"
+    );
+    load_with(SHOP, None, &[sets[0], sets[1], "shop.abandon.transaction=3"]).unwrap();
+}
+
+#[test]
+fn requests_that_need_transactions_are_refused_where_nobody_has_any() {
+    let then = "\naction = \"crash\"\nnode = \"broker-1\"\n";
+    let plain = ["job.processing.guarantee=at_least_once"];
+    for kind in ["WriteTxnMarkers", "AddPartitionsToTxn", "EndTxn", "TxnOffsetCommit"] {
+        let text = format!("{SHOP}[[fault]]\nafter = {{ kind = \"{kind}\" }}{then}");
+        let error = load_with(&text, None, &plain).expect_err(kind);
+        assert!(error.contains(&format!("nobody in this scenario ever sends {kind}")), "{error}");
+        load_with(&text, None, &[]).unwrap();
+    }
+    let text = format!(
+        "{SHOP}[[fault]]\nat = \"1s\"\naction = \"lose_answers\"\nnode = \"broker-1\"\nkind = \"WriteTxnMarkers\"\nspan = \"1s\"\n"
+    );
+    assert!(load_with(&text, None, &plain).unwrap_err().contains("there are no transactions"));
+}
+
+#[test]
+fn names_have_a_limit_and_messages_stay_within_a_line() {
+    let named = |name: &str| format!("[[reader]]\nname = \"{name}\"\ntopics = \"out\"");
+    assert!(refused(&named(&"x".repeat(250))).contains("a name of 250 characters: at most 249"));
+    load(&named(&"x".repeat(249))).unwrap();
+    let error = refused(&named("a\\u001b[31m\\nb"));
+    assert!(!error.contains(char::is_control) && error.contains("\\u{1b}[31m\\nb"), "{error}");
+}
+
+#[test]
+fn a_fault_on_a_client_that_a_case_leaves_out_says_so() {
+    let text = format!(
+        "{SHOP}[[fault]]\nat = \"1s\"\naction = \"crash\"\nnode = \"mon\"\n[[case]]\nname = \"dark\"\nset = {{ mon.enabled = false }}\n"
+    );
+    load_with(&text, None, &[]).unwrap();
+    let error = load_with(&text, Some("dark"), &[]).unwrap_err();
+    assert!(error.contains("mon is left out in the case 'dark'") && error.contains("'cases'"), "{error}");
+    assert!(set("end.bound=0s").contains("at least 1ms"));
 }

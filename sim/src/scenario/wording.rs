@@ -96,6 +96,8 @@ fn when_words(when: &When, names: &Names) -> String {
     }
 }
 
+const HOUR: u64 = 3_600_000_000_000;
+
 /// A span for people: from a second on to the millisecond, below to the microsecond. What is drawn has nanoseconds.
 fn about(span: Span) -> String {
     let unit = if span.0 >= 1_000_000_000 { 1_000_000 } else { 1_000 };
@@ -103,6 +105,7 @@ fn about(span: Span) -> String {
     let (ms, us) = (rounded.0 / 1_000_000, format!("{:03}", rounded.0 % 1_000_000 / 1_000));
     match us.trim_end_matches('0') {
         _ if rounded.0 == 0 => span.to_string(),
+        _ if rounded.0.is_multiple_of(HOUR) => format!("{}h", rounded.0 / HOUR),
         "" => rounded.to_string(),
         us => format!("{ms}.{us}ms"),
     }
@@ -112,6 +115,10 @@ fn about(span: Span) -> String {
 fn links_words(links: &[(Actor, Actor)], names: &Names) -> String {
     let set: BTreeSet<(Actor, Actor)> = links.iter().copied().collect();
     let listed = |side: &BTreeSet<Actor>| side.iter().map(|n| names.node(*n)).collect::<Vec<_>>().join(", ");
+    let all_nodes = names.nodes.len();
+    if all_nodes > 2 && set.len() == all_nodes * (all_nodes - 1) && set.iter().all(|(a, b)| a != b) {
+        return "between all nodes".to_string();
+    }
     // A node and everybody else is said so, from three others on.
     let named = |side: &BTreeSet<Actor>, other: &BTreeSet<Actor>| {
         let rest = side.len() > 2 && side.len() + other.len() == names.nodes.len();
@@ -215,6 +222,9 @@ mod tests {
         assert_eq!(words(&[(1, 2)]), "broker-1 -> broker-2");
         assert_eq!(words(&[(4, 1), (4, 2)]), "till -> broker-1, broker-2");
         assert_eq!(words(&[(4, 0), (4, 1), (4, 2), (4, 3)]), "till -> all others");
+        let everybody: Vec<(Actor, Actor)> =
+            (0..5).flat_map(|a| (0..5).filter(move |b| *b != a).map(move |b| (a, b))).collect();
+        assert_eq!(words(&everybody), "between all nodes");
         assert_eq!(words(&both_ways(&[1], &[2])), "between broker-1 and broker-2");
         assert_eq!(words(&both_ways(&[4], &[0, 1, 2, 3])), "between till and all others");
         assert_eq!(words(&both_ways(&[2, 4], &[0, 1, 3])), "between broker-2, till and all others");
@@ -229,6 +239,7 @@ mod tests {
     fn spans_that_were_drawn_are_told_without_their_last_nanoseconds() {
         let spans = [30_000_000_000, 2_718_840_533, 800_000_000, 2_037_957, 1_500_000, 450, 999_999_900];
         let words = spans.map(|ns| about(Span(ns)));
+        assert_eq!(about(Span::from_secs(9_000 * 3_600)), "9000h");
         assert_eq!(words, ["30s", "2.719s", "800ms", "2.038ms", "1.5ms", "0.00000045s", "1s"]);
     }
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use fencepost_protocol::time::{Instant, Span};
 
 use super::fields::Fields;
+use super::idle;
 use super::names::Names;
-use super::possible::{Cast, Role, impossible, never_sends};
+use super::possible::{Cast, Role, impossible};
 use super::problem::{Complaint, Place};
 use crate::plan::{Plan, Source};
 use crate::schedule::{Action, Actor, Fault, When};
@@ -31,6 +32,7 @@ pub fn check(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Result<
         can_begin(&cast, names, written)?;
         can_act(plan, &cast, names, written)?;
     }
+    idle::check(plan, &cast, names, faults)?;
     check_overlaps(plan, &cast, names, faults)?;
     check_late(plan, faults)
 }
@@ -50,7 +52,7 @@ fn can_act(
     WrittenFault { fields, fault }: &WrittenFault<'_>,
 ) -> Result<()> {
     match &fault.action {
-        Action::LoseAnswers { node, kind, .. } => match never_sends(cast.role(*node), *kind) {
+        Action::LoseAnswers { node, kind, .. } => match cast.never_sends(*node, *kind) {
             None => Ok(()),
             Some(why) => {
                 let message = format!("{} never sends {}: {why}", names.node(*node), kind.name());

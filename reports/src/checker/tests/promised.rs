@@ -215,3 +215,14 @@ fn a_readers_promise_says_nothing_of_what_is_visible_in_the_end() {
         .replace("\"visible\":false", "\"visible\":true");
     finds(&text, &[(Kind::AbortedVisible, 1)]);
 }
+
+#[test]
+fn a_run_in_which_nobody_sends_anything_proves_nothing_even_where_every_topic_may_be_empty() {
+    let sent = sends(|r| error("fail", r), &[]).replace("\"partitions\":2", "\"partitions\":2,\"may_be_empty\":true");
+    let idle: String = sent
+        .lines()
+        .filter(|l| !l.starts_with("{\"send\"") && !l.starts_with("{\"fail\""))
+        .map(|l| l.to_owned() + "\n")
+        .collect();
+    vacuous(&idle, 2, &["nothing was put to the test: every topic may be empty, and nobody sent a record"]);
+}

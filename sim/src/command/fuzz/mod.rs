@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::output::{Troubles, WholeFile, document, print, say};
+use super::output::{Troubles, WholeFile, check_name, document, print, say};
 use super::{Outcome, Refusal, interrupt, parallel, source, verify};
 use crate::fuzz::Profile;
 use crate::scenario::duration;
+use crate::scenario::table::LONGEST;
 use crate::scenario::{Choice, Scenario, parse_seeds};
 use bar::Bar;
 use board::{Board, Range};
@@ -97,8 +98,16 @@ struct ReportFiles {
     markdown: Option<PathBuf>,
 }
 
+impl ReportFiles {
+    /// What cannot be written by its name alone is refused before hours of work.
+    fn check(&self) -> Result<(), Refusal> {
+        [&self.junit, &self.markdown].into_iter().flatten().try_for_each(|path| check_name(path))
+    }
+}
+
 /// `fencepost fuzz`.
 pub fn fuzz(options: &Options, json: bool) -> Outcome {
+    options.reports.check()?;
     let setup = Setup::read(options)?;
     std::fs::create_dir_all(&options.out)
         .map_err(|e| Refusal(format!("cannot write {}: {e}", options.out.display())))?;
@@ -179,8 +188,11 @@ impl Setup {
         let time_ms = match &options.time {
             None => None,
             Some(text) => {
-                let span = duration::parse(text).filter(|s| s.0 > 0);
-                let span = span.ok_or_else(|| Refusal(format!("--time {text}: expected {}", duration::EXPECTED)))?;
+                let span = duration::parse(text).filter(|s| s.0 > 0 && *s <= LONGEST);
+                let most = LONGEST.as_millis() / 3_600_000;
+                let expected =
+                    || format!("--time {text}: expected {}, more than 0 and at most {most}h", duration::EXPECTED);
+                let span = span.ok_or_else(|| Refusal(expected()))?;
                 Some(span.as_millis())
             }
         };

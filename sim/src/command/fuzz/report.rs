@@ -163,6 +163,13 @@ impl Report {
             0 if self.vacuous_scenarios().next().is_some() => {
                 format!("vacuous: nothing wrong, but too much was not put to the test, in {}", counted(runs, "run"))
             }
+            0 if runs == 0 && self.results.of_shards > 1 && self.results.complete => {
+                let parts = counted(self.results.of_shards, "part");
+                format!(
+                    "nothing run: no unit of the campaign falls to this shard, for there are fewer units than {parts}"
+                )
+            }
+            0 if runs == 0 => "nothing run".to_string(),
             0 => format!("clean: {}, nothing wrong", counted(runs, "run")),
             n => format!(
                 "{} found, in {} of {}",

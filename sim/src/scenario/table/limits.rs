@@ -2,6 +2,8 @@
 
 use fencepost_protocol::time::Span;
 
+/// Characters of a name: as many as Kafka allows for a topic's.
+pub const LONGEST_NAME: usize = 249;
 /// Records of all producers and services of a scenario together.
 pub const MOST_RECORDS: i64 = 10_000_000;
 /// Bytes of one generated value.

@@ -51,7 +51,7 @@ section! {
     /// `[end]`.
     End = "[end]", [] {
         faults_until: Span = "faults.until", SPAN, "\"20s\"", "no drawn fault begins or lasts beyond it";
-        bound: Span = "bound", SPAN, "see below", "how long there may be no progress";
+        bound: Span = "bound", Form::Span(Span::from_millis(1)), "see below", "how long there may be no progress";
         limit: Span = "limit", SPAN, "\"168h\"", "no run takes longer, whatever progress it makes";
         delivery_budget: u64 = "delivery.budget", Form::Integer(1, MOST_DELIVERIES), "20000000", "deliveries that a run may take";
     }
