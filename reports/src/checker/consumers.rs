@@ -21,10 +21,12 @@ pub(crate) enum Consumer {
 pub(crate) struct Start {
     /// Where it began, unless its group had committed something before.
     pub(crate) first: i64,
+    /// That was by `auto.offset.reset`: the group had committed nothing.
+    pub(crate) reset: bool,
     /// What the application itself jumped over.
     pub(crate) jumps: Vec<(i64, i64)>,
-    /// Of a reader without a group: where each incarnation began.
-    pub(crate) incarnations: Vec<(u32, i64)>,
+    /// Of a reader without a group: where an incarnation began, and whether its application asked for that.
+    pub(crate) incarnations: Vec<(u32, i64, bool)>,
 }
 
 /// A line that says why a consumer is behind.
@@ -54,17 +56,18 @@ impl Consumers {
         };
         let start = self.starts.entry((consumer, log)).or_insert_with(|| Start {
             first: if e.reason == PositionReason::Committed && !foreign { 0 } else { e.position },
+            reset: e.reason == PositionReason::Reset,
             jumps: Vec::new(),
             incarnations: Vec::new(),
         });
         let alone = matches!(consumer, Consumer::Alone(_));
         let cursor = ev.cursor(e.c, e.i, log);
-        let jumps = e.reason == PositionReason::Seek || alone && e.reason == PositionReason::Reset;
-        if jumps && cursor.active && cursor.next < e.position {
+        let seek = e.reason == PositionReason::Seek;
+        if seek && cursor.active && cursor.next < e.position {
             start.jumps.push((cursor.next, e.position));
         }
-        if alone && start.incarnations.last().is_none_or(|(incarnation, _)| *incarnation != e.i) {
-            start.incarnations.push((e.i, e.position));
+        if alone && start.incarnations.last().is_none_or(|(incarnation, ..)| *incarnation != e.i) {
+            start.incarnations.push((e.i, e.position, seek));
         }
     }
 
@@ -86,6 +89,13 @@ impl Consumers {
             judged: false,
             explains: false,
         });
+    }
+
+    /// Where a group began to read by `auto.offset.reset`, when it had committed nothing: what is below it was never taken,
+    /// whatever it commits later.
+    pub(crate) fn began(&self, group: u32, log: u32) -> Option<i64> {
+        let start = self.starts.get(&(Consumer::Group(group), log))?;
+        (start.reset && start.first > 0).then_some(start.first)
     }
 
     /// Whether a group declared to skip an input.

@@ -617,6 +617,11 @@ impl Evidence {
         }
     }
 
+    /// The session of an incarnation that did something.
+    pub(crate) fn known_session(&self, client: u32, incarnation: u32) -> Option<u32> {
+        self.client(client).sessions.get(&incarnation).copied()
+    }
+
     /// The client of a session.
     pub(crate) fn client_of(&self, session: u32) -> &ClientInfo {
         self.client(self.sessions[session as usize].client)

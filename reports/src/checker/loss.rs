@@ -1,5 +1,7 @@
 //! Loss: what was acknowledged or committed and is not readable (E3, E8).
 
+use indexmap::IndexMap;
+
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::pipelines::Pipeline;
@@ -9,6 +11,7 @@ use crate::report::{Kind, TopicAccount};
 /// Judges every record, and counts what should be there by topic.
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipeline], accounts: &mut [TopicAccount]) {
     let complete: Vec<bool> = (0..ev.topics.len() as u32).map(|topic| ev.read_to_the_end(topic)).collect();
+    let mut lost: Vec<Slot> = Vec::new();
     for (slot, topic, cell) in ev.records.cells() {
         let account = &mut accounts[topic as usize];
         let there = cell.copies > 0;
@@ -19,9 +22,34 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipelin
         let missing = !there && cell.is(FIRM | EXPECTED) && !cell.is(PENDING | GONE);
         if missing && complete[topic as usize] {
             account.lost += 1;
-            report(ev, findings, pipelines, slot, topic, cell);
+            lost.push(slot);
         }
     }
+    in_order(ev, &mut lost);
+    for slot in lost {
+        report(ev, findings, pipelines, slot, ev.records.identity(slot).1, ev.records.cell(slot));
+    }
+}
+
+/// Sorts records by where they were acknowledged; those that were acknowledged nowhere by what they are.
+fn in_order(ev: &Evidence, lost: &mut [Slot]) {
+    if lost.len() < 2 {
+        return;
+    }
+    let mut places: IndexMap<Slot, (u32, i64), Fast> = lost.iter().map(|slot| (*slot, (u32::MAX, 0))).collect();
+    for (log, info) in ev.logs.iter().enumerate() {
+        for (first, page) in info.entries.pages() {
+            for (n, entry) in page.iter().enumerate().filter(|(_, entry)| entry.session != NONE) {
+                if let Some(place) = places.get_mut(&entry.slot) {
+                    *place = (*place).min((log as u32, first + n as i64));
+                }
+            }
+        }
+    }
+    lost.sort_by_key(|slot| {
+        let (id, topic) = ev.records.identity(*slot);
+        (topic, places[slot], id.source, id.partition, id.offset, id.stage, id.index)
+    });
 }
 
 fn report(ev: &Evidence, findings: &mut Findings, pipelines: &[Pipeline], slot: Slot, topic: u32, cell: Cell) {

@@ -6,13 +6,18 @@
 //! nobody.
 
 mod aborted;
+mod answers;
 mod appends;
+mod batches;
+mod beyond_end;
 mod commit_effect;
 mod committed_offset;
 mod consumers;
 mod cuts;
 mod decisions;
 mod duplicate;
+mod early_reads;
+mod epochs;
 mod evidence;
 mod failed_commits;
 mod fencing;
@@ -35,6 +40,7 @@ mod pipelines;
 mod producer_ids;
 mod readers;
 mod registry;
+mod runs;
 mod sink_offset;
 mod sinks;
 mod tally;
@@ -46,6 +52,8 @@ mod vacuous;
 mod values;
 
 #[cfg(test)]
+mod contradiction_tests;
+#[cfg(test)]
 mod cost_tests;
 #[cfg(test)]
 mod tests;
@@ -54,7 +62,11 @@ mod white_box_tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
+use answers::Answers;
+use batches::Batches;
 use consumers::Consumers;
+use early_reads::EarlyReads;
+use epochs::Epochs;
 use evidence::Evidence;
 use findings::Findings;
 use liveness::Unfinished;
@@ -62,6 +74,7 @@ use lives::Lives;
 pub(crate) use naming::seconds;
 use owners::Owners;
 pub(crate) use registry::Fast;
+use runs::Runs;
 use tally::Tally;
 use values::Values;
 
@@ -79,6 +92,11 @@ pub struct Checker {
     consumers: Consumers,
     tally: Tally,
     values: Values,
+    answers: Answers,
+    runs: Runs,
+    early_reads: EarlyReads,
+    batches: Batches,
+    epochs: Epochs,
 }
 
 impl Checker {
@@ -100,6 +118,9 @@ impl Checker {
             mut consumers,
             tally,
             values,
+            batches,
+            epochs,
+            ..
         } = self;
         // The first version has no word for many things: that they are not in it says nothing.
         let first_version = version.is_some_and(|version| version < 2);
@@ -114,6 +135,9 @@ impl Checker {
         let explained = missing_marker::close(&mut ev, &mut findings);
         explained.iter().for_each(|log| unfinished.explained(log));
         liveness::close(&ev, &mut findings, &unfinished);
+        batches.close(&ev, &mut findings);
+        beyond_end::close(&ev, &mut findings, &batches);
+        epochs.close(&ev, &mut findings);
         commit_effect::close(&ev, &mut findings);
         failed_commits::close(&ev, &mut findings);
 
@@ -141,7 +165,7 @@ impl Checker {
                 liveness::undrained(&ev, &mut findings, line);
             }
         }
-        let untested = vacuous::untested(&ev);
+        let untested = vacuous::untested(&ev, &epochs);
 
         let account = tally.close(&ev, &lives, &topics, inputs);
         warnings.splice(0..0, tally::warnings(&ev, &lives, &account));
@@ -198,11 +222,12 @@ impl Sink for Checker {
     }
 
     fn event(&mut self, event: &Event<'_>) {
-        let Checker { ev, findings, lives, owners, consumers, tally, values, .. } = self;
+        let Checker { ev, findings, lives, owners, consumers, tally, values, answers, runs, early_reads, .. } = self;
         self.events += 1;
         if let Some(t) = event.time() {
             ev.now = t;
         }
+        runs.event(ev, findings, event);
         match event {
             Event::Topic(e) => ev.declare_topic(e),
             Event::Group(e) => ev.declare_group(e.id, &e.name),
@@ -232,35 +257,47 @@ impl Sink for Checker {
             Event::Skipped(e) => consumers.skipped(ev, e),
             Event::Send(e) => {
                 tally.sent(e.c);
+                answers.send(ev, findings, e);
+                early_reads.sent(ev, findings, e);
                 outcomes::send(ev, findings, e);
                 values.sent(ev, e);
             }
             Event::Ack(e) => {
                 tally.acknowledged(e.c);
-                outcomes::ack(ev, findings, e);
+                if answers.ack(ev, findings, e) {
+                    outcomes::ack(ev, findings, e);
+                }
             }
             Event::Fail(e) => {
                 tally.send_error(e, true);
-                outcomes::error(ev, findings, e, true);
+                if answers.error(ev, findings, e, true) {
+                    outcomes::error(ev, findings, e, true);
+                }
             }
             Event::Unknown(e) => {
                 tally.send_error(e, false);
-                outcomes::error(ev, findings, e, false);
+                if answers.error(ev, findings, e, false) {
+                    outcomes::error(ev, findings, e, false);
+                }
             }
             Event::Begin(e) => {
                 tally.begin(e);
+                answers.begin(ev, findings, e);
                 outcomes::begin(ev, e);
             }
             Event::TxnOffsets(e) => {
                 tally.txn_offsets(e);
+                answers.txn_offsets(ev, findings, e);
                 outcomes::txn_offsets(ev, e);
             }
             Event::Ending(e) => {
                 tally.ending(e);
+                answers.ending(ev, findings, e);
                 outcomes::ending(ev, e);
             }
             Event::Ended(e) => {
                 tally.ended(e);
+                answers.ended(ev, findings, e);
                 outcomes::ended(ev, findings, e);
             }
             Event::Fenced(e) => {
@@ -271,10 +308,15 @@ impl Sink for Checker {
                 fencing::epoch(ev, findings, e);
                 tally.epoch(ev, e);
             }
-            Event::Commit(e) => committed_offset::commit(ev, e),
+            Event::Commit(e) => {
+                answers.commit(e);
+                committed_offset::commit(ev, e);
+            }
             Event::CommitResult(e) => {
                 tally.commit_result(ev, e);
-                committed_offset::commit_result(ev, e);
+                if answers.commit_result(ev, findings, e) {
+                    committed_offset::commit_result(ev, e);
+                }
             }
             Event::Assigned(e) => {
                 owners.assigned(ev, e);
@@ -290,23 +332,34 @@ impl Sink for Checker {
             }
             Event::Read(e) => {
                 tally.read(e.c);
+                early_reads.read(ev, e);
                 readers::read(ev, findings, e);
                 values.read(ev, findings, e);
             }
-            Event::Apply(e) => sinks::apply(ev, e),
+            Event::Apply(e) => {
+                answers.apply(e);
+                sinks::apply(ev, e);
+            }
             Event::Applied(e) => {
                 tally.error(e.c, "apply", &e.error, e.t);
-                sinks::applied(ev, findings, e);
+                if answers.applied(ev, findings, e) {
+                    sinks::applied(ev, findings, e);
+                }
             }
             Event::SinkEnd(e) => sinks::end(ev, e),
-            Event::SinkFinal(e) => sinks::record(ev, e),
+            Event::SinkFinal(e) => {
+                early_reads.sink(ev, findings, e);
+                sinks::record(ev, e);
+            }
             Event::SinkOffset(e) => sinks::offset(ev, e),
             Event::OffsetMoved(e) => {
                 tally.moved(ev, e);
+                self.epochs.moved(ev, findings, e);
                 committed_offset::moved(ev, findings, e);
             }
             Event::Decided(e) => {
                 tally.decided(e);
+                self.epochs.decided(e);
                 markers::decided(ev, e);
                 decisions::decided(ev, findings, e, self.events);
             }
@@ -323,6 +376,7 @@ impl Sink for Checker {
             }),
             Event::Replica(e) => two_values::replica(ev, findings, e),
             Event::Appended(e) => {
+                self.batches.appended(ev, e);
                 let fenced = appends::appended(ev, findings, e) || fencing::appended(ev, findings, e);
                 let before = markers::appended(ev, e);
                 fencing::marker(ev, findings, e, before);

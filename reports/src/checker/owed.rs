@@ -220,7 +220,9 @@ impl Judge<'_> {
         };
         let skipped = self.consumers.skipped.get(&(unit.consumer, self.log));
         let is_skipped = |offset: i64| skipped.is_some_and(|bits| bits.get(offset));
-        let from = end.start;
+        // What it never took is looked at one by one, whatever it committed later.
+        let start = end.start;
+        let from = self.began().map_or(start, |began| began.min(self.past()).clamp(start, top));
         let past = self.past().clamp(from, top);
         // The usual case costs nothing: what was committed past is not looked at one by one.
         let below = seen.count(from, past);
@@ -231,7 +233,8 @@ impl Judge<'_> {
         let waived = self.waived(&mut account);
         let none = Bits::default();
         let mut first = None;
-        for offset in seen.missing_from(&none, past, top) {
+        let never_taken = seen.missing_from(&none, start, from);
+        for offset in never_taken.chain(seen.missing_from(&none, past, top)) {
             account.owed += 1;
             if is_skipped(offset) {
                 account.skipped += 1;
@@ -255,6 +258,13 @@ impl Judge<'_> {
             account.remarks.clear();
         }
         (account, first)
+    }
+
+    /// Where the group began to read by `auto.offset.reset`, if its members do more than read.
+    fn began(&self) -> Option<i64> {
+        let Consumer::Group(group) = self.unit.consumer else { return None };
+        let reads_only = self.unit.duties.iter().all(|jobs| jobs == &[Job::Read]);
+        self.consumers.began(group, self.log).filter(|_| !reads_only)
     }
 
     /// Below this offset everything is done with, as the consumer itself says.
@@ -285,10 +295,12 @@ impl Judge<'_> {
                 account.remarks.push("it was told to read on from further on".to_owned());
             }
             let mut reached = i64::MIN;
-            for (incarnation, position) in &start.incarnations {
-                if reached != i64::MIN && reached < *position {
+            for (incarnation, position, seek) in &start.incarnations {
+                if reached != i64::MIN && reached < *position && *seek {
                     waived.push((reached, *position));
-                    account.remarks.push(format!("its incarnation {incarnation} began at offset {position}"));
+                    account
+                        .remarks
+                        .push(format!("its incarnation {incarnation} was told to begin at offset {position}"));
                 }
                 reached = reached.max(*position).max(self.read_to(*incarnation));
             }
@@ -421,7 +433,7 @@ impl Judge<'_> {
                 sentence += &format!(" {was} never given to {}", ev.client(client).name);
             }
         }
-        let reasons = self.reasons();
+        let reasons = self.reasons(first);
         if !reasons.is_empty() {
             sentence += &format!(": {}", reasons.join("; "));
         }
@@ -432,11 +444,23 @@ impl Judge<'_> {
         proof
     }
 
+    /// The later incarnation of a reader without a group that began beyond an offset.
+    fn began_beyond(&self, offset: i64) -> Option<(u32, i64)> {
+        let start = self.consumers.starts.get(&(self.unit.consumer, self.log))?;
+        let later = start.incarnations.iter().skip(1);
+        later.map(|(incarnation, position, _)| (*incarnation, *position)).find(|(_, position)| offset < *position)
+    }
+
     /// Why it may be so, as far as the history knows.
-    fn reasons(&self) -> Vec<String> {
+    fn reasons(&self, first: i64) -> Vec<String> {
         let (ev, unit, context) = (self.ev, self.unit, self.context);
         let mut reasons: Vec<String> =
             unit.members.iter().filter_map(|client| context.lives.fate(ev, *client)).collect();
+        if let Some(began) = self.began().filter(|began| first < *began) {
+            let Consumer::Group(group) = unit.consumer else { return reasons };
+            let name = &ev.groups[group as usize].name;
+            reasons.push(format!("{name} began at {began} by auto.offset.reset"));
+        }
         if let Consumer::Group(group) = unit.consumer {
             match context.owners.unowned(group, self.log, context.lives) {
                 Some(None) => reasons.push("no member was ever given the partition".to_owned()),
@@ -452,6 +476,8 @@ impl Judge<'_> {
                 Some(committed) => format!("the group's offset is {committed}"),
                 None => "the group never committed an offset there".to_owned(),
             });
+        } else if let Some((incarnation, position)) = self.began_beyond(first) {
+            reasons.push(format!("its incarnation {incarnation} began at offset {position} by auto.offset.reset"));
         } else if self.members().all(|cursor| cursor.read.is_empty()) {
             reasons.push("it was given nothing of this partition".to_owned());
         }

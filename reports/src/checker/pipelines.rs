@@ -82,6 +82,7 @@ fn account(
     let state = ev.groups[pipeline.group as usize].logs.get(&log);
     let known = state.is_none_or(|state| state.moved.is_some() || !state.uncertain);
     let committed = state.and_then(|state| state.committed()).unwrap_or(0);
+    let began = consumers.began(pipeline.group, log).unwrap_or(0);
     let may_lack = |offset: i64| pipeline.may_skip || consumers.skips(pipeline.group, log, offset);
     let read: Vec<i64> = ev.logs[log as usize].present.iter().collect();
     for offset in read {
@@ -94,6 +95,8 @@ fn account(
             let output = find(ev, pipeline, id);
             let there = output.filter(|slot| ev.records.cell(*slot).copies > 0);
             match (visible, there) {
+                // What the group never took is not owed by its commits: it is unprocessed.
+                (true, _) if offset < began && output.is_none() => {}
                 (true, _) if offset < committed && may_lack(offset) && output.is_none() => {}
                 (true, _) if offset < committed => {
                     let usual = pipeline.outputs[usize::from(index) % pipeline.outputs.len()];

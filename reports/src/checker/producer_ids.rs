@@ -18,6 +18,13 @@ pub(crate) struct Owner {
     t: u64,
 }
 
+impl Owner {
+    /// The last epoch of the stretch.
+    pub(crate) fn last(&self) -> i16 {
+        self.last
+    }
+}
+
 /// A client was given a producer id and epoch.
 pub(crate) fn given(ev: &mut Evidence, findings: &mut Findings, e: &Epoch, session: u32) {
     let upto = (Bound::Unbounded, Bound::Included((e.pid, e.epoch)));

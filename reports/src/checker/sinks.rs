@@ -201,7 +201,9 @@ fn expect(ev: &mut Evidence, consumers: &Consumers, number: u32, info: &SinkInfo
     let past: Vec<Past> = past.into_values().collect();
     for p in &past {
         let log = &ev.logs[p.log as usize];
-        let skips = |offset: i64| p.group.is_some_and(|group| consumers.skips(group, p.log, offset));
+        // What a group skips, or never took, is not owed by its commits.
+        let began = p.group.and_then(|group| consumers.began(group, p.log)).unwrap_or(0);
+        let skips = |offset: i64| offset < began || p.group.is_some_and(|group| consumers.skips(group, p.log, offset));
         for offset in log.visible.iter().take_while(|offset| *offset < p.next) {
             if skips(offset) {
                 continue;

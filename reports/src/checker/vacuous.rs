@@ -1,8 +1,10 @@
 //! What was promised and not put to the test: a topic or sink to which nothing was owed, or whose end nobody read.
 
-use super::evidence::Evidence;
-use super::registry::{ABORTED, Cell, FAILED, FIRM, MAYBE, PENDING, SENT};
+use super::epochs::Epochs;
+use super::evidence::{Evidence, Fate};
+use super::registry::{ABORTED, Cell, FAILED, FIRM, MAYBE, NONE, PENDING, SENT};
 use super::sinks;
+use crate::history::event::DecisionCause;
 use crate::render::{counted, thousands};
 
 /// What is known of the records of one topic, or of the effects in one sink.
@@ -11,6 +13,13 @@ struct Tried {
     sent: u64,
     failed: u64,
     aborted: u64,
+    /// Of transactions that nobody ended; whose commit failed.
+    abandoned: u64,
+    refused: u64,
+    /// Of transactions that coordinators aborted, which their clients never learned: because they timed out; for another
+    /// reason.
+    timed_out: u64,
+    undone: u64,
     /// Of unknown outcome, and not there.
     unknown: u64,
     /// Acknowledged for good, or of unknown outcome and there, or on its way.
@@ -18,13 +27,25 @@ struct Tried {
 }
 
 impl Tried {
-    fn count(&mut self, cell: Cell, answered: bool) {
+    fn count(&mut self, cell: Cell, answered: bool, of: Of) {
         let maybe = cell.is(MAYBE) || !answered && cell.is(SENT) && !cell.is(FAILED);
         self.owed |= cell.is(FIRM) || maybe && (cell.copies > 0 || cell.is(PENDING));
         self.sent += u64::from(cell.is(SENT));
-        self.unknown += u64::from(maybe);
-        self.aborted += u64::from(cell.is(ABORTED) && !maybe);
-        self.failed += u64::from(cell.is(FAILED) && !cell.is(ABORTED) && !maybe);
+        let place = if maybe || cell.is(ABORTED) {
+            match of {
+                Of::TimedOut => &mut self.timed_out,
+                Of::Undone => &mut self.undone,
+                _ if maybe => &mut self.unknown,
+                Of::Abandoned => &mut self.abandoned,
+                Of::Refused => &mut self.refused,
+                Of::Other => &mut self.aborted,
+            }
+        } else if cell.is(FAILED) {
+            &mut self.failed
+        } else {
+            return;
+        };
+        *place += 1;
     }
 
     /// Whether there is something to look for. Where nobody looked, what is of unknown outcome may be there.
@@ -40,6 +61,10 @@ impl Tried {
         let parts = [
             (self.failed, "failed"),
             (self.aborted, "belonged to transactions that were aborted"),
+            (self.abandoned, "belonged to transactions that nobody ended"),
+            (self.refused, "belonged to transactions whose commit failed"),
+            (self.timed_out, "belonged to transactions that timed out and were aborted"),
+            (self.undone, "belonged to transactions that were aborted, which their clients never learned"),
             (self.unknown, "had an unknown outcome and left nothing"),
         ];
         let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", thousands(*n)));
@@ -47,17 +72,45 @@ impl Tried {
     }
 }
 
+/// Which kind of transaction a record belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Abandoned,
+    Refused,
+    TimedOut,
+    Undone,
+    Other,
+}
+
+fn transaction(ev: &Evidence, epochs: &Epochs, txn: u32) -> Of {
+    if txn == NONE {
+        return Of::Other;
+    }
+    let fate = ev.txns[txn as usize].fate;
+    let decided = match fate {
+        Fate::Unknown | Fate::Committing | Fate::Abandoned => epochs.aborted(ev, txn),
+        _ => None,
+    };
+    match (fate, decided) {
+        (_, Some(DecisionCause::Timeout)) => Of::TimedOut,
+        (Fate::Unknown | Fate::Committing, Some(_)) => Of::Undone,
+        (Fate::Abandoned, _) => Of::Abandoned,
+        (Fate::CommitFailed, _) => Of::Refused,
+        _ => Of::Other,
+    }
+}
+
 /// Sentences, one for each promised topic or sink that was not put to the test. To be called after everything is settled
 /// and before sinks are judged.
-pub(crate) fn untested(ev: &Evidence) -> Vec<String> {
+pub(crate) fn untested(ev: &Evidence, epochs: &Epochs) -> Vec<String> {
     let mut topics = vec![Tried::default(); ev.topics.len()];
     for (_, topic, cell) in ev.records.cells() {
-        topics[topic as usize].count(cell, true);
+        topics[topic as usize].count(cell, true, transaction(ev, epochs, cell.txn));
     }
     let mut effects = vec![Tried::default(); ev.sinks.len()];
     for (_, sink, cell) in ev.effects.cells() {
         // Answers to these are not settled yet: what has none may have happened.
-        effects[sink as usize].count(cell, cell.is(FIRM | FAILED | MAYBE));
+        effects[sink as usize].count(cell, cell.is(FIRM | FAILED | MAYBE), Of::Other);
     }
 
     let (mut untested, mut promised) = (Vec::new(), false);

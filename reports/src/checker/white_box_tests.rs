@@ -248,7 +248,7 @@ fn no_batch_of_an_older_epoch_follows_in_a_log() {
             + &marker(3, 7, 2, "commit_marker")),
     );
     // What the next one's marker closes as well is not missed once more.
-    let next = txn(3, 1) + &marker(4, 7, 2, "commit_marker") + &decided(2, 7, 2, true, "request");
+    let next = epoch(2, 7, 1) + &txn(3, 1) + &marker(4, 7, 2, "commit_marker") + &decided(2, 7, 2, true, "request");
     let decision = decided(2, 7, 1, false, "timeout");
     let first = epoch(2, 7, 0) + &txn(0, 0) + &marker(1, 7, 1, "abort_marker") + &decision;
     finds(&(first + &txn(2, 0) + &next), &[(Kind::FencedEffect, 1)]);
@@ -410,7 +410,7 @@ fn a_decided_transaction_has_a_marker_wherever_its_records_are() {
     let stalled = log_at([0, 0, 2, 2], &[(0, 0, false)]);
     finds(&(first.clone() + &decision + &stalled), &[(Kind::StalledLso, 1)]);
     // Its producer has gone on to the next one: it was forgotten, and that is why the log is stalled.
-    let next = decided(2, 7, 2, true, "request");
+    let next = epoch(2, 7, 1) + &decided(2, 7, 2, true, "request");
     let mut found = kinds(&judge(&(first.clone() + &decision + &next + &stalled)));
     found.retain(|(kind, _)| *kind != Kind::Loss);
     assert_eq!(found, [(Kind::MissingMarker, 1)]);
@@ -574,8 +574,8 @@ fn eos(n: u64, next: i64, outcome: &str) -> String {
 fn a_committed_transaction_moves_its_offsets_unless_another_commit_came_later() {
     let by = |epoch: i16| format!("{{\"marker\":{{\"pid\":9,\"epoch\":{epoch}}}}}");
     let first = epoch(5, 9, 0) + &eos(0, 3, "ok") + &moved(1, 3, &by(1));
-    nothing(&(first.clone() + &eos(1, 5, "ok") + &moved(1, 5, &by(2))));
-    let skipped = first.clone() + &eos(1, 5, "ok") + &eos(2, 7, "ok") + &moved(1, 7, &by(3));
+    nothing(&(first.clone() + &eos(1, 5, "ok") + &moved(1, 5, &by(2)) + &epoch(5, 9, 1)));
+    let skipped = first.clone() + &eos(1, 5, "ok") + &eos(2, 7, "ok") + &moved(1, 7, &by(3)) + &epoch(5, 9, 2);
     let proof = finds(&skipped, &[(Kind::CommitWithoutEffect, 1)]);
     assert_eq!((&proof.clients[0].0[..], proof.transaction), ("eos", Some(1)));
     nothing(&(first.clone() + &eos(1, 5, "unknown")));

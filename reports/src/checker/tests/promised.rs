@@ -74,6 +74,40 @@ fn a_topic_to_which_nobody_sent_was_not_put_to_the_test() {
 }
 
 #[test]
+fn why_records_of_transactions_are_owed_to_nobody_is_said_as_it_was() {
+    let begin = "{\"begin\":{\"t\":1,\"c\":0,\"n\":0}}\n";
+    let epoch = "{\"epoch\":{\"t\":1,\"c\":0,\"pid\":7,\"epoch\":0}}\n";
+    let text = |told: &str, end: &str| {
+        let text = before(&sends(ack, &[0, 1, 2]), "{\"send\"", &format!("{told}{begin}"));
+        let text = at_the_end(&text.replace(",0,0]}}\n{\"ack\"", ",0,0],\"n\":0}}\n{\"ack\""), end);
+        text.replace("\"visible\":true", "\"visible\":false")
+            .replace("\"kind\":\"producer\"", "\"kind\":\"producer\",\"idempotent\":true,\"transactional_id\":\"t\"")
+    };
+    let ending = "{\"ending\":{\"t\":3,\"c\":0,\"n\":0,\"commit\":true}}\n";
+    let ended = |outcome: &str| {
+        format!("{ending}{{\"ended\":{{\"t\":3,\"c\":0,\"n\":0,\"commit\":true,\"outcome\":\"{outcome}\"}}}}\n")
+    };
+    let decided = |cause: &str| {
+        format!("{{\"decided\":{{\"t\":4,\"c\":0,\"pid\":7,\"epoch\":1,\"commit\":false,\"cause\":\"{cause}\"}}}}\n")
+    };
+    let why = |text: &str| {
+        let report = judge_version(2, text);
+        let prefix = "nothing is owed to topic orders: 3 records asked for, 3 ";
+        report.untested[0].strip_prefix(prefix).unwrap_or_else(|| panic!("{}", report.untested[0])).to_owned()
+    };
+    assert_eq!(why(&text("", "")), "belonged to transactions that nobody ended");
+    assert_eq!(why(&text("", &ended("fail"))), "belonged to transactions whose commit failed");
+    assert_eq!(why(&text("", &ended("unknown"))), "had an unknown outcome and left nothing");
+    let timed_out = "belonged to transactions that timed out and were aborted";
+    assert_eq!(why(&text(epoch, &(ended("unknown") + &decided("timeout")))), timed_out);
+    assert_eq!(why(&text(epoch, &decided("timeout"))), timed_out);
+    assert_eq!(
+        why(&text(epoch, &(ended("unknown") + &decided("init")))),
+        "belonged to transactions that were aborted, which their clients never learned"
+    );
+}
+
+#[test]
 fn records_of_aborted_transactions_are_owed_to_nobody() {
     let begin = "{\"begin\":{\"t\":1,\"c\":0,\"n\":0}}\n";
     let end = "{\"ending\":{\"t\":3,\"c\":0,\"n\":0,\"commit\":false}}\n{\"ended\":{\"t\":3,\"c\":0,\"n\":0,\"commit\":false,\"outcome\":\"ok\"}}\n";

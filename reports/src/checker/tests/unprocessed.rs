@@ -196,6 +196,68 @@ fn a_reader_that_began_at_the_latest_offset_is_not_owed_what_was_there_before() 
 }
 
 #[test]
+fn a_reader_that_begins_anew_at_the_latest_offset_missed_what_lies_between() {
+    let again = |reason: &str| {
+        "{\"stopped\":{\"t\":8,\"c\":3,\"reason\":\"killed\"}}\n{\"started\":{\"t\":9,\"c\":3,\"i\":1}}\n".to_owned()
+            + &format!(
+                "{{\"position\":{{\"t\":9,\"c\":3,\"i\":1,\"at\":[1,0],\"position\":5,\"reason\":\"{reason}\"}}}}\n"
+            )
+    };
+    let report = finds(&at_the_end(&misses_the_tail(), &again("reset")), &[(Kind::Unprocessed, 2)]);
+    assert_eq!(
+        proof(&report, Kind::Unprocessed),
+        "output 0 of stage 1 for orders-0@3 at invoices-0@3 and 1 record after it were never given to audit: its incarnation 1 \
+         began at offset 5 by auto.offset.reset"
+    );
+    // Its application asked for that; or it begins where the one before it stopped.
+    let report = clean(&at_the_end(&misses_the_tail(), &again("seek")));
+    assert_eq!(report.account.inputs[1].remarks, ["its incarnation 1 was told to begin at offset 5"]);
+    clean(&at_the_end(&healthy(), &again("reset")));
+}
+
+/// `job` begins at order 3 by `auto.offset.reset`, and goes on from there.
+fn job_begins_late() -> String {
+    let text = healthy().replace(
+        "\"at\":[0,0],\"position\":0,\"reason\":\"reset\"",
+        "\"at\":[0,0],\"position\":3,\"reason\":\"reset\"",
+    );
+    let mut text = without(&text, &["{\"final\"", "[1,0]", &invoice(0)]);
+    for r in 0..3 {
+        text = without(&text, &["{\"read\"", "\"c\":1,", &order(r)]);
+        text = without(&text, &["{\"send\"", "\"c\":1,", &invoice(r)]);
+        text = without(&text, &["{\"ack\"", "\"c\":1,", &format!("\"op\":{r},")]);
+        text = without(&text, &["{\"commit\"", "\"c\":1,", &format!("\"op\":{r},")]);
+        text = without(&text, &["{\"commit_result\"", "\"c\":1,", &format!("\"op\":{r},")]);
+        text = without(&text, &["{\"read\"", "\"c\":3,", &invoice(r)]);
+        if r > 0 {
+            text = without(&text, &["{\"final\"", "[1,0]", &invoice(r)]);
+        }
+    }
+    text.replace("\"at\":[1,0],\"position\":0", "\"at\":[1,0],\"position\":3")
+}
+
+#[test]
+fn what_lay_before_a_pipelines_beginning_was_never_taken_whatever_it_commits_later() {
+    let sentence = "record 0 of shop at orders-0@0 and 2 records after it were not processed by group job (job-1, job-2): job \
+                    began at 3 by auto.offset.reset; the group's offset is ";
+    let found = |text: &str, offset: &str| {
+        let report = finds(text, &UNDONE);
+        assert_eq!(proof(&report, Kind::Unprocessed), format!("{sentence}{offset}"));
+        let input = &report.account.inputs[0];
+        assert_eq!((input.owed, input.processed, input.unprocessed), (5, 2, 3));
+    };
+    found(&job_begins_late(), "5");
+    let exactly_once = |text: &str| text.replace("\"guarantee\":\"at_least_once\"", "\"guarantee\":\"exactly_once\"");
+    found(&exactly_once(&job_begins_late()), "5");
+    // It commits where it began and does nothing more.
+    let early = "{\"commit\":{\"t\":2,\"c\":1,\"op\":0,\"group\":0,\"at\":[0,0],\"next\":3}}\n\
+                 {\"commit_result\":{\"t\":2,\"c\":1,\"op\":0,\"outcome\":\"ok\"}}\n";
+    found(&before(&job_begins_late(), "{\"commit\"", early), "5");
+    // Who begins at 0 has taken everything.
+    clean(&healthy());
+}
+
+#[test]
 fn what_a_reader_was_told_to_jump_over_is_not_owed() {
     let seek = "{\"position\":{\"t\":8,\"c\":3,\"at\":[1,0],\"position\":5,\"reason\":\"seek\"}}\n";
     let report = clean(&at_the_end(&misses_the_tail(), seek));
