@@ -141,8 +141,9 @@ impl Checker {
         }
         let untested = vacuous::untested(&ev);
 
+        let left = tally.left();
         let account = tally.close(&ev, &lives, &topics, inputs);
-        warnings.splice(0..0, tally::warnings(&ev, &lives, &account));
+        warnings.splice(0..0, tally::warnings(&ev, &lives, &account, &left));
         let sinks = sinks::close(&mut ev, &mut findings, &consumers);
 
         let verdict = if findings.has(|kind| kind.class() == Class::Safety) {
@@ -208,6 +209,7 @@ impl Sink for Checker {
             Event::Client(e) => {
                 ev.declare_client(e);
                 values.declare(findings, e);
+                tally.declare(e);
             }
             Event::Promise(e) => {
                 for name in ev.declare_promise(e) {
@@ -232,7 +234,7 @@ impl Sink for Checker {
             }
             Event::Skipped(e) => consumers.skipped(ev, e),
             Event::Send(e) => {
-                tally.sent(e.c);
+                tally.sent(e.c, &e.id);
                 outcomes::send(ev, findings, e);
                 values.sent(ev, e);
             }
@@ -294,7 +296,10 @@ impl Sink for Checker {
                 readers::read(ev, findings, e);
                 values.read(ev, findings, e);
             }
-            Event::Apply(e) => sinks::apply(ev, e),
+            Event::Apply(e) => {
+                tally.begun(e.c, &e.id);
+                sinks::apply(ev, e);
+            }
             Event::Applied(e) => {
                 tally.error(e.c, "apply", &e.error, e.t);
                 sinks::applied(ev, findings, e);
