@@ -75,13 +75,13 @@ fn the_calls_for_all_records_of_a_poll_are_one_step() {
     let shop = SHOP.replace("'100ms'", "'1ms'");
     let slow = |text: &str| text.replace("'bank'\n", "'bank'\nservice.time = '4s'\n");
     let api = slow(BANK);
-    let end = "consumer.max.poll.interval.ms = 3600000\n[end]\nbound = '20s'\n";
+    let end = "max.poll.interval.ms = 3600000\n[end]\nbound = '20s'\n";
     ends_well(&format!("title = 't'\n{api}{shop}{CHARGES}{end}"));
     let job = "[[topic]]\nname = 'invoices'\n[[pipeline]]\nname = 'job'\ninput = 'orders'\noutput = 'invoices'\n\
                call.to = 'bank'\ncall.idempotency.key = 'record'\n";
-    ends_well(&format!("title = 't'\n{api}{shop}{job}{end}"));
+    ends_well(&format!("title = 't'\n{api}{shop}{job}consumer.{end}"));
     // No more than one poll gives.
-    let few = plan_of(&format!("title = 't'\n{api}{shop}{CHARGES}consumer.max.poll.records = 5\n{end}"));
+    let few = plan_of(&format!("title = 't'\n{api}{shop}{CHARGES}max.poll.records = 5\n{end}"));
     assert!((Span::from_secs(40)..Span::from_secs(100)).contains(&few.patience()), "{}", few.patience());
 }
 
@@ -92,6 +92,8 @@ fn a_poll_that_takes_too_long_is_done_again_before_the_run_is_given_up_and_the_k
     let (run, kept) = ran(&format!("title = 't'\n{api}{}{charges}", SHOP.replace("'100ms'", "'1ms'")));
     let twice = run.report.violations.iter().find(|v| v.kind.name() == "charge-twice");
     assert!(twice.is_some_and(|v| v.count >= 30), "{:?}", run.report.violations);
+    let charges = kept.client("charges");
+    assert!(kept.all("told").any(|told| told["c"] == charges && told["error"] == "MEMBER_ID_REQUIRED"));
     let culprits: Vec<&str> = ["stuck", "undrained"]
         .iter()
         .flat_map(|kind| kept.all(kind))

@@ -241,7 +241,11 @@ impl World<'_> {
                 .map(|id| self.name(self.actor_of(*id)).to_string() + if is_down(id) { " (down)" } else { "" });
             names.collect::<Vec<_>>().join(", ")
         };
-        let in_sync = format!("in sync: {} of {}", named(&registration.isr), named(&registration.replicas));
+        let in_sync = format!(
+            "in sync: {} of {}",
+            if registration.isr.is_empty() { "nobody".to_string() } else { named(&registration.isr) },
+            named(&registration.replicas)
+        );
         let Some(leader) = registration.leader else {
             return format!("the partition has no leader; {in_sync}");
         };
