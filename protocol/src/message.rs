@@ -1003,6 +1003,19 @@ pub struct TransactionLogRecord {
     pub transactional_id: Name,
     /// Value; `None` is a tombstone.
     pub value: Option<Arc<TransactionMetadataValue>>,
+    /// Why the transaction is ended, where the record decides that. No field of Kafka's: it is for whoever watches the log.
+    pub cause: Option<EndCause>,
+}
+
+/// Why a coordinator ended a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndCause {
+    /// Its client asked for it.
+    Request,
+    /// It was open for longer than its timeout.
+    Timeout,
+    /// A producer with its transactional id initialised itself.
+    Init,
 }
 
 /// One record of `__consumer_offsets`.

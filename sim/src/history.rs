@@ -33,9 +33,35 @@ pub struct History<'a> {
     faults: u32,
     /// Clients of which no incarnation runs.
     over: Vec<bool>,
-    /// The error that each client was told last.
-    last_told: Vec<Option<Told>>,
+    /// What each client met.
+    met: Vec<Met>,
 }
+
+/// What a client met last.
+#[derive(Clone, Debug, Default)]
+struct Met {
+    /// Errors that it was told and that are no part of the ordinary course, and those that are.
+    told: [Option<Told>; 2],
+    /// When its transaction timed out last.
+    timed_out: Option<Instant>,
+}
+
+/// Errors that clients are told when all is well: they look for a coordinator or a leader, and join.
+const ROUTINE: [&str; 13] = [
+    "MEMBER_ID_REQUIRED",
+    "REBALANCE_IN_PROGRESS",
+    "COORDINATOR_LOAD_IN_PROGRESS",
+    "COORDINATOR_NOT_AVAILABLE",
+    "NOT_COORDINATOR",
+    "NOT_LEADER_OR_FOLLOWER",
+    "LEADER_NOT_AVAILABLE",
+    "FENCED_LEADER_EPOCH",
+    "UNKNOWN_LEADER_EPOCH",
+    "OFFSET_NOT_AVAILABLE",
+    "CONCURRENT_TRANSACTIONS",
+    "FETCH_SESSION_ID_NOT_FOUND",
+    "INVALID_FETCH_SESSION_EPOCH",
+];
 
 /// Who invoked a plain commit.
 #[derive(Clone, Copy, Debug)]
@@ -48,15 +74,19 @@ pub struct Invoker {
     pub generation: Option<i32>,
 }
 
-/// An error that a client was told.
-#[derive(Clone, Copy, Debug)]
+/// An error that a client was told, or that a call of it ended with.
+#[derive(Clone, Debug)]
 pub struct Told {
     /// When.
     pub at: Instant,
     /// In answer to what.
     pub call: &'static str,
     /// Its name.
-    pub error: &'static str,
+    pub error: String,
+    /// Whether it is told where all is well, too.
+    pub routine: bool,
+    /// A broker or sink answered with it; else it is what the application's call came to.
+    pub answered: bool,
 }
 
 /// An identity header as the history writes it.
@@ -99,7 +129,7 @@ impl<'a> History<'a> {
             commits_moved: 0,
             faults: 0,
             over: Vec::new(),
-            last_told: Vec::new(),
+            met: Vec::new(),
         };
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];
         let partitions = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));
@@ -185,6 +215,20 @@ impl<'a> History<'a> {
     #[inline]
     pub fn write(&mut self, event: &h::Event<'_>) {
         self.sink.event(event);
+        match event {
+            h::Event::Fail(e) | h::Event::Unknown(e) if !e.error.is_empty() => {
+                self.remember(e.c, "send()", &e.error, false);
+            }
+            h::Event::Ended(e) if !e.error.is_empty() => {
+                let call = if e.commit { "commitTransaction()" } else { "abortTransaction()" };
+                self.remember(e.c, call, &e.error, false);
+            }
+            h::Event::CommitResult(e) if !e.error.is_empty() => {
+                self.remember(e.c, "a commit of offsets", &e.error, false);
+            }
+            h::Event::Applied(e) if !e.error.is_empty() => self.remember(e.c, "a call of a sink", &e.error, false),
+            _ => {}
+        }
     }
 
     /// Declares a group if it is not known yet; its number.
@@ -275,16 +319,40 @@ impl<'a> History<'a> {
 
     /// A broker or sink answers a client's request with an error.
     pub fn told(&mut self, c: u32, i: u32, call: &'static str, error: &'static str) {
-        let index = c as usize;
-        self.last_told.resize(self.last_told.len().max(index + 1), None);
-        self.last_told[index] = Some(Told { at: self.now, call, error });
+        self.remember(c, call, error, true);
         let t = self.now.0;
         self.write(&h::Event::Told(h::Told { t, c, i, call: call.into(), error: error.into() }));
     }
 
-    /// The error that a client was told last.
-    pub fn last_told(&self, c: u32) -> Option<Told> {
-        self.last_told.get(c as usize).copied().flatten()
+    fn met(&mut self, c: u32) -> &mut Met {
+        let index = c as usize;
+        if self.met.len() <= index {
+            self.met.resize_with(index + 1, Met::default);
+        }
+        &mut self.met[index]
+    }
+
+    #[cold]
+    fn remember(&mut self, c: u32, call: &'static str, error: &str, answered: bool) {
+        let (at, routine) = (self.now, ROUTINE.contains(&error));
+        let told = Told { at, call, error: error.to_string(), routine, answered };
+        self.met(c).told[usize::from(routine)] = Some(told);
+    }
+
+    /// The errors that a client was told last, the exceptional one first.
+    pub fn last_told(&self, c: u32) -> impl Iterator<Item = &Told> {
+        self.met.get(c as usize).into_iter().flat_map(|met| met.told.iter().flatten())
+    }
+
+    /// A transaction of a client with that transactional id timed out.
+    pub fn timed_out(&mut self, c: u32) {
+        let now = self.now;
+        self.met(c).timed_out = Some(now);
+    }
+
+    /// When a transaction of the client timed out last.
+    pub fn last_timed_out(&self, c: u32) -> Option<Instant> {
+        self.met.get(c as usize)?.timed_out
     }
 
     // ---- committed offsets -----------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::ids::{Name, Offset, PartitionMap, ProducerId, TopicId, TopicPartition};
 use fencepost_protocol::log::PartitionLog;
-use fencepost_protocol::message::{GroupLogRecord, ProducerIdAndEpoch, TransactionLogRecord, TransactionState};
+use fencepost_protocol::message::{
+    EndCause, GroupLogRecord, ProducerIdAndEpoch, TransactionLogRecord, TransactionState,
+};
 use fencepost_reports::history::event as h;
 
 use crate::history::History;
@@ -31,9 +33,7 @@ pub struct OffsetMove {
 struct Decision {
     producer: ProducerIdAndEpoch,
     commit: bool,
-    /// Epoch of the transaction while it was ongoing.
-    ongoing: Option<ProducerIdAndEpoch>,
-    newer: bool,
+    cause: Option<EndCause>,
 }
 
 /// Offset and record offset that a transaction would commit, by group and input partition.
@@ -51,7 +51,6 @@ struct Offsets {
 #[derive(Debug, Default)]
 pub struct Observer {
     seen: PartitionMap<Offset>,
-    ongoing: BTreeMap<Name, ProducerIdAndEpoch>,
     decisions: BTreeMap<Name, Decision>,
     offsets: BTreeMap<u32, Offsets>,
 }
@@ -87,20 +86,15 @@ impl Observer {
     fn transaction(&mut self, t: u64, record: &TransactionLogRecord, history: &mut History<'_>) {
         let id = &record.transactional_id;
         let Some(value) = &record.value else {
-            self.ongoing.remove(id);
             self.decisions.remove(id);
             return;
         };
         match value.state {
-            TransactionState::Ongoing => {
-                self.ongoing.insert(id.clone(), value.producer);
-            }
             TransactionState::PrepareCommit | TransactionState::PrepareAbort => {
                 let decision = Decision {
                     producer: value.producer,
                     commit: value.state == TransactionState::PrepareCommit,
-                    ongoing: self.ongoing.get(id).copied(),
-                    newer: value.client_transaction_version >= 2,
+                    cause: record.cause,
                 };
                 self.decisions.insert(id.clone(), decision);
             }
@@ -108,9 +102,11 @@ impl Observer {
                 if let Some(decision) = self.decisions.remove(id) {
                     write_decision(t, id, decision, history);
                 }
-                self.ongoing.remove(id);
             }
-            TransactionState::Empty | TransactionState::Dead | TransactionState::PrepareEpochFence => {}
+            TransactionState::Ongoing
+            | TransactionState::Empty
+            | TransactionState::Dead
+            | TransactionState::PrepareEpochFence => {}
         }
     }
 
@@ -124,12 +120,15 @@ impl Observer {
 
 fn write_decision(t: u64, id: &Name, decision: Decision, history: &mut History<'_>) {
     let Some(c) = history.client_of_transactional_id(id) else { return };
-    let Decision { producer, commit, ongoing, newer } = decision;
-    // Below version 2 a client's own request leaves the epoch as it is, and the coordinator's fence raises it. At
-    // version 2 both raise it; there a late request cannot decide another transaction anyway.
-    let raised = ongoing.is_some_and(|o| o != producer);
-    let cause = if !commit && raised && !newer { h::DecisionCause::Timeout } else { h::DecisionCause::Request };
-    let cause = if newer && !commit { h::DecisionCause::Timeout } else { cause };
+    let Decision { producer, commit, cause } = decision;
+    let cause = match cause {
+        Some(EndCause::Timeout) => h::DecisionCause::Timeout,
+        Some(EndCause::Init) => h::DecisionCause::Init,
+        Some(EndCause::Request) | None => h::DecisionCause::Request,
+    };
+    if cause == h::DecisionCause::Timeout {
+        history.timed_out(c);
+    }
     let (pid, epoch) = (producer.id, producer.epoch);
     history.write(&h::Event::Decided(h::Decided { t, c, pid, epoch, commit, cause }));
 }

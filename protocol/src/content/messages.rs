@@ -245,7 +245,6 @@ macro_rules! structs {
                 producer, previous_producer_id, next_producer_id, timeout_ms, state, partitions, last_update_ms, start_ms,
                 client_transaction_version,
             }
-            TransactionLogRecord { transactional_id, value }
             CommittedOffset { offset, leader_epoch, metadata, commit_ms }
             GroupMetadataValue { generation, protocol, leader, members }
             GroupMemberValue {
@@ -263,6 +262,16 @@ impl Content for ApiVersionsRequest {
     #[inline]
     fn add_to(&self, _: &mut Hash) {
         let ApiVersionsRequest = self;
+    }
+}
+
+impl Content for TransactionLogRecord {
+    /// The cause is no part of what a broker is sent.
+    #[inline]
+    fn add_to(&self, hash: &mut Hash) {
+        let TransactionLogRecord { transactional_id, value, cause: _ } = self;
+        transactional_id.add_to(hash);
+        value.add_to(hash);
     }
 }
 

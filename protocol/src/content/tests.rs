@@ -84,6 +84,20 @@ variants! {
         Blob::Generated { id: 0, len: 7 }, Blob::Generated { id: 1, len: 7 }, Blob::Generated { id: 0, len: 8 };
 }
 
+/// Its cause is not in a message.
+impl Sample for TransactionLogRecord {
+    fn sample() -> Self {
+        TransactionLogRecord { transactional_id: Sample::sample(), value: Sample::sample(), cause: None }
+    }
+
+    fn flips(&self) -> Vec<Self> {
+        let ids = self.transactional_id.flips().into_iter();
+        let ids = ids.map(|transactional_id| TransactionLogRecord { transactional_id, ..self.clone() });
+        let values = self.value.flips().into_iter();
+        ids.chain(values.map(|value| TransactionLogRecord { value, ..self.clone() })).collect()
+    }
+}
+
 impl Sample for Value {
     fn sample() -> Self {
         Blob::sample().into()

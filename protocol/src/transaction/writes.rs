@@ -33,6 +33,18 @@ pub(super) enum Then {
     Complete,
 }
 
+impl Then {
+    /// Why the transaction is ended, if it is.
+    fn cause(self) -> Option<EndCause> {
+        match self {
+            Then::EndTxn { .. } => Some(EndCause::Request),
+            Then::Fence(Some(_)) => Some(EndCause::Init),
+            Then::Fence(None) => Some(EndCause::Timeout),
+            Then::InitProducerId(_) | Then::AddPartitions(..) | Then::AddOffsets(_) | Then::Complete => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Transition {
     pub partition: u32,
@@ -65,7 +77,8 @@ impl Writes {
     pub fn transition(&mut self, ctx: Context<'_>, transition: Transition, out: &mut CoordinatorOutputs) {
         let value = transition.target.record(ctx.image.features.transaction_version);
         let timeout = Span::from_millis(i64::from(value.timeout_ms));
-        let record = TransactionLogRecord { transactional_id: transition.name.clone(), value: Some(value) };
+        let cause = transition.then.cause();
+        let record = TransactionLogRecord { transactional_id: transition.name.clone(), value: Some(value), cause };
         let (partition, epoch) = (transition.partition, transition.epoch);
         self.append(ctx, (partition, epoch), [record].into(), timeout, Write::Transition(transition), out);
     }
@@ -80,7 +93,7 @@ impl Writes {
         timeout: Span,
         out: &mut CoordinatorOutputs,
     ) {
-        let tombstone = |name: &Name| TransactionLogRecord { transactional_id: name.clone(), value: None };
+        let tombstone = |name: &Name| TransactionLogRecord { transactional_id: name.clone(), value: None, cause: None };
         let records = names.iter().map(tombstone).collect();
         self.append(ctx, (partition, epoch), records, timeout, Write::Tombstones { partition, epoch, names }, out);
     }

@@ -60,7 +60,9 @@ pub(crate) fn undrained(ev: &Evidence, findings: &mut Findings, e: &Undrained<'_
 }
 
 pub(crate) fn stuck(ev: &Evidence, findings: &mut Findings, e: &Stuck<'_>) {
-    findings.add(&ev.promises, Kind::StuckRun, None, 1, || Proof {
+    // However many hold it up, it is one run that does not end.
+    let count = u64::from(!findings.has(|kind| kind == Kind::StuckRun));
+    findings.add(&ev.promises, Kind::StuckRun, None, count, || Proof {
         sentence: format!("the run did not end: {} ({})", e.culprit, seconds(e.t)),
         times: vec![e.t],
         ..Proof::default()
@@ -110,7 +112,7 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, unfinished: &Unfinis
         }
         let culprit = match log.open.oldest() {
             _ if end.lso == end.hw => {
-                format!("not all in-sync replicas have what is there, up to offset {}", end.leo)
+                format!("what is there up to offset {} is not known to be on all in-sync replicas", end.leo)
             }
             Some(pid) => format!("the open transaction of producer id {pid}"),
             None => "no open transaction is known there".to_owned(),

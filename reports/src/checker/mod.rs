@@ -167,8 +167,9 @@ impl Checker {
         }
         let untested = vacuous::untested(&ev, &epochs);
 
+        let left = tally.left();
         let account = tally.close(&ev, &lives, &topics, inputs);
-        warnings.splice(0..0, tally::warnings(&ev, &lives, &account));
+        warnings.splice(0..0, tally::warnings(&ev, &lives, &account, &left));
         let sinks = sinks::close(&mut ev, &mut findings, &consumers);
 
         let verdict = if findings.has(|kind| kind.class() == Class::Safety) {
@@ -235,6 +236,7 @@ impl Sink for Checker {
             Event::Client(e) => {
                 ev.declare_client(e);
                 values.declare(findings, e);
+                tally.declare(e);
             }
             Event::Promise(e) => {
                 for name in ev.declare_promise(e) {
@@ -256,7 +258,7 @@ impl Sink for Checker {
             }
             Event::Skipped(e) => consumers.skipped(ev, e),
             Event::Send(e) => {
-                tally.sent(e.c);
+                tally.sent(e.c, &e.id);
                 answers.send(ev, findings, e);
                 early_reads.sent(ev, findings, e);
                 outcomes::send(ev, findings, e);
@@ -337,6 +339,7 @@ impl Sink for Checker {
                 values.read(ev, findings, e);
             }
             Event::Apply(e) => {
+                tally.begun(e.c, &e.id);
                 answers.apply(e);
                 sinks::apply(ev, e);
             }

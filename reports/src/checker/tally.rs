@@ -8,9 +8,11 @@ use super::evidence::Evidence;
 use super::findings::Findings;
 use super::lives::{self, Lives};
 use super::owed::Owed;
+use super::paged::Bits;
 use super::registry::NONE;
 use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, ReasonAccount, Records};
 use crate::history::event::*;
+use crate::render::thousands;
 use crate::report::TopicAccount;
 
 /// What one client did.
@@ -24,6 +26,24 @@ struct Counts {
     errors: Vec<(String, String, u64, u64)>,
     /// Group whose offsets are part of the transaction that is under way.
     moves: Option<u32>,
+    /// Of its workload, where the history says how long that is.
+    workload: Option<Workload>,
+}
+
+/// How much of a client's workload was begun.
+#[derive(Clone, Debug)]
+struct Workload {
+    records: u64,
+    begun: u64,
+    seen: Bits,
+}
+
+/// What a client never began of its workload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    client: u32,
+    left: u64,
+    records: u64,
 }
 
 /// To whom something happened.
@@ -100,9 +120,34 @@ impl Tally {
         self.clients.resize_with(client as usize + 1, Counts::default);
     }
 
+    pub(crate) fn declare(&mut self, e: &Client<'_>) {
+        let workload = e.records.map(|records| Workload { records, begun: 0, seen: Bits::default() });
+        self.client(e.id).workload = workload;
+    }
+
     #[inline]
-    pub(crate) fn sent(&mut self, client: u32) {
+    pub(crate) fn sent(&mut self, client: u32, id: &Identity) {
         self.client(client).sent += 1;
+        self.begun(client, id);
+    }
+
+    /// A client began to do what it does with a record: it sent it, or asked a sink for it.
+    #[inline]
+    pub(crate) fn begun(&mut self, client: u32, id: &Identity) {
+        if let Some(workload) = &mut self.client(client).workload
+            && id.source & Identity::WORKLOAD != 0
+            && workload.seen.set(id.offset)
+        {
+            workload.begun += 1;
+        }
+    }
+
+    /// What clients have left of their workloads.
+    pub(crate) fn left(&self) -> Vec<Left> {
+        let of = self.clients.iter().enumerate().filter_map(|(n, counts)| Some((n, counts.workload.as_ref()?)));
+        let left =
+            of.map(|(n, w)| Left { client: n as u32, left: w.records.saturating_sub(w.begun), records: w.records });
+        left.filter(|left| left.left > 0).collect()
     }
 
     #[inline]
@@ -358,8 +403,14 @@ fn records(clients: &[ClientAccount], topics: &[TopicAccount], inputs: &[Owed]) 
 }
 
 /// What a user should know of a run although it is held against nobody.
-pub(crate) fn warnings(ev: &Evidence, lives: &Lives, account: &Account) -> Vec<String> {
+pub(crate) fn warnings(ev: &Evidence, lives: &Lives, account: &Account, left: &[Left]) -> Vec<String> {
     let mut warnings = account.faults_that_never_began();
+    for Left { client, left, records } in left.iter().filter(|left| !lives.never_ran(left.client)) {
+        let fate = lives.fate(ev, *client).unwrap_or_else(|| ev.client(*client).name.clone());
+        let verb = if *left == 1 { "was" } else { "were" };
+        let of = if lives.gone(*client).is_some() { ": " } else { " has not finished: " };
+        warnings.push(format!("{fate}{of}{} of {} records {verb} never sent", thousands(*left), thousands(*records)));
+    }
     for (number, info) in ev.clients.iter().enumerate() {
         if let Some(info) = info
             && lives.never_ran(number as u32)

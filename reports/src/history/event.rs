@@ -360,6 +360,9 @@ pub struct Client<'a> {
     /// judged where it is given.
     #[serde(default, borrow, skip_serializing_if = "is_default")]
     pub function: Option<Text<'a>>,
+    /// How many records its workload has, where it has one: those with the indices from 0 up to this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub records: Option<u64>,
 }
 
 /// Preamble: something that is to go wrong in this run. Whether it did is told by [`Fired`] and [`FaultEnd`].

@@ -50,6 +50,7 @@ pub(crate) fn one_of_each() -> Vec<Event<'static>> {
             may_skip: true,
             guarantee: Guarantee::AtLeastOnce,
             function: Some("append:!".into()),
+            records: Some(7),
         })),
         Event::Promise(Promise::default()),
         Event::Promise(Promise {

@@ -43,6 +43,9 @@ pub struct EchoClient {
 }
 
 impl EchoClient {
+    /// How long after a crash its process runs again.
+    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
+
     /// The client of `plan`. It asks the first broker.
     pub fn new(all: &Plan, plan: &EchoPlan) -> EchoClient {
         let to: NodeId = all.cluster.ids().next().expect("a cluster has brokers");
@@ -65,7 +68,7 @@ impl EchoClient {
     }
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(Span::from_secs(1))
+        Some(EchoClient::RESTARTS_AFTER)
     }
 
     pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {

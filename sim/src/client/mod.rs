@@ -368,30 +368,4 @@ impl Plan {
         let services = self.services.iter().map(|s| end(s.start, s.interval, &s.source));
         producers.chain(services).max().unwrap_or(Span::ZERO)
     }
-
-    /// The longest time that a client may take, by this plan, for something that it then has to do again if it fails: a
-    /// producer's transaction, what a pipeline is given by one poll, a call.
-    pub fn longest_step(&self) -> Span {
-        let times = |span: Span, n: u64| Span(span.0.saturating_mul(n));
-        let sum = |a: Span, b: Span| Span(a.0.saturating_add(b.0));
-        let producers = self
-            .producers
-            .iter()
-            .map(|p| sum(times(p.interval, u64::from(p.transaction_records.max(1))), p.transaction_pause));
-        let sources = self.producers.iter().map(|p| &p.source).chain(self.services.iter().map(|s| &s.source));
-        let records = sources.map(Source::len).fold(0, u64::saturating_add);
-        let pipelines = self
-            .pipelines
-            .iter()
-            .map(|p| times(p.processing_time, records.min(u64::try_from(p.consumer.max_poll_records).unwrap_or(0))));
-        let patience = self
-            .services
-            .iter()
-            .map(|s| s.patience)
-            .chain(self.relays.iter().map(|r| r.patience))
-            .chain(self.pipelines.iter().filter_map(|p| p.call.as_ref().map(|call| call.patience)));
-        let calls = patience.map(|p| sum(p.timeout, p.backoff));
-        let services = self.services.iter().map(|s| s.interval);
-        producers.chain(pipelines).chain(services).chain(calls).max().unwrap_or(Span::ZERO)
-    }
 }

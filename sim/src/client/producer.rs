@@ -181,6 +181,7 @@ impl ProducerClient {
             idempotent: config.enable_idempotence,
             transaction_version: if newer { 2 } else { 0 },
             outputs: vec![self.topic.0],
+            records: Some(self.plan.source.len()),
             ..h::Client::default()
         }
     }

@@ -32,6 +32,9 @@ pub struct ReaderClient {
 }
 
 impl ReaderClient {
+    /// How long after a crash its process runs again.
+    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
+
     /// Member `member` of a reader.
     pub fn new(all: &Plan, plan: &ReaderPlan, member: u32) -> ReaderClient {
         ReaderClient {
@@ -68,7 +71,7 @@ impl ReaderClient {
     }
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(Span::from_secs(1))
+        Some(ReaderClient::RESTARTS_AFTER)
     }
 
     pub(super) fn group(&self) -> Option<&str> {

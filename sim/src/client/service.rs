@@ -119,6 +119,7 @@ impl ServiceClient {
             None => h::Client { name: self.plan.name.clone().into(), ..h::Client::default() },
         };
         client.sinks = vec![self.sink];
+        client.records = Some(self.plan.source.len());
         client
     }
 

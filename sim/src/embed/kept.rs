@@ -50,6 +50,7 @@ pub(super) fn keep(event: &h::Event<'_>) -> h::Event<'static> {
             may_skip: e.may_skip,
             guarantee: e.guarantee,
             function: e.function.as_ref().map(text),
+            records: e.records,
         })),
         E::Promise(e) => E::Promise(h::Promise {
             topic: e.topic,

@@ -125,7 +125,12 @@ mod tests {
 
     fn names() -> Names {
         let nodes = ["broker-1", "broker-2", "controller", "shop", "till"].map(String::from).to_vec();
-        Names { nodes, topics: vec![("orders".into(), 3), ("sales".into(), 1)], workloads: Vec::new() }
+        Names {
+            nodes,
+            topics: vec![("orders".into(), 3), ("sales".into(), 1)],
+            workloads: Vec::new(),
+            back: Vec::new(),
+        }
     }
 
     #[test]

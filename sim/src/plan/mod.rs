@@ -1,6 +1,7 @@
 //! A resolved scenario: everything that a run is a function of, besides the seed or the schedule.
 
 mod sinks;
+mod waits;
 
 use std::sync::Arc;
 

@@ -1,9 +1,13 @@
 //! Names of nodes, topics and partitions, and their numbers.
 
+use std::collections::BTreeMap;
+
 use fencepost_protocol::broker::Job;
 use fencepost_protocol::ids::{TopicId, TopicPartition};
+use fencepost_protocol::time::Span;
 
 use super::nearest::hint;
+use crate::client::{EchoClient, ReaderClient, member_name};
 use crate::plan::Plan;
 use crate::schedule::Actor;
 
@@ -27,6 +31,35 @@ pub struct Names {
     pub topics: Vec<(String, u32)>,
     /// Whose records each workload is.
     pub workloads: Vec<String>,
+    /// By actor: what becomes of its process after a crash that does not say.
+    pub back: Vec<Back>,
+}
+
+/// What becomes of a process that was killed, where the fault does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// It runs again by itself after this time: `restart.after`.
+    After(Span),
+    /// It stays away.
+    Never,
+}
+
+/// What becomes of clients and sinks that were killed, by name.
+fn backs(plan: &Plan) -> BTreeMap<String, Back> {
+    let own = |after: Option<Span>| after.map_or(Back::Never, Back::After);
+    let mut backs = BTreeMap::new();
+    backs.extend(plan.databases.iter().map(|d| (d.name.clone(), Back::After(d.restart_after))));
+    backs.extend(plan.payments.iter().map(|p| (p.name.clone(), Back::After(p.restart_after))));
+    backs.extend(plan.producers.iter().map(|p| (p.name.clone(), own(p.restart_after))));
+    backs.extend(plan.services.iter().map(|s| (s.name.clone(), own(s.restart_after))));
+    backs.extend(plan.relays.iter().map(|r| (r.name.clone(), own(r.restart_after))));
+    backs.extend(plan.echoes.iter().map(|e| (e.name.clone(), Back::After(EchoClient::RESTARTS_AFTER))));
+    let pipelines = plan.pipelines.iter().map(|p| (&p.name, p.members, own(p.restart_after)));
+    let readers = plan.readers.iter().map(|r| (&r.name, r.members, Back::After(ReaderClient::RESTARTS_AFTER)));
+    for (name, members, back) in pipelines.chain(readers) {
+        backs.extend((1..=members).map(|member| (member_name(name, member, members), back)));
+    }
+    backs
 }
 
 impl Names {
@@ -38,7 +71,15 @@ impl Names {
         ];
         let topics = internal.into_iter().chain(plan.topics.iter().map(|t| (t.name.clone(), t.partitions))).collect();
         let senders = (0..).map_while(|workload| plan.workload_name(workload)).map(str::to_string).collect();
-        Names { nodes: crate::world::names(plan), topics, workloads: senders }
+        let nodes = crate::world::names(plan);
+        let own = backs(plan);
+        let back = nodes.iter().map(|node| own.get(node).copied().unwrap_or(Back::Never)).collect();
+        Names { nodes, topics, workloads: senders, back }
+    }
+
+    /// What becomes of a node's process that was killed; none if that is not known.
+    pub fn back(&self, actor: Actor) -> Option<Back> {
+        self.back.get(actor as usize).copied()
     }
 
     /// Number of each node among `other`.

@@ -6,7 +6,7 @@ use fencepost_protocol::time::Span;
 
 use super::deviation::broker_name;
 use super::duration::print_signed_ms;
-use super::names::{JOBS, Names};
+use super::names::{Back, JOBS, Names};
 use crate::schedule::{Action, Actor, Deviation, Effect, MessageName, Phase, Subject, When};
 
 /// A deviation as a sentence.
@@ -147,14 +147,16 @@ fn links_words(links: &[(Actor, Actor)], names: &Names) -> String {
 /// A fault's action as a sentence.
 pub fn action_words(action: &Action, names: &Names) -> String {
     let node = |actor: &Actor| names.node(*actor).to_string();
-    let back = |down: &Option<Span>| match down {
-        Some(down) => format!(", and is back after {}", about(*down)),
-        None => ", and stays away".to_string(),
+    let back = |actor: &Actor, down: &Option<Span>| match (down, names.back(*actor)) {
+        (Some(down), _) => format!(", and is back after {}", about(*down)),
+        (None, Some(Back::After(after))) => format!(", and is started again after {}", about(after)),
+        (None, Some(Back::Never)) => ", and stays away".to_string(),
+        (None, None) => String::new(),
     };
     match action {
-        Action::Crash { node: n, down } => format!("the process of {} dies{}", node(n), back(down)),
+        Action::Crash { node: n, down } => format!("the process of {} dies{}", node(n), back(n, down)),
         Action::PowerLoss { node: n, down, keep_ppm } => {
-            format!("{} loses power, keeping {keep_ppm} ppm of what it had not flushed{}", node(n), back(down))
+            format!("{} loses power, keeping {keep_ppm} ppm of what it had not flushed{}", node(n), back(n, down))
         }
         Action::Pause { node: n, span } => format!("{} stands still for {}", node(n), about(*span)),
         Action::Restart { node: n, down } => {
@@ -209,7 +211,7 @@ mod tests {
 
     fn names() -> Names {
         let nodes = ["controller", "broker-1", "broker-2", "broker-3", "till"].map(str::to_string).to_vec();
-        Names { nodes, topics: Vec::new(), workloads: Vec::new() }
+        Names { nodes, topics: Vec::new(), workloads: Vec::new(), back: Vec::new() }
     }
 
     fn both_ways(few: &[Actor], many: &[Actor]) -> Vec<(Actor, Actor)> {

@@ -211,7 +211,7 @@ fn check_overlaps(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[Written
 
 /// A fault at a time at which everything is long over would hit nothing, and the run would wait for it.
 fn check_late(plan: &Plan, faults: &[WrittenFault<'_>]) -> Result<()> {
-    let bound = plan.end.bound;
+    let bound = plan.patience();
     let mut over = Instant::ZERO + longest_work(plan) + bound;
     if !plan.chaos.families.is_empty() || plan.chaos.probes > 0 {
         over = over.max(Instant::ZERO + plan.end.faults_until + bound);

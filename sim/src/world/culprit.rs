@@ -2,20 +2,33 @@
 
 use core::fmt::Write;
 
-use fencepost_protocol::ids::{Name, TopicPartition};
+use fencepost_protocol::ids::{Name, NodeId, TopicPartition};
 use fencepost_protocol::message::{Response as KafkaResponse, TransactionMetadataValue, TransactionState};
+use fencepost_protocol::time::Span;
 use fencepost_reports::history::event as h;
 
 use super::World;
 use super::node::Body;
 use super::settle::Unfinished;
-use crate::history::partition;
+use crate::client::member_name;
+use crate::history::{Told, partition};
 use crate::message::Response;
+use crate::plan::PipelinePlan;
 use crate::scenario::Names;
 use crate::schedule::Actor;
 
+/// Errors that were told so long before the end, or before progress stopped, are told still.
+const RECENT: Span = Span::from_secs(60);
 /// Members of a group that are told of at most.
 const LISTED: usize = 3;
+
+fn told_words(told: &Told) -> String {
+    let Told { at, call, error, answered, .. } = told;
+    match answered {
+        true => format!("it was last told {error} by an answer to {call}, at {at}"),
+        false => format!("{call} last came to {error}, at {at}"),
+    }
+}
 
 impl World<'_> {
     /// What has not finished, and why, as the history tells it.
@@ -34,8 +47,16 @@ impl World<'_> {
         events
     }
 
-    /// What may help if something was still being written.
+    /// How long was waited for what, where that is longer than the scenario's own bound; what may help if something was
+    /// still being written.
     fn advice(&self) -> Option<String> {
+        let patience = &self.settle.patience;
+        let waited = patience.reason().map(|reason| format!("nothing new happened for {}, {reason}", patience.bound()));
+        let advice = waited.into_iter().chain(self.loop_advice()).collect::<Vec<_>>();
+        (!advice.is_empty()).then(|| advice.join("; "))
+    }
+
+    fn loop_advice(&self) -> Option<String> {
         let patience = &self.settle.patience;
         let moves = patience.moved > patience.progress && self.now.since(patience.moved).0 < patience.bound().0 / 2;
         moves.then(|| {
@@ -122,10 +143,45 @@ impl World<'_> {
         if lines.is_empty() {
             lines.push("it runs".to_string());
         }
-        if let Some(told) = client.place().and_then(|(c, _)| self.history.last_told(c)) {
-            lines.push(format!("it was last told {} by an answer to {}, at {}", told.error, told.call, told.at));
+        if let Some((c, _)) = client.place() {
+            lines.extend(self.history.last_told(c).filter(|told| self.still_tells(told)).take(1).map(told_words));
+            lines.extend(self.too_small(actor, c));
         }
         lines.join("; ")
+    }
+
+    /// Whether an error may still be why nothing goes on. Those of the ordinary course are only if they are told to the
+    /// end; others are not where everything went on for a while after them.
+    fn still_tells(&self, told: &Told) -> bool {
+        let patience = &self.settle.patience;
+        let since = if told.routine { self.now } else { patience.progress.max(self.faults.last_end).min(self.now) };
+        told.at + RECENT >= since
+    }
+
+    /// Keys of a client that are too small for what it does.
+    fn too_small(&self, actor: Actor, c: u32) -> Vec<String> {
+        let name = self.name(actor);
+        let mut keys = Vec::new();
+        let pipelines = self.plan.pipelines.iter();
+        let own = |p: &&PipelinePlan| (1..=p.members).any(|m| member_name(&p.name, m, p.members) == name);
+        let pipeline = pipelines.filter(|p| p.members > 0).find(own);
+        if let Some(p) = pipeline {
+            let (poll, limit) = (self.plan.poll_of(p), p.consumer.max_poll_interval_ms);
+            if poll > Span::from_millis(i64::from(limit)) {
+                keys.push(format!(
+                    "max.poll.interval.ms ({limit}) is too small: the records of one poll can take {poll} \
+                     (max.poll.records={}), and who does not poll in time is put out of its group",
+                    p.consumer.max_poll_records
+                ));
+            }
+        }
+        if let Some(at) = self.history.last_timed_out(c) {
+            let producers = self.plan.producers.iter().filter(|p| p.name == name).map(|p| &p.config);
+            let config = producers.chain(pipeline.map(|p| &p.producer)).next();
+            let value = config.map_or_else(String::new, |config| format!(" ({})", config.transaction_timeout_ms));
+            keys.push(format!("transaction.timeout.ms{value} is too small: its transaction timed out at {at}"));
+        }
+        keys
     }
 
     fn transaction(
@@ -172,7 +228,31 @@ impl World<'_> {
     }
 
     fn stall(&self, tp: TopicPartition, holder: Option<i64>) -> String {
-        let Some(leader) = self.leader_name(tp) else { return "the partition has no leader".to_string() };
+        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else {
+            unreachable!("the controller is one");
+        };
+        let Some(registration) = controller.image().partition(tp) else {
+            return "the controller does not know the partition".to_string();
+        };
+        let is_down = |id: &NodeId| !self.nodes[self.actor_of(*id) as usize].process.is_running();
+        let named = |ids: &[NodeId]| {
+            let names = ids
+                .iter()
+                .map(|id| self.name(self.actor_of(*id)).to_string() + if is_down(id) { " (down)" } else { "" });
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let in_sync = format!(
+            "in sync: {} of {}",
+            if registration.isr.is_empty() { "nobody".to_string() } else { named(&registration.isr) },
+            named(&registration.replicas)
+        );
+        let Some(leader) = registration.leader else {
+            return format!("the partition has no leader; {in_sync}");
+        };
+        if is_down(&leader) {
+            return format!("its leader {} does not run; {in_sync}", self.name(self.actor_of(leader)));
+        }
+        let leader = self.name(self.actor_of(leader)).to_string();
         if let Some(pid) = holder {
             let brokers = self.brokers.iter().filter_map(|b| match &self.nodes[*b as usize].body {
                 Body::Broker(slot) => slot.broker.as_deref(),
@@ -182,12 +262,28 @@ impl World<'_> {
             let of = owner.map_or_else(String::new, |(name, _)| format!(" (transactional id {name})"));
             return format!("an open transaction of producer id {pid}{of}, at {leader}");
         }
-        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return leader };
-        let in_sync = controller.image().partition(tp).map_or_else(String::new, |p| {
-            let ids: Vec<String> = p.isr.iter().map(|id| id.0.to_string()).collect();
-            format!(" (in sync: {} of {})", ids.join(","), p.replicas.len())
+        let min = controller.image().topic(tp.topic).map_or(0, |topic| topic.settings.min_insync_replicas);
+        if (registration.isr.len() as u32) < min {
+            let n = registration.isr.len();
+            return format!(
+                "{leader}: {n} in-sync replica{}, fewer than min.insync.replicas ({min}); {in_sync}",
+                if n == 1 { "" } else { "s" }
+            );
+        }
+        let Some((_, log)) = self.leader_log(tp) else {
+            return format!("{leader} does not lead it at the epoch that the controller gave; {in_sync}");
+        };
+        let behind = registration.isr.iter().filter_map(|id| {
+            let Body::Broker(slot) = &self.nodes[self.actor_of(*id) as usize].body else { return None };
+            let has = slot.broker.as_ref()?.log(tp)?.log_end_offset();
+            (has < log.log_end_offset())
+                .then(|| format!("{} has only what is below {has}", self.name(self.actor_of(*id))))
         });
-        format!("{leader}: not all in-sync replicas have what is there{in_sync}")
+        let behind: Vec<String> = behind.collect();
+        if behind.is_empty() {
+            return format!("{leader}; {in_sync}");
+        }
+        format!("{leader}: not all in-sync replicas have what is there: {}; {in_sync}", behind.join(", "))
     }
 
     /// A broker is answered: what markers it was refused is remembered until they are written.

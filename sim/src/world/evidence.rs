@@ -6,6 +6,7 @@ use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::log::PartitionLog;
 use fencepost_reports::history::event as h;
+use fencepost_reports::render::thousands;
 
 use super::World;
 use super::node::Body;
@@ -40,12 +41,6 @@ impl World<'_> {
         })
     }
 
-    pub(super) fn leader_name(&self, tp: TopicPartition) -> Option<String> {
-        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return None };
-        let leader = controller.image().partition(tp)?.leader?;
-        Some(self.nodes[self.actor_of(leader) as usize].name.clone())
-    }
-
     pub(super) fn write_evidence(&mut self, ending: &Ending) {
         // Asked before the clients are gone.
         let unfinished = match ending {
@@ -67,11 +62,18 @@ impl World<'_> {
         self.write_faults();
         match ending {
             Ending::OverBudget { busiest } => {
-                let culprit = format!("{busiest} (over the budget of deliveries)").into();
+                let budget = thousands(self.plan.end.delivery_budget);
+                let culprit = format!(
+                    "the run was cut off after {budget} deliveries ([end] delivery.budget); the busiest node was {busiest}"
+                );
+                let culprit = culprit.into();
                 self.history.write(&h::Event::Stuck(h::Stuck { t, culprit }));
             }
             Ending::NoProgressInTime { busiest } => {
-                let culprit = format!("{busiest} (100,000 deliveries without time moving)").into();
+                let culprit = format!(
+                    "the run was cut off after 100,000 deliveries without time moving; the busiest node was {busiest}"
+                );
+                let culprit = culprit.into();
                 self.history.write(&h::Event::Stuck(h::Stuck { t, culprit }));
             }
             Ending::OverLimit { limit } => {

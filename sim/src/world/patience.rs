@@ -34,6 +34,8 @@ struct Seen {
 #[derive(Debug)]
 pub(super) struct Patience {
     bound: Span,
+    /// What makes it longer than the scenario's own bound, in words.
+    reason: Option<String>,
     pause: Span,
     next_look: Instant,
     /// By actor.
@@ -51,8 +53,9 @@ pub(super) struct Patience {
 impl Patience {
     pub fn new(plan: &Plan, nodes: usize) -> Patience {
         // Whoever may take that long for one step, and then has to do it again, is given the time.
-        let bound = plan.end.bound.max(Span(plan.longest_step().0.saturating_mul(2)));
+        let (bound, longest) = (plan.patience(), plan.longest_wait());
         Patience {
+            reason: (bound > plan.end.bound).then(|| format!("twice {} ({})", longest.what, longest.span)),
             bound,
             pause: Span(bound.0 / LOOKS),
             next_look: Instant::ZERO,
@@ -68,7 +71,13 @@ impl Patience {
     /// From now on nothing may happen for that long.
     pub fn bound_by(&mut self, bound: Span) {
         self.bound = bound;
+        self.reason = None;
         self.pause = Span(bound.0 / LOOKS);
+    }
+
+    /// What makes it longer than the scenario's own bound, in words.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// How long nothing may happen.

@@ -140,7 +140,8 @@ impl Harness {
     fn with(transaction_version: u8, domains: Domains, records: &[TransactionMetadataValue]) -> Harness {
         let mut h = Harness::empty(transaction_version, domains);
         for value in records {
-            let record = TransactionLogRecord { transactional_id: ID.into(), value: Some(Arc::new(value.clone())) };
+            let record =
+                TransactionLogRecord { transactional_id: ID.into(), value: Some(Arc::new(value.clone())), cause: None };
             let mut batch = RecordBatch::of_records([].into());
             batch.payload = Payload::TransactionLog([record].into());
             h.log.push(batch);
