@@ -136,7 +136,7 @@ pub(super) fn needs(fields: &Fields, key: &str) -> Complaint {
 
 /// What to say of a fault that hits a client which is left out.
 fn left_out_here(document: &Document, case: Option<&str>, wrong: Complaint) -> Complaint {
-    let nobody = Names { nodes: Vec::new(), topics: Vec::new(), workloads: Vec::new() };
+    let nobody = Names { nodes: Vec::new(), topics: Vec::new(), workloads: Vec::new(), back: Vec::new() };
     let disabled = with_the_disabled(&nobody, document).map_or(Vec::new(), |names| names.nodes);
     let Some(name) = disabled.iter().find(|name| wrong.message.contains(&format!("there is no node '{name}'"))) else {
         return wrong;
