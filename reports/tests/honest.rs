@@ -223,7 +223,9 @@ proptest! {
     #[test]
     fn an_honest_system_is_clean(commands in prop::collection::vec(command(), 0..120)) {
         let report = run(&commands).finish(None);
-        prop_assert_eq!(report.verdict, Verdict::Clean, "{}", report.render_text());
+        let sent = commands.iter().any(|command| matches!(command, Command::Send(..)));
+        let right = if sent { Verdict::Clean } else { Verdict::Vacuous };
+        prop_assert_eq!(report.verdict, right, "{}", report.render_text());
         prop_assert!(report.notes.is_empty(), "{:?}", report.notes);
     }
 

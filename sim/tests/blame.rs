@@ -127,8 +127,8 @@ fn the_error_that_is_cited_is_no_ordinary_one_and_calls_that_timed_out_are_named
 #[test]
 fn a_transaction_that_times_out_again_and_again_names_its_timeout() {
     let job = "[[topic]]\nname = 'invoices'\n[[pipeline]]\nname = 'job'\ninput = 'orders'\noutput = 'invoices'\n\
-               processing.guarantee = 'exactly_once_v2'\nprocessing.time = '2s'\n\
-               producer.transaction.timeout.ms = 10000\ncommit.interval.ms = 60000\n";
+               processing.guarantee = 'exactly_once_v2'\nprocessing.time = '25s'\n\
+               consumer.max.poll.records = 5\nproducer.transaction.timeout.ms = 10000\ncommit.interval.ms = 10000\n";
     let (_, kept) = ran(&format!("{ORDERS}{}{job}", SHOP.replace("'100ms'", "'1ms'")));
     assert_says(&kept, "transaction.timeout.ms (10000) is too small");
 }

@@ -634,7 +634,7 @@ fn a_high_watermark_below_the_end_is_a_stall() {
     let proof = finds(&log_at([0, 2, 2, 3], &[]), &[(Kind::StalledLso, 1)]);
     assert!(proof.sentence.starts_with("the high watermark of in-0 is 2 and below its end"), "{}", proof.sentence);
     assert!(
-        proof.sentence.ends_with("not all in-sync replicas have what is there, up to offset 3"),
+        proof.sentence.ends_with("what is there up to offset 3 is not known to be on all in-sync replicas"),
         "{}",
         proof.sentence
     );
