@@ -79,18 +79,28 @@ impl FailedCommits {
     }
 }
 
+/// Where an offset moved to, and when.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    group: u32,
+    log: u32,
+    next: i64,
+    t: u64,
+}
+
 /// In the end. A commit of several partitions counts once.
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {
-    let mut found: IndexMap<(u32, u64), Vec<(u32, u32, i64, u64)>, Fast> = IndexMap::default();
+    // By session and number of the commit: the first partition that it moved.
+    let mut found: IndexMap<(u32, u64), Moved, Fast> = IndexMap::default();
     for (number, group) in ev.groups.iter().enumerate() {
         for (log, state) in &group.logs {
             for (next, session, t, op) in state.failed.found() {
-                found.entry((session, op)).or_default().push((number as u32, *log, next, t));
+                found.entry((session, op)).or_insert(Moved { group: number as u32, log: *log, next, t });
             }
         }
     }
-    for ((session, _), moves) in &found {
-        let (group, log, next, t) = moves[0];
+    for ((session, _), moved) in &found {
+        let Moved { group, log, next, t } = *moved;
         findings.add(&ev.promises, Kind::FalseFailure, Some(ev.logs[log as usize].at.topic), 1, || {
             let sentence = format!(
                 "a commit of offset {next} of {} in group {} by {} failed for certain, but moved the group's offset ({})",
