@@ -181,7 +181,8 @@ impl Validator {
         if text.is_empty() {
             return Err(format!("a {what} without a name: expected at least one character"));
         }
-        if !self.names.insert((what, text.to_owned())) && !(what == "client" && self.begun) {
+        let may_come_again = what == "client" && self.begun;
+        if !self.names.insert((what, text.to_owned())) && !may_come_again {
             return Err(format!("there is a {what} named '{text}' already"));
         }
         Ok(())
