@@ -24,6 +24,9 @@ struct Stretch {
 #[derive(Clone, Debug)]
 struct Told {
     stretches: Vec<Stretch>,
+    /// What stood there before a leader appended at a lower offset. A later leader may have it all the same: one of those in
+    /// between lacked it, and what that one appended went no further.
+    former: Vec<Stretch>,
     /// The furthest end that it ever had.
     reached: i64,
     /// The lowest offset that it was ever truncated to.
@@ -41,6 +44,12 @@ impl Told {
     fn at(&self, offset: i64) -> Option<&Stretch> {
         let index = self.stretches.partition_point(|stretch| stretch.end <= offset);
         self.stretches.get(index).filter(|stretch| stretch.base <= offset)
+    }
+
+    /// Whether a batch of that producer stood at an offset before a leader that lacked it.
+    fn stood(&self, offset: i64, writer: (i64, i16)) -> bool {
+        let is_of = |stretch: &Stretch| writer == (-1, -1) || writer == (stretch.pid, stretch.epoch);
+        self.former.iter().any(|s| !s.marker && (s.base..s.end).contains(&offset) && is_of(s))
     }
 }
 
@@ -60,18 +69,26 @@ impl Batches {
         if self.logs.len() <= log {
             self.logs.resize_with(log + 1, || None);
         }
-        let fresh = || Told { stretches: Vec::new(), reached: 0, cut: i64::MAX, holes: false, leader_epoch: -1 };
+        let fresh = || Told {
+            stretches: Vec::new(),
+            former: Vec::new(),
+            reached: 0,
+            cut: i64::MAX,
+            holes: false,
+            leader_epoch: -1,
+        };
         let told = self.logs[log].get_or_insert_with(fresh);
         let before = told.end();
         told.holes |= e.base > before || e.leader_epoch < told.leader_epoch;
         told.leader_epoch = e.leader_epoch;
         if e.base < before {
             told.cut = told.cut.min(e.base);
-            while told.stretches.last().is_some_and(|last| last.base >= e.base) {
-                told.stretches.pop();
+            while let Some(gone) = told.stretches.pop_if(|last| last.base >= e.base) {
+                told.former.push(gone);
             }
-            if let Some(last) = told.stretches.last_mut() {
-                last.end = last.end.min(e.base);
+            if let Some(last) = told.stretches.last_mut().filter(|last| last.end > e.base) {
+                told.former.push(Stretch { base: e.base, ..*last });
+                last.end = e.base;
             }
         }
         let end = e.base.saturating_add(i64::from(e.count));
@@ -106,16 +123,18 @@ fn found(ev: &Evidence, findings: &mut Findings, log: u32, told: &Told) {
     let info = &ev.logs[log as usize];
     for offset in info.present.iter() {
         let slot = info.entries.get(offset).slot;
+        let writer @ (pid, epoch) = ev.writer_of(log, offset);
+        let fits =
+            |stretch: &Stretch| !stretch.marker && (writer == (-1, -1) || writer == (stretch.pid, stretch.epoch));
+        if told.at(offset).is_some_and(fits) || told.stood(offset, writer) {
+            continue;
+        }
         let but = match told.at(offset) {
             None => format!("no leader appended a batch there: {} ends at {}", ev.partition_name(log), told.end()),
             Some(stretch) if stretch.marker => {
                 format!("a marker of producer id {} and epoch {} was appended there", stretch.pid, stretch.epoch)
             }
             Some(stretch) => {
-                let (pid, epoch) = ev.writer_of(log, offset);
-                if (pid, epoch) == (-1, -1) || (pid, epoch) == (stretch.pid, stretch.epoch) {
-                    continue;
-                }
                 let found = format!("of producer id {pid} and epoch {epoch}");
                 let batch =
                     format!("the batch there was appended by producer id {} and epoch {}", stretch.pid, stretch.epoch);

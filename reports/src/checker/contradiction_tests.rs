@@ -244,6 +244,20 @@ fn what_leaders_appended_is_what_the_final_read_finds() {
     none(&(batch(0, 1, -1, -1, 0, "data") + &batch(5, 1, -1, -1, 0, "data") + &two + &last));
     // What a deposed leader had appended is gone; another leader's stands there.
     none(&(batch(0, 3, 7, 0, 0, "data") + &batch(0, 2, 7, 1, 1, "data") + &two + &told));
+    // A leader that lacked the second batch appended a marker in its place; the one after it has the batch all the same.
+    let passed = |pid| {
+        batch(0, 1, 7, 1, 0, "data")
+            + &batch(1, 1, pid, 1, 0, "data")
+            + &batch(1, 1, 7, 2, 1, "abort_marker")
+            + &batch(2, 1, 7, 2, 2, "abort_marker")
+            + &two
+            + &told.replace("\"hw\":2,\"leo\":2", "\"hw\":3,\"leo\":3").replace("\"lso\":2", "\"lso\":3")
+    };
+    none(&passed(7));
+    contradiction(
+        &passed(9),
+        "the final read has record 1 of plain at in-0@1, but a marker of producer id 7 and epoch 2 was appended there",
+    );
 }
 
 #[test]
