@@ -20,6 +20,13 @@ struct Stretch {
     marker: bool,
 }
 
+impl Stretch {
+    /// Whether a record of that producer id and epoch may be in it; -1 and -1 where the record does not tell.
+    fn may_hold(&self, writer: (i64, i16)) -> bool {
+        !self.marker && (writer == (-1, -1) || writer == (self.pid, self.epoch))
+    }
+}
+
 /// One log, as its leaders wrote it.
 #[derive(Clone, Debug)]
 struct Told {
@@ -48,8 +55,7 @@ impl Told {
 
     /// Whether a batch of that producer stood at an offset before a leader that lacked it.
     fn stood(&self, offset: i64, writer: (i64, i16)) -> bool {
-        let is_of = |stretch: &Stretch| writer == (-1, -1) || writer == (stretch.pid, stretch.epoch);
-        self.former.iter().any(|s| !s.marker && (s.base..s.end).contains(&offset) && is_of(s))
+        self.former.iter().any(|former| (former.base..former.end).contains(&offset) && former.may_hold(writer))
     }
 }
 
@@ -124,9 +130,7 @@ fn found(ev: &Evidence, findings: &mut Findings, log: u32, told: &Told) {
     for offset in info.present.iter() {
         let slot = info.entries.get(offset).slot;
         let writer @ (pid, epoch) = ev.writer_of(log, offset);
-        let fits =
-            |stretch: &Stretch| !stretch.marker && (writer == (-1, -1) || writer == (stretch.pid, stretch.epoch));
-        if told.at(offset).is_some_and(fits) || told.stood(offset, writer) {
+        if told.at(offset).is_some_and(|stretch| stretch.may_hold(writer)) || told.stood(offset, writer) {
             continue;
         }
         let but = match told.at(offset) {
@@ -138,15 +142,8 @@ fn found(ev: &Evidence, findings: &mut Findings, log: u32, told: &Told) {
                 let found = format!("of producer id {pid} and epoch {epoch}");
                 let batch =
                     format!("the batch there was appended by producer id {} and epoch {}", stretch.pid, stretch.epoch);
-                report(
-                    ev,
-                    findings,
-                    log,
-                    offset,
-                    slot,
-                    &format!("the final read has {} {found}", name(ev, slot)),
-                    &batch,
-                );
+                let what = format!("the final read has {} {found}", name(ev, slot));
+                report(ev, findings, log, offset, slot, &what, &batch);
                 continue;
             }
         };
