@@ -8,6 +8,7 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Instant;
 use fencepost_reports::history::event as h;
 
+use crate::askers::{Askers, Invoker};
 use crate::client::Client;
 use crate::observer::OffsetMove;
 use crate::plan::{Plan, Promise};
@@ -22,8 +23,8 @@ pub struct History<'a> {
     clients: Vec<String>,
     transactional: Vec<(String, u32)>,
     topics: Vec<String>,
-    /// Who committed what, outside transactions.
-    invokers: BTreeMap<(u32, h::Partition, i64), Invoker>,
+    /// Who asks for what, outside transactions.
+    pub(crate) askers: Askers,
     /// Committed offset of each group, and the highest that it ever was.
     committed: BTreeMap<(u32, h::Partition), (i64, i64)>,
     /// How often one of the highest rose.
@@ -62,17 +63,6 @@ const ROUTINE: [&str; 13] = [
     "FETCH_SESSION_ID_NOT_FOUND",
     "INVALID_FETCH_SESSION_EPOCH",
 ];
-
-/// Who invoked a plain commit.
-#[derive(Clone, Copy, Debug)]
-pub struct Invoker {
-    /// Client.
-    pub c: u32,
-    /// Incarnation.
-    pub i: u32,
-    /// Generation of its membership.
-    pub generation: Option<i32>,
-}
 
 /// An error that a client was told, or that a call of it ended with.
 #[derive(Clone, Debug)]
@@ -123,7 +113,7 @@ impl<'a> History<'a> {
             clients: Vec::new(),
             transactional: Vec::new(),
             topics,
-            invokers: BTreeMap::new(),
+            askers: Askers::default(),
             committed: BTreeMap::new(),
             commits_advanced: 0,
             commits_moved: 0,
@@ -357,11 +347,6 @@ impl<'a> History<'a> {
 
     // ---- committed offsets -----------------------------------------------------------------------------------------
 
-    /// A client has invoked a plain commit: the log will not say who it was.
-    pub fn commit_invoked(&mut self, who: Invoker, group: u32, at: h::Partition, next: i64) {
-        self.invokers.insert((group, at, next), who);
-    }
-
     /// The committed offset of a group, if it has one.
     pub fn committed_offset(&self, group: &str, tp: TopicPartition) -> Option<i64> {
         let group = self.groups.iter().position(|g| g == group)? as u32;
@@ -376,9 +361,8 @@ impl<'a> History<'a> {
             Some((pid, epoch)) => h::MoveCause::Marker { pid, epoch },
             // The model's coordinators delete an offset for its age alone.
             None if m.offset < 0 => h::MoveCause::Expired,
-            // It stays: the same value may come once more, by a request that was late.
-            None => match self.invokers.get(&(group, at, m.offset)) {
-                Some(Invoker { c, i, generation }) => h::MoveCause::Commit { c: *c, i: *i, generation: *generation },
+            None => match self.askers.of(group, at, m.offset) {
+                Some(Invoker { c, i, generation }) => h::MoveCause::Commit { c, i, generation },
                 None => h::MoveCause::Unknown,
             },
         };

@@ -3,6 +3,7 @@
 //! One seed, or one written schedule, gives one execution of the machines of `fencepost-protocol` in virtual time: their
 //! network, disks, clocks and faults are here. What happened is written as a history, which `fencepost-reports` judges.
 
+pub mod askers;
 pub mod capsule;
 pub mod client;
 pub mod clock;

@@ -5,6 +5,7 @@ mod kept;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fencepost_reports::Kind;
 use fencepost_sim::capsule::{Capsule, PROGRAM};
 use fencepost_sim::run::Course;
 use fencepost_sim::scenario::{Choice, Scenario};
@@ -281,6 +282,16 @@ fn an_offset_that_moves_by_a_commit_says_whose_and_of_which_generation() {
         }
     }
     assert!(of_commits > 100, "{of_commits}");
+}
+
+/// A member that was put out asks for the value that the partition's new owner has asked for, and is refused.
+#[test]
+fn who_was_refused_is_not_said_to_have_moved_an_offset() {
+    let plan = built_in("chaos/sinks").plan;
+    for seed in [589, 927] {
+        let report = keep(&plan, Course::Seed(seed)).0.report;
+        assert_eq!(report.count(Kind::FencedEffect), 0, "seed {seed}: {}", report.render_text());
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use fencepost_protocol::time::Now;
 use fencepost_reports::history::event as h;
 
 use super::Gone;
-use crate::history::{History, Invoker, fingerprint, identity, partition};
+use crate::askers::Invoker;
+use crate::history::{History, fingerprint, identity, partition};
 
 /// A client's consumer as the history knows it.
 #[derive(Clone, Debug)]
@@ -61,7 +62,7 @@ impl Reading {
                 let generation = (generation >= 0).then_some(generation);
                 self.pending_commits.push(id);
                 for o in offsets {
-                    history.commit_invoked(Invoker { c, i, generation }, group, partition(o.tp), o.offset);
+                    history.askers.asked(Invoker { c, i, generation }, id, group, partition(o.tp), o.offset);
                     let commit = h::Commit { t, c, i, op: id, group, at: partition(o.tp), next: o.offset };
                     history.write(&h::Event::Commit(commit));
                 }
@@ -73,6 +74,7 @@ impl Reading {
                     Err(f) if f.unknown => (h::Outcome::Unknown, f.error.name()),
                     Err(f) => (h::Outcome::Fail, f.error.name()),
                 };
+                history.askers.answered(c, i, id, outcome);
                 let error = error.into();
                 history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op: id, outcome, error }));
             }
@@ -90,6 +92,7 @@ impl Reading {
         let (t, c) = (now.mono.0, self.client);
         for op in self.pending_commits.drain(..) {
             let (outcome, error) = (h::Outcome::Unknown, gone.words().into());
+            history.askers.answered(c, i, op, outcome);
             history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op, outcome, error }));
         }
     }
