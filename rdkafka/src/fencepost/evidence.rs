@@ -10,7 +10,8 @@ use std::sync::Arc;
 use fencepost_sim::capsule::Capsule;
 use serde_json::{Value, json};
 
-use super::processes::{Came, RanTold};
+use super::Ran;
+use super::processes::Came;
 
 /// A capsule to replay.
 pub(super) struct Replayed {
@@ -107,7 +108,7 @@ pub(super) fn write_page(name: Option<&str>, which: &str, page: Option<&str>) ->
 pub(super) fn write(
     name: Option<&str>,
     seed: u64,
-    ran: Option<&RanTold>,
+    ran: Option<&Ran>,
     page: Option<&str>,
     command: &str,
     message: &str,

@@ -47,6 +47,7 @@ use fencepost_sim::scenario::{Choice, Scenario};
 use fencepost_tokio::task::panic_text;
 use madsim::runtime::Handle;
 use madsim::task::NodeId;
+use serde::{Deserialize, Serialize};
 
 pub use finished::Finished;
 pub use runner::{digest, test};
@@ -87,7 +88,7 @@ pub(crate) struct Wanted {
 }
 
 /// What a run amounted to, for whoever started it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ran {
     pub digest: String,
     pub verdict: String,
@@ -101,6 +102,8 @@ pub(crate) struct Ran {
     pub handed_over: BTreeMap<String, String>,
     /// What the records are that programs sent.
     pub identities: Vec<Identity>,
+    /// Until the page is made of it; it does not leave its process.
+    #[serde(skip)]
     pub story: Option<Story>,
     /// Deviations that were to be applied and do not occur any more, in words, and how many there were.
     pub unused: (Vec<String>, usize),

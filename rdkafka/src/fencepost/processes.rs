@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fencepost_reports::history::Identity;
 use serde::{Deserialize, Serialize};
 
+use super::Ran;
+
 /// Set in a process that runs one job: the path of a file with it.
 const JOB: &str = "FENCEPOST_JOB";
 /// Set to 0 by whoever wants all seeds in one process, on threads.
@@ -47,23 +49,9 @@ pub(super) struct Came {
     /// Why it failed.
     pub failed: Option<String>,
     /// `None` if there was no cluster, or the process did not live to tell.
-    pub ran: Option<RanTold>,
+    pub ran: Option<Ran>,
     /// The page.
     pub page: Option<String>,
-}
-
-/// What is told of a [`super::Ran`].
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct RanTold {
-    pub digest: String,
-    pub verdict: String,
-    pub kinds: Vec<String>,
-    pub capsule: String,
-    pub programs: Vec<String>,
-    pub processes: usize,
-    pub handed_over: BTreeMap<String, String>,
-    pub identities: Vec<Identity>,
-    pub unused: (Vec<String>, usize),
 }
 
 /// What one call of the kit came to: an earlier one of the same test is not done again for a later one's job.

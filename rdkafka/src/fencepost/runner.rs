@@ -21,7 +21,7 @@ use fencepost_tokio::task::{panic_text, watch_panics};
 use madsim::runtime::Runtime;
 
 use super::evidence::{self, Replayed};
-use super::processes::{self, Call, Came, Job, Keep, RanTold, Turn};
+use super::processes::{self, Call, Came, Job, Keep, Turn};
 use super::{LAST_RUN, RETURNED, WANTED, Wanted};
 
 /// One seed in so many is run twice more, and compared; the first of a test is one of them.
@@ -318,21 +318,10 @@ where
         let text = panic_text(&*payload).unwrap_or(NO_TEXT);
         format!("{text}\n(at {}){}", PANICKED_AT.take().unwrap_or_default(), returned())
     });
-    let ran = LAST_RUN.take();
-    let page = ran.as_ref().and_then(|ran| ran.story.clone()).map(|mut story| {
+    let mut ran = LAST_RUN.take();
+    let page = ran.as_mut().and_then(|ran| ran.story.take()).map(|mut story| {
         story.command = command.to_string();
         page::html(&story)
-    });
-    let ran = ran.map(|ran| RanTold {
-        digest: ran.digest,
-        verdict: ran.verdict,
-        kinds: ran.kinds,
-        capsule: ran.capsule,
-        programs: ran.programs,
-        processes: ran.processes,
-        handed_over: ran.handed_over,
-        identities: ran.identities,
-        unused: ran.unused,
     });
     Came { failed, ran, page }
 }
