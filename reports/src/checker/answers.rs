@@ -122,21 +122,20 @@ impl Answers {
             After::Again if elsewhere => After::Differs(OK),
             after => after,
         };
-        let answer = if e.offset < 0 {
-            format!("acknowledged in {}", ev.partition_name(ev.log(e.at)))
-        } else {
-            format!("acknowledged at {}", ev.place(ev.log(e.at), e.offset))
+        let answer = || match e.offset {
+            ..0 => format!("acknowledged in {}", ev.partition_name(ev.log(e.at))),
+            _ => format!("acknowledged at {}", ev.place(ev.log(e.at), e.offset)),
         };
         let before = |known: u8| if known & OK != 0 { first_place(ev, e) } else { words(known, "") };
-        report(ev, findings, (e.c, e.i, e.t), &after, Some(e.at), (&format!("send {}", e.op), &answer), before)
+        report(ev, findings, (e.c, e.i, e.t), &after, Some(e.at), || (format!("send {}", e.op), answer()), before)
     }
 
     /// The same of a send that failed, or whose outcome is unknown.
     pub(crate) fn error(&mut self, ev: &Evidence, findings: &mut Findings, e: &SendError<'_>, definite: bool) -> bool {
         let after = take(self.of(e.c, e.i).sends.get_mut(ordinal(e.op)), if definite { FAIL } else { UNKNOWN });
-        let answer = told(if definite { Outcome::Fail } else { Outcome::Unknown }, &e.error);
+        let answer = || told(if definite { Outcome::Fail } else { Outcome::Unknown }, &e.error);
         let before = |known: u8| words(known, "it was acknowledged");
-        report(ev, findings, (e.c, e.i, e.t), &after, None, (&format!("send {}", e.op), &answer), before)
+        report(ev, findings, (e.c, e.i, e.t), &after, None, || (format!("send {}", e.op), answer()), before)
     }
 
     pub(crate) fn commit(&mut self, e: &Commit) {
@@ -145,9 +144,9 @@ impl Answers {
 
     pub(crate) fn commit_result(&mut self, ev: &Evidence, findings: &mut Findings, e: &CommitResult<'_>) -> bool {
         let after = take(self.of(e.c, e.i).commits.get_mut(ordinal(e.op)), bit(e.outcome));
-        let call = format!("offset commit {}", e.op);
+        let call = || (format!("offset commit {}", e.op), told(e.outcome, &e.error));
         let before = |known: u8| words(known, "it is committed");
-        report(ev, findings, (e.c, e.i, e.t), &after, None, (&call, &told(e.outcome, &e.error)), before)
+        report(ev, findings, (e.c, e.i, e.t), &after, None, call, before)
     }
 
     pub(crate) fn apply(&mut self, e: &Apply) {
@@ -156,9 +155,9 @@ impl Answers {
 
     pub(crate) fn applied(&mut self, ev: &Evidence, findings: &mut Findings, e: &Applied<'_>) -> bool {
         let after = take(self.of(e.c, e.i).applies.get_mut(ordinal(e.op)), bit(e.outcome));
-        let call = format!("effect {}", e.op);
+        let call = || (format!("effect {}", e.op), told(e.outcome, &e.error));
         let before = |known: u8| words(known, "it is there");
-        report(ev, findings, (e.c, e.i, e.t), &after, None, (&call, &told(e.outcome, &e.error)), before)
+        report(ev, findings, (e.c, e.i, e.t), &after, None, call, before)
     }
 
     pub(crate) fn begin(&mut self, ev: &Evidence, findings: &mut Findings, e: &Begin) {
@@ -270,19 +269,38 @@ fn first_place(ev: &Evidence, e: &Ack) -> String {
     }
 }
 
-/// Whether the answer is one to settle the call with.
+/// Whether the answer is one to settle the call with. What the call and the answer are called is asked only if there is
+/// something to say of them: most answers are the one that was waited for.
+#[inline]
 fn report(
     ev: &Evidence,
     findings: &mut Findings,
     who: (u32, u32, u64),
     after: &After,
     at: Option<Partition>,
-    (call, answer): (&str, &str),
+    names: impl FnOnce() -> (String, String),
     before: impl Fn(u8) -> String,
 ) -> bool {
+    if !matches!(after, After::News) {
+        tell(ev, findings, who, after, at, names(), before);
+        return false;
+    }
+    true
+}
+
+#[cold]
+fn tell(
+    ev: &Evidence,
+    findings: &mut Findings,
+    who: (u32, u32, u64),
+    after: &After,
+    at: Option<Partition>,
+    (call, answer): (String, String),
+    before: impl Fn(u8) -> String,
+) {
     let (c, i, t) = who;
     match after {
-        After::News => return true,
+        After::News => {}
         After::Again => {
             findings.note(|| {
                 let name = ev.incarnation_name(c, i);
@@ -301,7 +319,6 @@ fn report(
             format!("has two answers to {call}: {}; at {}: {answer}", before(*known), seconds(t))
         }),
     }
-    false
 }
 
 #[cold]

@@ -420,7 +420,11 @@ pub(crate) struct Evidence {
     /// Rows and charges, by identity of the record and sink.
     pub(crate) effects: Registry,
     pub(crate) sinks: Vec<Option<SinkInfo>>,
-    pub(crate) logs: Vec<Log>,
+    #[expect(
+        clippy::vec_box,
+        reason = "they are many and large, most are never met, and one stretch of them is made anew by every run"
+    )]
+    pub(crate) logs: Vec<Box<Log>>,
     pub(crate) groups: Vec<GroupInfo>,
     pub(crate) scopes: Vec<Scope>,
     scope_index: BTreeMap<String, u32>,
@@ -464,7 +468,7 @@ impl Evidence {
             max_sequence: topic.max_sequence,
             forgets_after: topic.forgets_after,
         };
-        self.logs.extend((0..partitions).map(|partition| Log {
+        let fresh = |partition| Log {
             at: Partition::new(id, partition),
             entries: Paged::new(Entry::NOTHING),
             present: Bits::default(),
@@ -480,7 +484,8 @@ impl Evidence {
             differ: Bits::default(),
             clashes: Vec::new(),
             fingerprints: Paged::new((0, i32::MIN)),
-        }));
+        };
+        self.logs.extend((0..partitions).map(|partition| Box::new(fresh(partition))));
     }
 
     /// Remembers who sends a workload's records, for proofs.
