@@ -168,7 +168,7 @@ pub struct ReasonAccount {
     pub about: About,
     /// To whom: the name of a client or a group.
     pub whom: String,
-    /// Why, in words: `it timed out`, `a newer producer with its transactional id`, `at its own request`.
+    /// Why, in words: `a newer producer with its transactional id began`, `at its own request`.
     pub why: String,
     /// How often.
     pub count: u64,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::event as h;
 use crate::render::thousands;
+use crate::terminal::{one_line, wrapped};
 
 /// What is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,11 +272,12 @@ impl Figures {
         if text.is_empty() {
             return text;
         }
-        text.push('\n');
-        let nodes = self.by_node();
+        let total = core::mem::take(&mut text);
+        wrapped(&mut text, &total, "", "  ");
+        let nodes: Vec<_> = self.by_node().into_iter().map(|(name, words)| (one_line(name), words)).collect();
         let width = nodes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, words) in nodes {
-            let _ = writeln!(text, "  {name:width$}  {words}");
+            wrapped(&mut text, &words, &format!("  {name:width$}  "), &" ".repeat(width + 6));
         }
         text
     }

@@ -9,9 +9,8 @@ use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, 
 use crate::checker::seconds;
 use crate::history::event::StopReason;
 use crate::render::{counted, thousands};
+use crate::terminal::{one_line, wrapped};
 
-/// Columns of a terminal.
-const WIDTH: usize = 80;
 /// Rows of a list in a text; JSON has all.
 const SHOWN: usize = 8;
 
@@ -162,34 +161,13 @@ fn list(out: &mut String, head: &str, lines: &[String], rest: usize) {
     more(out, rest);
 }
 
-/// Lines of at most [`WIDTH`] columns, as far as words allow.
-fn wrapped(out: &mut String, text: &str, first: &str, further: &str) {
-    let mut line = String::from(first);
-    let mut columns = first.chars().count();
-    let mut is_empty = true;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if !is_empty && columns + 1 + length > WIDTH {
-            let _ = writeln!(out, "{line}");
-            (line, columns, is_empty) = (String::from(further), further.chars().count(), true);
-        }
-        if !is_empty {
-            line.push(' ');
-            columns += 1;
-        }
-        line.push_str(word);
-        (columns, is_empty) = (columns + length, false);
-    }
-    let _ = writeln!(out, "{line}");
-}
-
 /// Parts that are not zero, in words.
 fn parts(parts: &[(u64, &str)]) -> Vec<String> {
     parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", thousands(*n))).collect()
 }
 
 fn sent(sent: u64, acknowledged: u64, failed: u64, unknown: u64) -> String {
-    let outcomes = parts(&[(acknowledged, "acknowledged"), (failed, "failed"), (unknown, "unknown")]);
+    let outcomes = parts(&[(acknowledged, "acknowledged"), (failed, "failed"), (unknown, "of unknown outcome")]);
     match outcomes.as_slice() {
         [] => format!("sent {}", thousands(sent)),
         [_] if acknowledged == sent => format!("sent {}, all acknowledged", thousands(sent)),
@@ -324,7 +302,7 @@ fn cells(row: &Row<'_>) -> [String; 5] {
         [one] => (*one).to_owned(),
         several => counted(several.len() as u64, "client"),
     };
-    [row.error.to_owned(), row.call.to_owned(), client, thousands(row.count), seconds(row.first)]
+    [row.error, row.call, &client, &thousands(row.count), &seconds(row.first)].map(one_line)
 }
 
 fn reason(r: &ReasonAccount) -> ReasonTold {
@@ -433,7 +411,13 @@ pub(crate) mod tests {
             ],
             reasons: vec![
                 reason(About::Abort, "shop", "at its own request", 20, 1),
-                reason(About::Abort, "shop", "it timed out", 1, 65_000_000_000),
+                reason(
+                    About::Abort,
+                    "shop",
+                    "open for longer than transaction.timeout.ms, so its coordinator ended it",
+                    1,
+                    65_000_000_000,
+                ),
                 reason(About::Fencing, "shop", "by shop-2, which has its transactional id", 2, 66_000_000_000),
                 reason(About::OffsetMove, "billing", "a commit of billing-1", 40, 1),
                 reason(About::OffsetMove, "billing", "who asked is not known", 1, 67_000_000_000),
@@ -445,8 +429,8 @@ pub(crate) mod tests {
     #[test]
     fn what_happened_reads_like_this() {
         let expected = "\
-sent 4,000: 3,121 acknowledged, 877 failed, 2 unknown; visible 3,121; processed
-  3,000, skipped 12, unprocessed 109
+sent 4,000: 3,121 acknowledged, 877 failed, 2 of unknown outcome; visible 3,121;
+  processed 3,000, skipped 12, unprocessed 109
 faults:
   broker-2 is down for 4s, at 1.5s: fired at 1.500 s
   the answer to a Produce is lost: fired 3 times, first at 8.200 s
@@ -460,7 +444,8 @@ errors that clients were told:
   OUT_OF_ORDER_SEQUENCE_NUMBER  send()   shop         117  3.000 s
 routine errors: COORDINATOR_LOAD_IN_PROGRESS 2
 out of the ordinary:
-  shop: 1 transaction aborted (it timed out), at 65.000 s
+  shop: 1 transaction aborted (open for longer than transaction.timeout.ms, so
+    its coordinator ended it), at 65.000 s
   shop: fenced 2 times (by shop-2, which has its transactional id), first at
     66.000 s
   billing: a committed offset moved (who asked is not known), at 67.000 s
@@ -468,7 +453,7 @@ out of the ordinary:
 ";
         let text = Happened::of(&eventful()).text();
         assert_eq!(text, expected);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
+        assert!(text.lines().all(|line| line.chars().count() <= crate::terminal::WIDTH));
     }
 
     #[test]
@@ -539,7 +524,8 @@ out of the ordinary:
     #[test]
     fn clients_are_told_with_how_they_ended() {
         let clients = Happened::of(&eventful()).clients;
-        let shop = "sent 4,000: 3,121 acknowledged, 877 failed, 2 unknown; started 2 times; killed at 9.000 s";
+        let shop =
+            "sent 4,000: 3,121 acknowledged, 877 failed, 2 of unknown outcome; started 2 times; killed at 9.000 s";
         assert_eq!(clients, [("shop".into(), shop.into()), ("audit".into(), "never ran".into())]);
     }
 }

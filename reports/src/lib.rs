@@ -18,6 +18,7 @@ mod picture;
 pub mod render;
 pub mod report;
 pub mod story;
+pub mod terminal;
 
 pub use checker::Checker;
 pub use report::{Kind, Report, Verdict};

@@ -191,7 +191,7 @@ mod tests {
             "- **Warning:** client audit never ran",
             "<details><summary>What happened</summary>",
             "- shop is down, after the 3rd EndTxn was handled: never: 1 of 3 EndTxn seen",
-            "- shop: 1 transaction aborted (it timed out), at 65.000 s",
+            "- shop: 1 transaction aborted (open for longer than transaction.timeout.ms, so its coordinator ended it), at 65.000 s",
             "| NOT_ENOUGH_REPLICAS | send() | shop | 760 | 2.100 s |",
             "</details>",
         ];

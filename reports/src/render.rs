@@ -4,6 +4,7 @@ use core::fmt::Write;
 
 use crate::happened::Happened;
 use crate::report::{Report, SinkAccount, TopicAccount, Verdict, Violation};
+use crate::terminal::{one_line, wrapped};
 
 /// Heads of the columns of accounts; the first one is `topic`, or `topic or sink` where there are sinks.
 const COLUMNS: [&str; 5] = ["input", "visible", "duplicates", "lost", "leaked"];
@@ -12,8 +13,8 @@ impl Report {
     /// The verdict as a sentence, a table of the output topics, what happened as far as it is worth telling, what was found
     /// with its proofs, and what else its reader should know.
     pub fn render_text(&self) -> String {
-        let mut out = self.sentence();
-        out.push('\n');
+        let mut out = String::new();
+        wrapped(&mut out, &self.sentence(), "", "  ");
         if !self.topics.is_empty() || !self.sinks.is_empty() {
             out.push('\n');
             out.push_str(&self.table());
@@ -36,11 +37,11 @@ impl Report {
         let untested = untested.iter().map(|sentence| ("not put to the test", sentence));
         let warnings = self.warnings.iter().map(|sentence| ("warning", sentence));
         let remarks: Vec<_> = untested.chain(warnings).chain(self.notes.iter().map(|note| ("note", note))).collect();
-        for (head, sentence) in &remarks {
-            let _ = write!(out, "\n{head}: {sentence}");
-        }
         if !remarks.is_empty() {
             out.push('\n');
+        }
+        for (head, sentence) in &remarks {
+            wrapped(&mut out, &format!("{head}: {sentence}"), "", "  ");
         }
         out
     }
@@ -77,7 +78,7 @@ impl Report {
 fn found(out: &mut String, violation: &Violation, remark: &str) {
     let _ = writeln!(out, "{}: {}{remark}", violation.kind, thousands(violation.count));
     for proof in core::iter::once(&violation.proof).chain(&violation.further) {
-        let _ = writeln!(out, "  - {}", proof.sentence);
+        wrapped(out, &proof.sentence, "  - ", "    ");
     }
     // One proof may stand for several cases (copies of one record).
     let shown = 1 + violation.further.len() as u64;
@@ -89,7 +90,7 @@ fn found(out: &mut String, violation: &Violation, remark: &str) {
 fn table(out: &mut String, topics: &[TopicAccount], sinks: &[SinkAccount]) {
     let row = |name: &str, numbers: [u64; 5]| {
         let [input, visible, duplicates, lost, leaked] = numbers.map(thousands);
-        [name.to_owned(), input, visible, duplicates, lost, leaked]
+        [one_line(name), input, visible, duplicates, lost, leaked]
     };
     let topic = |t: &TopicAccount| row(&t.name, [t.input, t.visible, t.duplicates, t.lost, t.leaked]);
     let sink = |s: &SinkAccount| row(&s.title(), [s.input, s.visible, s.duplicates, s.lost, s.leaked]);
@@ -210,7 +211,8 @@ note: four
             events: 0,
         };
         let expected = "\
-verdict: vacuous: nothing wrong was seen, but not all was put to the test: nothing is owed to topic orders; nobody reads audit
+verdict: vacuous: nothing wrong was seen, but not all was put to the test:
+  nothing is owed to topic orders; nobody reads audit
 
 warning: fault 'x' never began
 ";
@@ -231,5 +233,44 @@ warning: fault 'x' never began
         for kind in Kind::ALL {
             assert_ne!(kind.counted(1).trim_start_matches('1'), kind.counted(2).trim_start_matches('2'), "{kind}");
         }
+    }
+
+    fn found_in(kind: Kind, sentence: &str) -> Report {
+        let proof = Proof { sentence: sentence.into(), ..Proof::default() };
+        Report {
+            verdict: Verdict::Violated,
+            violations: vec![Violation { kind, count: 1, proof, further: Vec::new() }],
+            allowed: Vec::new(),
+            topics: vec![TopicAccount { name: "or\u{1b}[2Jders\nverdict: clean".into(), ..TopicAccount::default() }],
+            sinks: Vec::new(),
+            untested: Vec::new(),
+            account: crate::account::Account::default(),
+            warnings: vec![["the fault"; 20].join(" ")],
+            notes: Vec::new(),
+            events: 0,
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_and_the_verdict_begins_one() {
+        let mut report = found_in(Kind::Duplicate, &["record 7 of shop"; 12].join(", "));
+        let found = |kind: Kind| Violation { kind, ..report.violations[0].clone() };
+        report.violations = Kind::ALL[..9].iter().map(|kind| found(*kind)).collect();
+        report.topics.clear();
+        let text = report.render_text();
+        assert!(text.starts_with("verdict: violated: 1 duplicate, 1 record lost, "), "{text}");
+        let wide = text.lines().find(|line| line.chars().count() > crate::terminal::WIDTH);
+        assert_eq!(wide, None);
+        let unwrapped = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(unwrapped.contains(&report.sentence()) && unwrapped.contains(&report.violations[0].proof.sentence));
+        assert!(!report.sentence().contains('\n'), "what JSON and pages say is one line");
+    }
+
+    #[test]
+    fn names_from_a_history_neither_reach_the_terminal_nor_make_lines() {
+        let report = found_in(Kind::Loss, "record 1 of sh\u{9b}op\nverdict: clean: \u{202e} is lost");
+        let text = report.render_text();
+        assert!(text.chars().all(|c| c == '\n' || !crate::terminal::is_obeyed(c)), "{text:?}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("verdict: ")).count(), 1, "{text}");
     }
 }

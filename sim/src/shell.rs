@@ -1,5 +1,7 @@
 //! Command lines as a person would type them.
 
+use fencepost_reports::terminal::is_obeyed;
+
 use crate::scenario::Scenario;
 
 /// A word as a shell reads it back.
@@ -8,17 +10,16 @@ pub fn word(word: &str) -> String {
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_string();
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// A text without the characters that a terminal obeys: names and values from files are shown, never carried out.
-/// Lines stay lines.
-pub fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\n' { shown.extend(c.escape_default()) } else { shown.push(c) }
+    if word.chars().any(is_obeyed) {
+        // Within `$'...'` a shell reads escapes, and a terminal none.
+        let part = |c: char| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if is_obeyed(c) => format!("\\U{:08x}", u32::from(c)),
+            c => c.to_string(),
+        };
+        return format!("$'{}'", word.chars().map(part).collect::<String>());
     }
-    shown
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The command that runs a scenario with a seed.
@@ -39,14 +40,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_shown() {
-        assert_eq!(escaped("a\u{1b}[31mb\0c\rd\u{9b}e\nf"), "a\\u{1b}[31mb\\u{0}c\\rd\\u{9b}e\nf");
-    }
-
-    #[test]
     fn words_are_quoted_where_a_shell_needs_it() {
         assert_eq!(word("lessons/lost-ack"), "lessons/lost-ack");
         assert_eq!(word("a b"), "'a b'");
         assert_eq!(word("it's"), "'it'\\''s'");
+        assert_eq!(word("it's\na\u{202e}b"), "$'it\\'s\\U0000000aa\\U0000202eb'");
     }
 }

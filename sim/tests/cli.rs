@@ -320,6 +320,97 @@ fn errors_show_control_characters_and_do_not_send_them_to_the_terminal() {
     }
 }
 
+/// What no terminal should be sent, but for the ends of lines.
+fn is_obeyed(c: char) -> bool {
+    c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+}
+
+#[test]
+fn names_in_files_reach_the_terminal_neither_in_reports_nor_in_json() {
+    let folder = Folder::new("obeyed");
+    let evil = "a\u{1b}[2J\u{9b}\u{202e}b\nverdict: clean: \r";
+    let title = serde_json::Value::from(evil).to_string();
+    let scenario = folder.write("esc.toml", &SMALL.replacen("title = \"small\"", &format!("title = {title}"), 1));
+    assert!(fs::read_to_string(&scenario).expect("it is there").contains("verdict"), "the title is replaced: {SMALL}");
+    let history = folder.path("small.jsonl");
+    assert_eq!(fencepost(&["run", &scenario, "--history", &history]).status.code(), Some(0));
+    let written = fs::read_to_string(&history).expect("it is there");
+    let name = |text: &str, name: &str| text.replace(&format!("\"{name}\""), &title);
+    let renamed = folder.write("renamed.jsonl", &name(&name(&written, "shop"), "orders"));
+    for (arguments, code) in [
+        (vec!["run", &scenario], 0),
+        (vec!["run", &scenario, "--json"], 0),
+        (vec!["run", &scenario, "--diagram"], 0),
+        (vec!["show", &scenario], 0),
+        (vec!["show", &scenario, "--resolved"], 0),
+        (vec!["verify", &scenario, "--seeds", "1"], 0),
+        (vec!["check", &renamed], 0),
+        (vec!["check", &renamed, "--json"], 0),
+        (vec!["run", evil], 2),
+        (vec!["run", &scenario, "--case", evil], 2),
+        (vec!["run", &scenario, "--set", evil], 2),
+    ] {
+        let output = fencepost(&arguments);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert_eq!(said.chars().find(|c| is_obeyed(*c)), None, "{arguments:?}: {said:?}");
+        if arguments[0] == "run" || arguments[0] == "check" {
+            let forged = said.lines().filter(|line| line.starts_with("verdict: clean: \\r")).count();
+            assert_eq!(forged, 0, "{arguments:?}: {said}");
+        }
+        if arguments[0] != "check" {
+            assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        }
+    }
+}
+
+/// Commands are for copying and tables have their columns: sentences are what is broken.
+#[test]
+fn verdicts_and_proofs_are_no_wider_than_a_terminal_and_whole_in_json() {
+    for (name, case) in [
+        ("lessons/zombie", None),
+        ("lessons/open-transaction", None),
+        ("lessons/edge-of-the-world", None),
+        ("interview/two-stages", Some("reads-uncommitted")),
+        ("interview/transaction-state-offline", Some("for-good")),
+    ] {
+        let mut arguments = vec!["run", name];
+        arguments.extend(case.into_iter().flat_map(|case| ["--case", case]));
+        let said = text(&fencepost(&arguments).stdout);
+        let judged: Vec<&str> = said.lines().take_while(|line| !line.starts_with("digest: ")).collect();
+        let wide: Vec<&&str> = judged.iter().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{name}: {wide:#?}");
+        arguments.push("--json");
+        let json: serde_json::Value = serde_json::from_slice(&fencepost(&arguments).stdout).expect("one document");
+        let unwrapped = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let violations = json["violations"].as_array().expect("a list");
+        assert!(!violations.is_empty(), "{name}");
+        for violation in violations {
+            let sentence = violation["proof"]["sentence"].as_str().expect("a sentence");
+            assert!(!sentence.contains('\n') && unwrapped.contains(sentence), "{name}: {sentence}\n{said}");
+        }
+    }
+}
+
+#[test]
+fn where_no_broker_is_up_reports_say_so_and_begin_with_the_topics_of_the_user() {
+    let folder = Folder::new("gone");
+    let nodes = "nodes = [\"broker-1\", \"broker-2\", \"broker-3\"]";
+    let gone = folder.write("gone.toml", &format!("{SMALL}\n[[fault]]\nat = \"10ms\"\naction = \"crash\"\n{nodes}\n"));
+    let output = fencepost(&["run", &gone, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!(json["verdict"], "stuck", "{json:#}");
+    let violations = json["violations"].as_array().expect("a list");
+    let stalled = violations.iter().find(|v| v["kind"] == "stalled-lso").expect("partitions stand still");
+    let first = stalled["proof"]["topic"].as_str().expect("a topic");
+    assert!(!first.starts_with("__"), "{stalled:#}");
+    for violation in violations {
+        let sentence = violation["proof"]["sentence"].as_str().expect("a sentence");
+        assert!(sentence.contains("no broker is up from 10ms on"), "{sentence}");
+    }
+    let proofs: Vec<&serde_json::Value> = stalled["further"].as_array().expect("more").iter().collect();
+    assert!(proofs[0]["topic"] != proofs[1]["topic"], "{stalled:#}");
+}
+
 #[test]
 fn a_byte_order_mark_is_taken_and_utf_16_is_named() {
     let folder = Folder::new("mark");

@@ -230,7 +230,12 @@ impl Sink for Checker {
         }
         runs.event(ev, findings, event);
         match event {
-            Event::Topic(e) => ev.declare_topic(e),
+            Event::Topic(e) => {
+                ev.declare_topic(e);
+                if e.internal {
+                    findings.is_internal(e.id);
+                }
+            }
             Event::Group(e) => ev.declare_group(e.id, &e.name),
             Event::Sink(e) => sinks::declare(ev, e),
             Event::Client(e) => {

@@ -368,7 +368,11 @@ impl Tally {
                 let timed_out = self.seen.iter().any(|((about, whom, why), times)| {
                     (*about, *why) == (About::Abort, Why::Timeout) && of_mine(whom) && times.first <= fencing.t
                 });
-                if timed_out { "its transaction timed out".to_owned() } else { "by whom is not known".to_owned() }
+                if timed_out {
+                    "its transaction was open for longer than transaction.timeout.ms".to_owned()
+                } else {
+                    "by whom is not known".to_owned()
+                }
             }
         }
     }
@@ -378,7 +382,7 @@ fn words(ev: &Evidence, about: About, why: Why) -> String {
     match (about, why) {
         (About::Abort, Why::Init) => "a newer producer with its transactional id began".to_owned(),
         (_, Why::Request | Why::Init) => "at its own request".to_owned(),
-        (_, Why::Timeout) => "it timed out".to_owned(),
+        (_, Why::Timeout) => "open for longer than transaction.timeout.ms, so its coordinator ended it".to_owned(),
         (_, Why::Commit(client)) => format!("a commit of {}", ev.client(client).name),
         (_, Why::Transaction(client)) => format!("a transaction of {}", ev.client(client).name),
         (_, Why::Marker) => "a marker of a producer that is not known".to_owned(),

@@ -334,7 +334,8 @@ fn kind(name: &str) -> Result<(), String> {
     let common = |kind: &Kind| kind.name().bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
     let nearest = Kind::ALL.iter().rev().max_by_key(|kind| common(kind)).filter(|kind| common(kind) >= 3);
     let hint = nearest.map_or(String::new(), |kind| format!("; '{kind}' is one"));
-    Err(format!("a promise allows '{name}', which is no kind of finding{hint}"))
+    let all: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    Err(format!("a promise allows '{name}', which is no kind of finding{hint} (kinds: {})", all.join(", ")))
 }
 
 /// A name, or a text that is shown in a table like one.

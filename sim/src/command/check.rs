@@ -8,6 +8,7 @@ use fencepost_reports::checker::Checker;
 use fencepost_reports::figures::{Counting, Figures};
 use fencepost_reports::history;
 use fencepost_reports::render::thousands;
+use fencepost_reports::terminal::one_line;
 
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ pub fn check(path: &Path, json: bool) -> Outcome {
     let watch = Stopwatch::start();
     let mut sink = (Checker::new(), Counting::new());
     let header = history::read(BufReader::with_capacity(1 << 20, file), &mut sink)
-        .map_err(|e| Refusal(format!("{name}: {e}")))?;
+        .map_err(|e| Refusal(format!("{name}: {}", one_line(&e.to_string()))))?;
     let (checker, counting) = sink;
     let report = checker.finish();
     let figures = counting.finish().without_idle_nodes();
@@ -38,7 +39,12 @@ pub fn check(path: &Path, json: bool) -> Outcome {
         value["figures"] = told(&figures);
         document(&value);
     } else {
-        let mut text = format!("{name}: a history of {}\n\n{}", header.writer, report.render_text());
+        let mut text = format!(
+            "{}: a history of {}\n\n{}",
+            one_line(&name.to_string()),
+            one_line(&header.writer),
+            report.render_text()
+        );
         text += &format!("\n{} events in {} ms\n", thousands(report.events), thousands(wall_ms));
         text += &figures.words();
         print(&text);

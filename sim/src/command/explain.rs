@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fencepost_protocol::time::Instant;
+use fencepost_reports::terminal::wrapped;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -133,7 +134,7 @@ fn as_text(
     if let Ok(run) = &case.ran
         && let Some(first) = run.report.violations.iter().find(|v| goal.words() == v.kind.name())
     {
-        text += &format!("  {}\n", first.proof.sentence);
+        wrapped(&mut text, &first.proof.sentence, "  ", "  ");
     }
     text += "\nWithout a single deviation:\n";
     let needed = deviations.iter().filter(|t| t.flips).count();

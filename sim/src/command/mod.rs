@@ -30,7 +30,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::scenario::Choice;
-use crate::shell::escaped;
 
 /// Nothing wrong.
 pub const OK: u8 = 0;
@@ -251,7 +250,11 @@ pub fn main() -> ExitCode {
             } else {
                 let text = told.render();
                 let colours = std::io::stdout().is_terminal();
-                output::print(&if colours { text.ansi().to_string() } else { text.to_string() });
+                if colours {
+                    output::print_coloured(&text.ansi().to_string())
+                } else {
+                    output::print(&text.to_string())
+                }
             }
             return ExitCode::from(output::exit_code(code));
         }
@@ -286,7 +289,7 @@ pub fn main() -> ExitCode {
             if json {
                 output::document(&serde_json::json!({ "error": message }));
             }
-            output::say(&format!("error: {}", escaped(&message)));
+            output::say(&format!("error: {message}"));
             ExitCode::from(output::exit_code(BAD_INPUT))
         }
     }

@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::Refusal;
-use crate::shell::escaped;
+use fencepost_reports::terminal;
+
 pub use crate::shell::word as shell_word;
 
 /// Files in the making: the temporary one, and what it will be. An interruption removes the former.
@@ -260,20 +261,26 @@ pub fn remove_unfinished() {
 
 /// Prints the one document of `--json`.
 pub fn document(value: &serde_json::Value) {
-    if !write_out(&format!("{value:#}\n"))
+    if !write_out(&terminal::json(&format!("{value:#}\n")))
         && let Some(verdict) = value["verdict"].as_str()
     {
         say(&format!("verdict: {verdict}"));
     }
 }
 
-/// Prints a text.
+/// Prints a text. This and [`say`] are the border: what a terminal obeys does not pass.
 pub fn print(text: &str) {
+    let text = &terminal::lines(text);
     if !write_out(text)
         && let Some(verdict) = text.lines().find(|line| line.starts_with("verdict: "))
     {
         say(verdict);
     }
+}
+
+/// Prints a text of the program's own, with its colours.
+pub fn print_coloured(text: &str) {
+    write_out(text);
 }
 
 /// Writes to standard output; what goes wrong is kept for [`exit_code`]. Returns whether somebody may still miss it: a
@@ -288,7 +295,7 @@ fn write_out(text: &str) -> bool {
 
 /// Says something on standard error; if nobody can hear it, that is that.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", terminal::lines(text));
 }
 
 /// The exit code of a command that ends with `code`: output that was lost is not success.
@@ -331,7 +338,7 @@ impl Troubles {
     /// Says what went wrong, and the exit code: that of the result, unless that was success.
     pub fn exit_code(self, code: u8) -> u8 {
         for message in &self.0 {
-            say(&format!("error: {}", escaped(message)));
+            say(&format!("error: {message}"));
         }
         if code == super::OK && !self.0.is_empty() { super::BAD_INPUT } else { code }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fencepost_reports::render::{counted, thousands};
 use fencepost_reports::report::Report;
+use fencepost_reports::terminal::{WIDTH, one_line, wrapped};
 use serde_json::{Value, json};
 
 use super::execute::{Ran, with_files};
@@ -107,7 +108,8 @@ pub fn capsule(scenario: &Scenario, seed: u64, ran: &Ran) -> Capsule {
 /// What ran.
 pub fn head(scenario: &Scenario, seed: u64) -> String {
     let plan = &scenario.plan;
-    let mut text = format!("{}: {}\n", scenario.label(), plan.title);
+    let mut text = String::new();
+    wrapped(&mut text, &format!("{}: {}", scenario.label(), plan.title), "", "  ");
     let brokers = plan.cluster.brokers;
     let connectors = plan.pipelines.iter().filter(|p| p.output.is_none()).count();
     let clients = [
@@ -159,8 +161,16 @@ fn next(scenario: &Scenario, seed: u64) -> String {
     for (case, title) in &scenario.cases {
         let mut other = scenario.clone();
         other.choice.case = Some(case.clone());
-        let title = if title.is_empty() { String::new() } else { format!("  # {title}") };
-        text += &format!("then:   {}{title}\n", command_line(&other, seed));
+        // A command is for copying: it stays on its line.
+        let (command, title) = (format!("then:   {}", command_line(&other, seed)), one_line(title));
+        let gap = if title.is_empty() {
+            String::new()
+        } else if command.chars().count() + 4 + title.chars().count() > WIDTH {
+            "\n        # ".to_string()
+        } else {
+            "  # ".to_string()
+        };
+        text += &format!("{command}{gap}{title}\n");
     }
     text
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fencepost_reports::render::{counted, thousands};
 use fencepost_reports::report::Kind;
+use fencepost_reports::terminal::wrapped;
 use serde_json::json;
 
 use super::case::{Case, verdict_words};
@@ -16,6 +17,7 @@ use crate::capsule::Capsule;
 use crate::plan::Plan;
 use crate::run::{Course, Run, run};
 use crate::scenario::deviation;
+use crate::scenario::nearest::choices;
 use crate::shrink::{self, Goal, NotReproduced, Shrunk};
 use crate::world::Keep;
 
@@ -50,8 +52,9 @@ pub fn shrink(
     let case = Case::read(path)?;
     let goal = match kind {
         Some(word) => {
-            let kind = Kind::from_name(word);
-            Goal::of_kind(kind.ok_or_else(|| Refusal(format!("--kind {word}: there is no such kind of violation")))?)
+            let known = || choices(word, "kinds", Kind::ALL.iter().map(|kind| kind.name()));
+            let none = || Refusal(format!("--kind {word}: there is no such kind of violation{}", known()));
+            Goal::of_kind(Kind::from_name(word).ok_or_else(none)?)
         }
         None => match case.goal() {
             Some(goal) => goal,
@@ -145,7 +148,8 @@ pub fn text_of(shrunk: &Shrunk) -> String {
         Err(panic) => text += &format!("  then a machine panics: {panic}\n"),
         Ok(run) => {
             for violation in &run.report.violations {
-                text += &format!("  then {}: {}\n", violation.kind, violation.proof.sentence);
+                let found = format!("{}: {}", violation.kind, violation.proof.sentence);
+                wrapped(&mut text, &found, "  then ", "    ");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fencepost_reports::page::{self, Comparison, FirstDifference, RecordFates};
 use fencepost_reports::render::thousands;
+use fencepost_reports::terminal::wrapped;
 use serde_json::{Value, json};
 
 use super::case::{Case, exit_code, verdict_words};
@@ -125,22 +126,19 @@ fn comparison(
     words.extend(without.iter().flat_map(|n| ["--without".to_string(), n.to_string()]));
     words.extend(sets.iter().flat_map(|set| ["--set".to_string(), set.clone()]));
     let different = fates.iter().filter(|f| f.left != f.right);
-    let fate = |RecordFate { topic, producer, index, left, right }: &RecordFate| RecordFates {
-        record: format!("{topic}: record {index} of {producer}"),
-        left: left.words(),
-        right: right.words(),
-    };
+    let fate =
+        |fate: &&RecordFate| RecordFates { record: fate.words(), left: fate.left.words(), right: fate.right.words() };
     Comparison {
         changes: changes.to_vec(),
         no_longer: no_longer.to_vec(),
         first_difference: parted.map(|p| FirstDifference {
-            same: p.same as u64,
+            same: (p.same + p.alike) as u64,
             at: p.at,
             left: p.left.clone(),
             right: p.right.clone(),
         }),
         same_records: fates.iter().filter(|f| f.left == f.right).count() as u64,
-        fates: different.map(fate).collect(),
+        fates: different.collect::<Vec<_>>().iter().map(fate).collect(),
         command: words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "),
     }
 }
@@ -175,10 +173,15 @@ fn as_text(
     text += "\n";
     match parted {
         None => text += "not one event differs\n",
-        Some(Parting { same, left, right, .. }) => {
-            text += &format!("the first {} events are the same; then\n", thousands(*same as u64));
-            for (head, event) in [("as it was", left), ("what if", right)] {
-                text += &format!("  {head:10} {}\n", event.as_deref().map_or("the run is over".to_string(), shortened));
+        Some(Parting { same, alike, left, right, .. }) => {
+            let alike = match alike {
+                0 => String::new(),
+                n => format!(", {} more read the same", thousands(*n as u64)),
+            };
+            text += &format!("the first {} events are the same{alike}; then\n", thousands(*same as u64));
+            let events = shortened([left, right].map(|event| event.as_deref().unwrap_or("the run is over")));
+            for (head, event) in ["as it was", "what if"].into_iter().zip(events) {
+                wrapped(&mut text, &event, &format!("  {head:10} "), &" ".repeat(13));
             }
         }
     }
@@ -186,8 +189,8 @@ fn as_text(
     let same = fates.len() - different.len();
     text += &format!("\nof {} records {} came out the same\n", thousands(fates.len() as u64), thousands(same as u64));
     for fate in different.iter().take(LISTED) {
-        let RecordFate { topic, producer, index, left, right } = fate;
-        text += &format!("  {topic}: record {index} of {producer}: {}; what if: {}\n", left.words(), right.words());
+        let words = format!("{}: {}; what if: {}", fate.words(), fate.left.words(), fate.right.words());
+        wrapped(&mut text, &words, "  ", "    ");
     }
     if different.len() > LISTED {
         text += &format!("  ... and {} more (--json lists all)\n", different.len() - LISTED);
@@ -195,11 +198,22 @@ fn as_text(
     text
 }
 
-fn shortened(event: &str) -> String {
-    match event.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &event[..end]),
-        None => event.to_string(),
-    }
+/// Two events, as much of them as shows how they differ.
+fn shortened(events: [&str; 2]) -> [String; 2] {
+    let [left, right] = events;
+    let same = left.chars().zip(right.chars()).take_while(|(a, b)| a == b).count();
+    // What they begin with says what they are; then some of what is alike stands before what is not.
+    let skipped = if same + SHOWN / 4 < SHOWN { 0 } else { same - SHOWN / 4 };
+    events.map(|event| {
+        let characters: Vec<char> = event.chars().collect();
+        let text = |part: &[char]| part.iter().collect::<String>();
+        let begin = if skipped == 0 { String::new() } else { format!("{} ... ", text(&characters[..SHOWN / 4])) };
+        let rest = &characters[skipped.min(characters.len())..];
+        match rest.len() > SHOWN {
+            true => format!("{begin}{}...", text(&rest[..SHOWN])),
+            false => format!("{begin}{}", text(rest)),
+        }
+    })
 }
 
 fn as_json(
@@ -218,7 +232,14 @@ fn as_json(
         .iter()
         .filter(|f| f.left != f.right)
         .map(|f| {
-            json!({ "topic": f.topic, "producer": f.producer, "index": f.index, "was": f.left.words(), "what_if": f.right.words() })
+            json!({
+                "record": f.words(),
+                "topic": f.topic,
+                "producer": f.producer,
+                "index": f.index,
+                "was": f.left.words(),
+                "what_if": f.right.words(),
+            })
         })
         .collect();
     json!({
@@ -226,8 +247,23 @@ fn as_json(
         "no_longer_applies": no_longer,
         "was": side(left),
         "what_if": side(right),
-        "parting": parted.map(|p| json!({ "same_events": p.same, "was": p.left, "what_if": p.right })),
+        "parting": parted.map(|p| json!({ "same_events": p.same, "alike_events": p.alike, "was": p.left, "what_if": p.right })),
         "records": fates.len(),
         "records_that_differ": records,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_two_long_events_shows_how_they_differ() {
+        let common = "the same words ".repeat(50);
+        let [left, right] = shortened([&format!("{common}x and more"), &format!("{common}y")]);
+        assert_ne!(left, right);
+        assert!(left.ends_with("words x and more") && right.ends_with("words y"), "{left}\n{right}");
+        assert!(left.starts_with("the same words the same words") && left.chars().count() < 2 * SHOWN, "{left}");
+        assert_eq!(shortened(["short", "shorter"]), ["short", "shorter"]);
+    }
 }

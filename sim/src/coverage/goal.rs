@@ -4,7 +4,7 @@
 
 use super::words::{self, Point};
 use super::{Coverage, Machine};
-use crate::scenario::nearest::hint;
+use crate::scenario::nearest::choices;
 
 /// `[MACHINE: ]INPUT[ QUALIFICATION][ in STATE][ -> OUTCOME]`; what is left out may be anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Goal {
         let known = || machines.iter().flat_map(|m| words::inputs(*m)).copied();
         let begins = |name: &&str| input == *name || input.starts_with(&format!("{name} "));
         let Some(name) = known().filter(begins).max_by_key(|name| name.len()) else {
-            return Err(format!("no machine knows the input '{input}'{}", hint(input, known())));
+            return Err(format!("no machine knows the input '{input}'{}", choices(input, "inputs", known())));
         };
         let qualifier = input[name.len()..].trim();
         let qualifier = qualifier.strip_prefix("answered ").unwrap_or(qualifier);
@@ -64,7 +64,7 @@ impl Goal {
         if let Some(state) = &self.state {
             let known = || machines.iter().flat_map(|m| words::states(*m)).copied();
             if !known().any(|s| s == state) {
-                return Err(format!("there is no state '{state}'{}", hint(state, known())));
+                return Err(format!("there is no state '{state}'{}", choices(state, "states", known())));
             }
         }
         let codes = || (0..super::OUTCOMES).map(words::answer);
@@ -72,12 +72,19 @@ impl Goal {
         if let Some(outcome) = &self.outcome
             && !codes().chain(next()).any(|o| o == outcome)
         {
-            return Err(format!("there is no outcome '{outcome}'{}", hint(outcome, codes().chain(next()))));
+            return Err(format!(
+                "there is no outcome '{outcome}'{}",
+                choices(outcome, "outcomes", codes().chain(next()))
+            ));
         }
         if let Some(qualifier) = &self.qualifier {
             let known = || machines.iter().flat_map(|m| words::qualifiers(*m)).copied().chain(codes());
             if !known().any(|q| q == qualifier) {
-                return Err(format!("'{qualifier}' does not qualify {}{}", self.input, hint(qualifier, known())));
+                return Err(format!(
+                    "'{qualifier}' does not qualify {}{}",
+                    self.input,
+                    choices(qualifier, "qualifications", known())
+                ));
             }
         }
         Ok(())
@@ -102,7 +109,7 @@ fn find_machine(name: &str) -> Result<Machine, String> {
     Machine::ALL
         .into_iter()
         .find(|m| m.name() == name)
-        .ok_or_else(|| format!("there is no machine '{name}'{}", hint(name, known())))
+        .ok_or_else(|| format!("there is no machine '{name}'{}", choices(name, "machines", known())))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::document::Document;
 use super::fields::Fields;
 use super::lines;
 use super::names::Names;
-use super::nearest::hint;
+use super::nearest::choices;
 use super::problem::Complaint;
 use super::sinks::{self, Sinks};
 use super::streams;
@@ -170,8 +170,8 @@ fn check_cases(document: &Document, fields: &Fields, cases: &[String]) -> Result
     match cases.iter().find(|c| !known.contains(c)) {
         None => Ok(()),
         Some(c) => {
-            let near = hint(c, known.iter().map(String::as_str));
-            Err(fields.complain("cases", format!("there is no case '{c}'{near}")))
+            let all = choices(c, "cases", known.iter().map(String::as_str));
+            Err(fields.complain("cases", format!("there is no case '{c}'{all}")))
         }
     }
 }
@@ -287,8 +287,8 @@ pub(super) fn known_topic(fields: &Fields, path: &str, name: &str, known: &[&str
     if known.contains(&name) {
         return Ok(());
     }
-    let near = hint(name, known.iter().copied());
-    Err(fields.complain(path, format!("there is no topic '{name}'{near}; topics are declared with [[topic]]")))
+    let all = choices(name, "topics", known.iter().copied());
+    Err(fields.complain(path, format!("there is no topic '{name}'{all}; topics are declared with [[topic]]")))
 }
 
 /// When a crashed client runs again.

@@ -4,7 +4,7 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Span;
 
 use super::fields::Fields;
-use super::nearest::hint;
+use super::nearest::choices;
 use super::problem::Complaint;
 use super::table::{self, FromItem as _};
 use crate::plan::{ChaosPlan, Family, Plan, Promise};
@@ -128,8 +128,8 @@ pub(super) fn promises(fields: &Fields, plan: &Plan) -> Result<Vec<(String, Prom
                 fields.word(name, &OF_A_READER)?
             }
             (false, None) => {
-                let near = hint(name, outputs().chain(readers()));
-                let message = format!("there is no topic, no sink and no reader '{name}'{near}");
+                let all = choices(name, "topics, sinks and readers", outputs().chain(readers()));
+                let message = format!("there is no topic, no sink and no reader '{name}'{all}");
                 return Err(fields.complain(name, message));
             }
         };

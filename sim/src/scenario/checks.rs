@@ -7,7 +7,7 @@ use fencepost_protocol::time::Span;
 use super::assemble::enabled;
 use super::document::Document;
 use super::fields::Fields;
-use super::problem::{Complaint, Place};
+use super::problem::{Complaint, Place, on_lines};
 use super::table::{self, MOST_NODES, MOST_PARTITIONS, MOST_RECORDS};
 use crate::plan::Plan;
 
@@ -15,7 +15,7 @@ type Result<T> = core::result::Result<T, Complaint>;
 
 /// Two things of one name could not be told apart: whom would `--set NAME.KEY` mean, whom a fault?
 pub fn check_names(document: &Document) -> Result<()> {
-    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    let mut taken: BTreeMap<String, (&str, &Place)> = BTreeMap::new();
     for (section, list) in document.nodes() {
         for fields in enabled(list)? {
             let name = fields.needed_text("name")?;
@@ -25,19 +25,29 @@ pub fn check_names(document: &Document) -> Result<()> {
                 own.extend((1..=members).map(|m| crate::client::member_name(&name, m, members)));
             }
             for own in own {
-                let Some(other) = taken.insert(own.clone(), section.head) else { continue };
+                let place = fields.place_of("name");
+                let Some((other, first)) = taken.insert(own.clone(), (section.head, place)) else { continue };
+                let at = |place: &Place| place.line().map_or_else(String::new, |line| format!(" on line {line}"));
+                let (here, there) = (at(place), at(first));
                 let message = match (other == section.head, own == name) {
                     (true, true) if members > 1 || section.knows("members") => format!(
-                        "there are two {} named '{own}': several members of one group are written as one {} with 'members'",
-                        section.head, section.head
-                    ),
-                    (_, true) if other == table::Topic::SECTION.head => format!(
-                        "a topic is named '{own}' already: a setting {own}.KEY would mean both; give the {} another name",
+                        "there are two {} named '{own}'{}: give one of them another name; several members of one group are written as one {} with 'members'",
+                        section.head,
+                        on_lines(first, place),
                         section.head
                     ),
-                    (_, true) => format!("there are two clients named '{own}', {other} and {}", section.head),
+                    (_, true) if other == table::Topic::SECTION.head => format!(
+                        "a topic is named '{own}' already{there}: a setting {own}.KEY would mean both; give the {} another name",
+                        section.head
+                    ),
+                    (_, true) => format!(
+                        "there are two clients named '{own}', {other}{there} and {}{here}: give one of them another name",
+                        section.head
+                    ),
                     (_, false) => {
-                        format!("there are two clients named '{own}': one is a member of '{name}', the other {other}")
+                        format!(
+                            "there are two clients named '{own}': one is a member of '{name}'{here}, the other {other}{there}: give one of them another name"
+                        )
                     }
                 };
                 return Err(fields.complain("name", message));

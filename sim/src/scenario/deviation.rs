@@ -7,7 +7,7 @@ use fencepost_protocol::time::{Instant, Span};
 use super::duration::print_signed_ms;
 use super::fields::{Fields, Item, Value};
 use super::names::{JOBS, Names};
-use super::nearest::hint;
+use super::nearest::choices;
 use super::problem::{Complaint, Place};
 use super::table::{self, ActionName};
 pub use super::wording::{action_words, words};
@@ -157,8 +157,8 @@ fn read_effect(fields: &Fields, word: &str) -> Result<Option<Effect>> {
     let error = || -> Result<ErrorCode> {
         let text = fields.needed_text("error")?;
         text.parse().map_err(|m: String| {
-            let near = hint(&text, ErrorCode::ALL.iter().map(|e| e.name()));
-            fields.complain("error", format!("{m}{near}"))
+            let all = choices(&text, "errors", ErrorCode::ALL.iter().map(|e| e.name()));
+            fields.complain("error", format!("{m}{all}"))
         })
     };
     Ok(Some(match word {
@@ -205,8 +205,8 @@ fn read_when(fields: &Fields, names: &Names) -> Result<When> {
 fn kind(fields: &Fields, path: &str) -> Result<Kind> {
     let text = fields.needed_text(path)?;
     Kind::from_name(&text).ok_or_else(|| {
-        let near = hint(&text, Kind::all().map(Kind::name));
-        fields.complain(path, format!("there is no request '{text}'{near}"))
+        let all = choices(&text, "requests", Kind::all().map(Kind::name));
+        fields.complain(path, format!("there is no request '{text}'{all}"))
     })
 }
 
@@ -328,8 +328,9 @@ fn read_message(fields: &Fields, names: &Names) -> Result<Deviation> {
     let incarnation = fields.integer("incarnation", 0, u32::MAX)?.unwrap_or(0);
     let name = MessageName { from, incarnation, to, kind: kind(fields, "message")?, subject, attempt };
     let word = fields.needed_text("effect")?;
-    let effect = read_effect(fields, &word)?
-        .ok_or_else(|| fields.complain("effect", format!("unknown effect '{word}'{}", hint(&word, EFFECTS))))?;
+    let effect = read_effect(fields, &word)?.ok_or_else(|| {
+        fields.complain("effect", format!("unknown effect '{word}'{}", choices(&word, "effects", EFFECTS)))
+    })?;
     Ok(Deviation::Message(name, effect))
 }
 

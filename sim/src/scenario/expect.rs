@@ -8,8 +8,9 @@ use fencepost_reports::report::{Kind, Report, Verdict};
 use crate::coverage::{Coverage, Goal};
 
 use super::fields::{Fields, Item, Value};
-use super::nearest::hint;
+use super::nearest::choices;
 use super::problem::Complaint;
+use super::range;
 use super::table;
 
 /// A range of whole numbers, both ends included.
@@ -43,11 +44,7 @@ impl Bound {
         if let Some(n) = text.strip_prefix('<') {
             return Some(Bound { min: 0, max: number(n)?.checked_sub(1)? });
         }
-        if let Some((low, high)) = text.split_once("..") {
-            let bound = Bound { min: number(low)?, max: number(high)? };
-            return (bound.min <= bound.max).then_some(bound);
-        }
-        number(text).map(Bound::exactly)
+        range::parse(text, range::number).ok().map(|(min, max)| Bound { min, max })
     }
 
     /// Whether `n` lies in it.
@@ -168,8 +165,8 @@ impl Expectation {
                 continue;
             } else if let Some(name) = path.strip_prefix("figures.") {
                 let Some((known, _)) = FIGURES.iter().find(|(known, _)| *known == name) else {
-                    let near = hint(name, FIGURES.iter().map(|(known, _)| *known));
-                    return complain(format!("'{path}': there is no figure '{name}'{near}"));
+                    let all = choices(name, "figures", FIGURES.iter().map(|(known, _)| *known));
+                    return complain(format!("'{path}': there is no figure '{name}'{all}"));
                 };
                 expectation.figures.push((known, bound(path, item)?));
             } else if let Some(kind) = path.strip_prefix("violations.") {
@@ -190,7 +187,8 @@ impl Expectation {
                     _ => {
                         let known = table::EXPECT.keys.iter().map(|key| key.name);
                         let first = path.split('.').next().unwrap_or(path);
-                        return complain(format!("unknown key '{path}' in {}{}", fields.what, hint(first, known)));
+                        let all = choices(first, "keys", known);
+                        return complain(format!("unknown key '{path}' in {}{all}", fields.what));
                     }
                 };
                 *place = Some(bound(path, item)?);
@@ -288,20 +286,20 @@ fn column(path: &str, rest: &str, what: &str, names: &[String], item: &Item) -> 
         return complain(format!("'{path}': expected {what}s.NAME.COLUMN"));
     };
     if !names.iter().any(|n| n == name) {
-        let near = hint(name, names.iter().map(String::as_str));
-        return complain(format!("'{path}': there is no {what} '{name}'{near}"));
+        let all = choices(name, &format!("{what}s"), names.iter().map(String::as_str));
+        return complain(format!("'{path}': there is no {what} '{name}'{all}"));
     }
     let Some((_, which)) = COLUMNS.iter().find(|(known, _)| *known == column) else {
-        let near = hint(column, COLUMNS.iter().map(|(known, _)| *known));
-        return complain(format!("'{path}': unknown column '{column}'{near}"));
+        let all = choices(column, "columns", COLUMNS.iter().map(|(known, _)| *known));
+        return complain(format!("'{path}': unknown column '{column}'{all}"));
     };
     Ok((name.to_string(), *which))
 }
 
 fn read_kind(name: &str, item: &Item) -> Result<Kind, Complaint> {
     Kind::from_name(name).ok_or_else(|| {
-        let near = hint(name, Kind::ALL.iter().map(|kind| kind.name()));
-        Complaint::new(&item.place, format!("there is no kind of violation '{name}'{near}"))
+        let all = choices(name, "kinds", Kind::ALL.iter().map(|kind| kind.name()));
+        Complaint::new(&item.place, format!("there is no kind of violation '{name}'{all}"))
     })
 }
 
@@ -312,8 +310,12 @@ fn bound(path: &str, item: &Item) -> Result<Bound, Complaint> {
         _ => None,
     };
     bound.ok_or_else(|| {
-        let message = format!("'{path}': expected a number or a bound such as \">=1\", \"<=5\" or \"10..20\"");
-        Complaint::new(&item.place, message)
+        let backwards = match &item.value {
+            Value::Text(text) | Value::Raw(text) => range::backwards(text),
+            _ => None,
+        };
+        let expected = || "expected a number or a bound such as \">=1\", \"<=5\" or \"10..20\"".to_string();
+        Complaint::new(&item.place, format!("'{path}': {}", backwards.unwrap_or_else(expected)))
     })
 }
 

@@ -6,10 +6,10 @@
 use fencepost_protocol::time::Span;
 
 use super::document::Document;
-use super::duration;
 use super::fields::{Fields, Item, Value};
 use super::overrides::{self, Setting};
 use super::problem::{Complaint, Place};
+use super::range;
 use super::table;
 use crate::stream::Stream;
 
@@ -54,13 +54,9 @@ pub enum Part {
 
 impl Range {
     fn read(text: &str) -> Option<Range> {
-        let (low, high) = text.split_once("..")?;
-        let number = |text: &str| text.trim().replace('_', "").parse::<u64>().ok();
-        if let (Some(low), Some(high)) = (number(low), number(high)) {
-            return (low <= high).then_some(Range::Integer(low, high));
-        }
-        let (low, high) = (duration::parse(low)?, duration::parse(high)?);
-        (low <= high).then_some(Range::Span(low, high))
+        text.split_once("..")?; // one value is none: it is a list of one
+        let numbers = range::parse(text, range::number).ok().map(|(low, high)| Range::Integer(low, high));
+        numbers.or_else(|| range::parse(text, range::span).ok().map(|(low, high)| Range::Span(low, high)))
     }
 
     /// A range of the program's own.
@@ -108,7 +104,11 @@ impl Explore {
     pub(super) fn read(fields: &Fields) -> Result<Explore, Complaint> {
         let mut lines = Vec::new();
         for (path, item) in fields.iter() {
-            lines.push(Line { key: path.to_string(), range: range(fields, path, item)?, place: item.place.clone() });
+            lines.push(Line {
+                key: path.to_string(),
+                range: read_range(fields, path, item)?,
+                place: item.place.clone(),
+            });
         }
         Ok(Explore { lines })
     }
@@ -152,7 +152,7 @@ impl Explore {
     }
 }
 
-fn range(fields: &Fields, path: &str, item: &Item) -> Result<Range, Complaint> {
+fn read_range(fields: &Fields, path: &str, item: &Item) -> Result<Range, Complaint> {
     let expected = "expected a range such as \"3..5\" or \"1ms..20ms\", or a list of values";
     let complain = || {
         let what = format!("'{path}' in {}: {expected}", fields.what);
@@ -163,11 +163,11 @@ fn range(fields: &Fields, path: &str, item: &Item) -> Result<Range, Complaint> {
     match &item.value {
         Value::Text(text) | Value::Raw(text) if is_lasts => Ok(Range::OneOf(vec![text.clone()])),
         Value::Text(text) | Value::Raw(text) => Range::read(text).ok_or_else(|| {
-            let turned = text.split_once("..").and_then(|(low, high)| Range::read(&format!("{high}..{low}")));
-            turned.map_or_else(complain, |_| {
-                let message = format!("'{path}' in {}: the range {text} ends before it begins", fields.what);
-                Complaint::new(&item.place, message)
-            })
+            let message = range::backwards(text).unwrap_or_else(|| {
+                let found = table::quoted(text);
+                format!("{expected}, found {found}; a value alone is a list of one, [{found}]")
+            });
+            Complaint::new(&item.place, format!("'{path}' in {}: {message}", fields.what))
         }),
         Value::List(items) if !items.is_empty() => {
             let mut values = Vec::new();
@@ -184,7 +184,7 @@ fn range(fields: &Fields, path: &str, item: &Item) -> Result<Range, Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Choice, Scenario};
+    use crate::scenario::{Choice, Scenario, duration};
 
     const TEXT: &str = "title = 'x'\n[[topic]]\nname = 'orders'\n[[producer]]\nname = 'shop'\ntopic = 'orders'\nrecords = 5\n[explore]\n";
 
@@ -215,9 +215,10 @@ mod tests {
     fn what_cannot_be_drawn_is_refused_where_it_stands() {
         for (line, says) in [
             ("order.partitions = \"1..4\"", "x.toml:9:20: nothing in this scenario knows 'order.partitions'"),
-            ("orders.partitions = \"4..1\"", "the range 4..1 ends before it begins"),
-            ("network.client.latency = \"2ms..1us\"", "the range 2ms..1us ends before it begins"),
-            ("orders.partitions = \"four\"", "expected a range such as"),
+            ("orders.partitions = \"4..1\"", "the range ends at 1, before it begins at 4: write 1..4"),
+            ("network.client.latency = \"2ms..1us\"", "the range ends at 1us, before it begins at 2ms: write 1us..2ms"),
+            ("orders.partitions = \"four\"", "found \"four\"; a value alone is a list of one, [\"four\"]"),
+            ("acks = [\"al\"]", "all"),
             ("orders.partitions = \"0..1\"", "with orders.partitions = 0: "),
             ("brokers = \"0..3\"", "x.toml:9:11: with brokers = 0: "),
             ("enable.idempotnce = [true, false]", "enable.idempotence"),

@@ -17,6 +17,7 @@ pub mod nearest;
 mod overrides;
 mod possible;
 pub(crate) mod problem;
+mod range;
 mod resolved;
 mod sinks;
 mod streams;
@@ -39,11 +40,14 @@ pub use expect::{Bound, Expectation, Numbers};
 pub use names::Names;
 pub use problem::{Place, Problem};
 
+use fencepost_reports::terminal::one_line;
+
 use crate::coverage::Goal;
 use crate::plan::Plan;
 use document::Document;
 use explore::Explore;
 use fields::Fields;
+use nearest::choices;
 use overrides::Setting;
 use problem::Complaint;
 
@@ -150,8 +154,8 @@ impl Scenario {
     /// Name and case, as a person would say them.
     pub fn label(&self) -> String {
         match &self.choice.case {
-            Some(case) => format!("{} ({case})", self.name),
-            None => self.name.clone(),
+            Some(case) => one_line(&format!("{} ({case})", self.name)),
+            None => one_line(&self.name),
         }
     }
 }
@@ -234,7 +238,14 @@ fn cases(document: &Document) -> Result<Vec<(String, String)>, Complaint> {
         table::Case::SECTION.check(&own)?;
         let name = case.needed_text("name")?;
         if name == BASE || cases.iter().any(|(other, _)| *other == name) {
-            return Err(case.complain("name", format!("there is a case named '{name}' already")));
+            let first = document.cases.iter().find(|other| other.text("name").is_ok_and(|n| n.as_ref() == Some(&name)));
+            let lines =
+                first.map_or_else(String::new, |f| problem::on_lines(f.place_of("name"), case.place_of("name")));
+            let message = match name == BASE {
+                true => format!("'{BASE}' is what the scenario without a case is called: give the case another name"),
+                false => format!("there is a case named '{name}' already{lines}: give one of them another name"),
+            };
+            return Err(case.complain("name", message));
         }
         cases.push((name, case.text("title")?.unwrap_or_default()));
     }
@@ -254,7 +265,7 @@ fn choose(document: &Document, wanted: Option<&str>) -> Result<Option<Fields>, C
     let place = Place::Set(format!("--case {wanted}"));
     let message = match names.is_empty() {
         true => "this scenario has no cases".to_string(),
-        false => format!("there is no such case; cases are {}", names.join(", ")),
+        false => format!("there is no such case{}", choices(wanted, "cases", names.iter().map(String::as_str))),
     };
     Err(Complaint::new(&place, message))
 }
@@ -264,21 +275,5 @@ fn choose(document: &Document, wanted: Option<&str>) -> Result<Option<Fields>, C
 /// # Errors
 /// Why it is no range of seeds.
 pub fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
-    let number = |text: &str| {
-        let digits = text.trim().replace('_', "");
-        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        match digits.parse::<u64>() {
-            Ok(number) => Ok(number),
-            Err(_) if is_number => Err(format!("{digits} is too large: seeds go up to {}", u64::MAX)),
-            Err(_) => Err("expected a number or a range such as 1..100".to_string()),
-        }
-    };
-    let (low, high) = match text.split_once("..") {
-        Some((low, high)) => (number(low)?, number(high.trim_start_matches('='))?),
-        None => (number(text)?, number(text)?),
-    };
-    if low > high {
-        return Err(format!("the range ends at {high}, before it begins at {low}"));
-    }
-    Ok((low, high))
+    range::parse(text, range::number).map_err(range::Wrong::words)
 }

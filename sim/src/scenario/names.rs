@@ -6,7 +6,7 @@ use fencepost_protocol::broker::Job;
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::time::Span;
 
-use super::nearest::hint;
+use super::nearest::choices;
 use crate::client::{EchoClient, ReaderClient, member_name};
 use crate::plan::Plan;
 use crate::schedule::Actor;
@@ -100,12 +100,8 @@ impl Names {
     pub fn actor(&self, name: &str) -> Result<Actor, String> {
         let found = self.nodes.iter().position(|n| n == name);
         found.map(|n| n as Actor).ok_or_else(|| {
-            format!("there is no node '{name}'{} (nodes: {})", self.node_hint(name), self.nodes.join(", "))
+            format!("there is no node '{name}'{}", choices(name, "nodes", self.nodes.iter().map(String::as_str)))
         })
-    }
-
-    fn node_hint(&self, name: &str) -> String {
-        hint(name, self.nodes.iter().map(String::as_str))
     }
 
     /// Name of a node.
@@ -123,8 +119,8 @@ impl Names {
             return Err(format!("'{text}' is no partition; expected TOPIC-NUMBER, such as orders-0"));
         };
         let Some(id) = self.topics.iter().position(|(name, _)| name == topic) else {
-            let near = hint(topic, self.topics.iter().map(|(name, _)| name.as_str()));
-            return Err(format!("there is no topic '{topic}'{near}"));
+            let all = choices(topic, "topics", self.topics.iter().map(|(name, _)| name.as_str()));
+            return Err(format!("there is no topic '{topic}'{all}"));
         };
         let count = self.topics[id].1;
         if index >= count {

@@ -12,6 +12,16 @@ pub fn hint<'k>(wanted: &str, known: impl IntoIterator<Item = &'k str>) -> Strin
     nearest(wanted, known).map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
 }
 
+/// The same for one of a closed list of words, which follows: `; did you mean 'X'? (figures: X, Y)`. Without a word it says
+/// that there are none.
+pub fn choices<'k>(wanted: &str, what: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let mut known: Vec<&str> = known.into_iter().collect();
+    let mut seen = std::collections::BTreeSet::new();
+    known.retain(|name| seen.insert(*name));
+    let near = hint(wanted, known.iter().copied());
+    if known.is_empty() { format!(" (there are no {what})") } else { format!("{near} ({what}: {})", known.join(", ")) }
+}
+
 /// Insertions, deletions and substitutions that turn one text into the other.
 fn edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -37,6 +47,16 @@ mod tests {
         assert_eq!(edits("kitten", "sitting"), 3);
         assert_eq!(edits("", "abc"), 3);
         assert_eq!(edits("same", "same"), 0);
+    }
+
+    #[test]
+    fn a_closed_list_is_told_once_after_the_nearest_of_its_words() {
+        assert_eq!(
+            choices("lsot", "columns", ["lost", "input", "lost"]),
+            "; did you mean 'lost'? (columns: lost, input)"
+        );
+        assert_eq!(choices("zzzzzzzz", "columns", ["lost", "input"]), " (columns: lost, input)");
+        assert_eq!(choices("x", "sinks", []), " (there are no sinks)");
     }
 
     #[test]

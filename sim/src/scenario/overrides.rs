@@ -7,7 +7,7 @@ use fencepost_protocol::config::{BrokerVariant, ProducerVariant};
 
 use super::document::Document;
 use super::fields::{Fields, Item, Value};
-use super::nearest::hint;
+use super::nearest::{choices, hint};
 use super::problem::{Complaint, Place};
 use super::table::{self, Kafka, Section};
 
@@ -103,7 +103,7 @@ fn to_variants(document: &mut Document, setting: &Setting) -> Result<(), Complai
         producers.extend(of_producers.map(|variant| variant.name()));
         if of_brokers.is_none() && of_producers.is_none() {
             let all = BrokerVariant::ALL.iter().map(|v| v.name()).chain(ProducerVariant::ALL.iter().map(|v| v.name()));
-            return setting.complain(format!("there is no variant '{name}'{}", hint(name, all)));
+            return setting.complain(format!("there is no variant '{name}'{}", choices(name, "variants", all)));
         }
     }
     let none = brokers.is_empty() && producers.is_empty();

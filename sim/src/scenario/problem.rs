@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use fencepost_reports::terminal::one_line;
+
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -20,6 +22,24 @@ pub enum Place {
     Whole,
 }
 
+impl Place {
+    /// The line of the scenario's text, if it is there.
+    pub fn line(&self) -> Option<u32> {
+        match self {
+            Place::Text { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+}
+
+/// Where two things stand, ` (on lines 5 and 9)`; nothing where there are no lines.
+pub fn on_lines(first: &Place, second: &Place) -> String {
+    match (first.line(), second.line()) {
+        (Some(first), Some(second)) => format!(" (on lines {first} and {second})"),
+        _ => String::new(),
+    }
+}
+
 /// Something that keeps a scenario from being used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -34,21 +54,16 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Text { line, column } => write!(f, "{}:{line}:{column}: ", self.file)?,
-            Place::Set(text) => write!(f, "{}: {}: ", self.file, one_line(text))?,
-            Place::Item(item) => write!(f, "{}: {}: ", self.file, one_line(item))?,
-            Place::Whole => write!(f, "{}: ", self.file)?,
+            Place::Text { line, column } => write!(f, "{}:{line}:{column}: ", one_line(&self.file))?,
+            Place::Set(text) => write!(f, "{}: {}: ", one_line(&self.file), one_line(text))?,
+            Place::Item(item) => write!(f, "{}: {}: ", one_line(&self.file), one_line(item))?,
+            Place::Whole => write!(f, "{}: ", one_line(&self.file))?,
         }
         f.write_str(&one_line(&self.message))
     }
 }
 
 impl std::error::Error for Problem {}
-
-/// What was taken from a text stays within the line, and is not carried out by a terminal.
-fn one_line(text: &str) -> String {
-    crate::shell::escaped(text).replace('\n', "\\n")
-}
 
 /// What went wrong before it is known in which file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::assemble::{
 };
 use super::document::Document;
 use super::fields::Fields;
-use super::nearest::hint;
+use super::nearest::choices;
 use super::problem::Complaint;
 use super::streams;
 use super::table::{self, Mode, Never};
@@ -81,9 +81,9 @@ impl Sinks {
             return Ok(Place::PaymentApi);
         }
         let all = self.databases.iter().map(|d| d.name.as_str()).chain(self.payments.iter().map(|p| p.name.as_str()));
-        let near = hint(name, all);
+        let all = choices(name, "sinks", all);
         let message =
-            format!("there is no sink '{name}'{near}; sinks are declared with [[database]] and [[payment_api]]");
+            format!("there is no sink '{name}'{all}; sinks are declared with [[database]] and [[payment_api]]");
         Err(fields.complain(path, message))
     }
 
@@ -380,8 +380,8 @@ fn relay(fields: &Fields, cluster: &ClusterPlan, services: &[ServicePlan]) -> Re
     let of = of.ok_or_else(|| needs(fields, "of"))?;
     let outboxes = || services.iter().filter(|s| s.announcing == Announcing::Outbox);
     let Some(service) = outboxes().find(|s| s.name == of) else {
-        let near = hint(&of, outboxes().map(|s| s.name.as_str()));
-        let message = format!("there is no service '{of}' with announce = \"outbox\"{near}");
+        let all = choices(&of, "services with an outbox", outboxes().map(|s| s.name.as_str()));
+        let message = format!("there is no service '{of}' with announce = \"outbox\"{all}");
         return Err(fields.complain("of", message));
     };
     Ok(RelayPlan {

@@ -450,3 +450,71 @@ fn a_fault_on_a_client_that_a_case_leaves_out_says_so() {
     assert!(error.contains("mon is left out in the case 'dark'") && error.contains("'cases'"), "{error}");
     assert!(set("end.bound=0s").contains("at least 1ms"));
 }
+
+#[test]
+fn of_two_with_one_name_both_are_shown_and_how_to_mend_it() {
+    let text = format!("{SHOP}[[reader]]\nname = \"shop\"\ntopics = \"out\"\n");
+    let lines_of = |text: &str, line: &str| -> Vec<usize> {
+        text.lines().enumerate().filter(|(_, l)| l.replace('\'', "\"") == line).map(|(n, _)| n + 1).collect()
+    };
+    let [first, second] = lines_of(&text, "name = \"shop\"")[..] else { panic!("two of that name: {text}") };
+    let error = load_with(&text, None, &[]).unwrap_err();
+    for part in [format!("[[producer]] on line {first}"), format!("[[reader]] on line {second}")] {
+        assert!(error.contains(&part), "{part}: {error}");
+    }
+    assert!(error.contains("give one of them another name"), "{error}");
+    for more in [
+        "[[producer]]\nname = \"shop\"\ntopic = \"out\"\nrecords = 1",
+        "[[topic]]\nname = \"out\"",
+        "[[case]]\nname = \"c\"\n[[case]]\nname = \"c\"",
+        "[[database]]\nname = \"mon\"",
+    ] {
+        let error = refused(more);
+        assert!(error.contains("give one of them another name"), "{more}: {error}");
+        let lines = error.matches(" on line").count();
+        assert!(error.contains("(on lines ") && error.contains(" and ") || lines == 2, "{more}: {error}");
+    }
+}
+
+#[test]
+fn ranges_that_run_backwards_are_told_alike_wherever_they_stand() {
+    let words = "the range ends at 3, before it begins at 9: write 3..9";
+    assert_eq!(super::parse_seeds("9..3").unwrap_err(), words);
+    let top = format!("seeds = \"9..3\"\n{SHOP}");
+    assert!(load_with(&top, None, &[]).unwrap_err().contains(words));
+    for more in [
+        "[[chaos.family]]\nkind = \"broker_crash\"\ncount = \"9..3\"",
+        "[explore]\nshop.records = \"9..3\"",
+        "[expect]\nfaults = \"9..3\"",
+        "[expect]\ntopics.out.lost = \"9..3\"",
+    ] {
+        let error = refused(more);
+        assert!(error.contains(words), "{more}: {error}");
+    }
+    assert!(set("chaos.broker_crash.count=9..3").contains(words));
+    let lasts = refused("[[chaos.family]]\nkind = \"broker_crash\"\ncount = 1\nlasts = \"9s..3s\"");
+    assert!(lasts.contains("the range ends at 3s, before it begins at 9s: write 3s..9s"), "{lasts}");
+}
+
+#[test]
+fn a_word_of_a_closed_list_is_refused_with_the_nearest_and_all_of_them() {
+    let fault = |keys: &str| format!("[[fault]]\nat = \"1s\"\n{keys}\n");
+    let after = "after = { kind = \"EndTxm\" }\naction = \"crash\"\nnode = \"job\"";
+    let cases: [(&str, &[&str]); 13] = [
+        ("[expect]\nverdict = \"claen\"", &["'clean'", "violated", "stuck", "vacuous"]),
+        ("[expect]\nfigures.fnced = 1", &["'fenced'", "figures: committed, aborted", "coordinator_moves"]),
+        ("[expect]\nviolations.dupliacte = 1", &["'duplicate'", "kinds: duplicate, loss", "stuck-run"]),
+        ("[expect]\nallowed.dupliacte = 1", &["'duplicate'", "kinds: duplicate, loss"]),
+        ("[expect]\ntopics.out.lsot = 1", &["'lost'", "columns: input, visible, duplicates, lost, leaked"]),
+        ("[expect]\ntopics.uot.lost = 1", &["'out'", "topics: orders, out"]),
+        ("[expect]\nfault = 1", &["'faults'", "keys: "]),
+        ("[expect]\nreached = \"EndTxm\"", &["EndTxn", "inputs: "]),
+        ("[promise]\nuot = \"exactly-once\"", &["'out'", "topics, sinks and readers: orders, out"]),
+        ("[promise]\nout = \"exactly_once\"", &["one of exactly-once", "'exactly-once'"]),
+        (&fault("action = \"crahs\"\nnode = \"job\""), &["'crash'", "actions: "]),
+        (&format!("[[fault]]\n{after}\n"), &["'EndTxn'", "requests: Produce"]),
+        ("[[reader]]\nname = \"r\"\ntopics = \"uot\"", &["'out'", "topics: orders, out"]),
+    ];
+    each(&cases, refused);
+    assert!(set("variant=no-epoch-chek").contains("(variants: "));
+}

@@ -9,7 +9,7 @@ use fencepost_protocol::time::Span;
 
 use super::assemble::{configure, needs};
 use super::fields::Fields;
-use super::problem::Complaint;
+use super::problem::{Complaint, on_lines};
 use super::table::{self, MOST_PARTITIONS};
 use crate::plan::{ClusterPlan, NetworkPlan, TopicPlan};
 
@@ -79,8 +79,10 @@ pub(super) fn topics(list: &[Fields], cluster: &ClusterPlan) -> Result<Vec<Topic
     let mut topics: Vec<TopicPlan> = Vec::new();
     for fields in list {
         let topic = topic(fields, cluster)?;
-        if topics.iter().any(|t| t.name == topic.name) {
-            return Err(fields.complain("name", format!("there are two topics named '{}'", topic.name)));
+        if let Some(first) = topics.iter().position(|t| t.name == topic.name) {
+            let lines = on_lines(list[first].place_of("name"), fields.place_of("name"));
+            let message = format!("there are two topics named '{}'{lines}: give one of them another name", topic.name);
+            return Err(fields.complain("name", message));
         }
         topics.push(topic);
     }

@@ -58,10 +58,24 @@ pub struct RecordFate {
     pub producer: String,
     /// Number of that record in the producer's workload.
     pub index: i64,
+    /// What a proof calls it, in the first run and in the second; empty where it is not.
+    pub names: [String; 2],
     /// In the first run.
     pub left: Fate,
     /// In the second.
     pub right: Fate,
+}
+
+impl RecordFate {
+    /// What it is called and where it should be; with its other name in the second run if it has one.
+    pub fn words(&self) -> String {
+        let [name, other] = &self.names;
+        match (name.is_empty(), other.is_empty() || other == name) {
+            (true, _) => format!("{other}, in {}", self.topic),
+            (_, true) => format!("{name}, in {}", self.topic),
+            (false, false) => format!("{name} (what if: {other}), in {}", self.topic),
+        }
+    }
 }
 
 /// Gathers the fates of one run.
@@ -153,13 +167,15 @@ impl Fates {
         None
     }
 
-    fn by_root(&self, plan: &Plan) -> BTreeMap<Key, Fate> {
-        let mut found: BTreeMap<Key, Fate> = BTreeMap::new();
+    fn by_root(&self, plan: &Plan) -> BTreeMap<Key, (Fate, String)> {
+        let mut found: BTreeMap<Key, (Fate, String)> = BTreeMap::new();
         for ((topic, id), fate) in &self.fates {
             let (Some(root), Some(topic)) = (self.root(*id), self.topics.get(topic)) else { continue };
             let workload = (root.source & !Identity::WORKLOAD) as usize;
             let Some(producer) = plan.workload_name(workload) else { continue };
-            let sum = found.entry((topic.clone(), producer.to_string(), root.offset)).or_default();
+            let key = (topic.clone(), producer.to_string(), root.offset);
+            // The first of several that were made of one record stands for all.
+            let (sum, _) = found.entry(key).or_insert_with(|| (Fate::default(), self.name(*id, producer, root)));
             sum.sent |= fate.sent;
             sum.acknowledged |= fate.acknowledged;
             sum.failed |= fate.failed;
@@ -169,17 +185,32 @@ impl Fates {
         }
         found
     }
+
+    /// As proofs name records; what was made of another one, with the workload's record that it was made of.
+    fn name(&self, id: Identity, producer: &str, root: Identity) -> String {
+        let record = format!("record {} of {producer}", root.offset);
+        if id.is_workload() {
+            return record;
+        }
+        let source = self.topics.get(&id.source).map_or("?", String::as_str);
+        let Identity { partition, offset, stage, index, .. } = id;
+        format!("output {index} of stage {stage} for {source}-{partition}@{offset}, made of {record}")
+    }
 }
 
 /// Every record of two runs, in order of topic, producer and number.
 pub fn compare_fates(left: (&Fates, &Plan), right: (&Fates, &Plan)) -> Vec<RecordFate> {
     let (left, mut right) = (left.0.by_root(left.1), right.0.by_root(right.1));
-    let mut all: BTreeMap<Key, (Fate, Fate)> = BTreeMap::new();
+    type Told = (Fate, String);
+    let mut all: BTreeMap<Key, (Told, Told)> = BTreeMap::new();
     for (key, fate) in left {
         let other = right.remove(&key).unwrap_or_default();
         all.insert(key, (fate, other));
     }
-    all.extend(right.into_iter().map(|(key, fate)| (key, (Fate::default(), fate))));
-    let record = |((topic, producer, index), (left, right))| RecordFate { topic, producer, index, left, right };
+    all.extend(right.into_iter().map(|(key, fate)| (key, (Told::default(), fate))));
+    let record = |((topic, producer, index), ((left, name), (right, other)))| {
+        let names = [name, other];
+        RecordFate { topic, producer, index, names, left, right }
+    };
     all.into_iter().map(record).collect()
 }

@@ -10,11 +10,13 @@ use crate::story;
 use crate::stream::mix;
 use crate::world::{Keep, Traced, TracedEvent, Tracer};
 
-/// Where two runs part: the number of the event (from 0), and the event in each; none if the run was over by then.
+/// Where two runs part: how many events are the same, and the next event in each; none if the run was over by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parting {
     /// How many deliveries were the same.
     pub same: usize,
+    /// How many more read the same, and differ in what is not told of them.
+    pub alike: usize,
     /// When: the earlier of the two events, in nanoseconds of virtual time.
     pub at: u64,
     /// The first run's next delivery.
@@ -99,17 +101,111 @@ pub fn parting(left: (&Arc<Plan>, Course<'_>), right: (&Arc<Plan>, Course<'_>)) 
         None if count < prints.len() => count,
         None => return None,
     };
-    let text = |side: (&Arc<Plan>, Course<'_>)| {
-        let mut found = None;
-        let names = Names::of(side.0);
-        follow(side.0, side.1, |number, traced| {
-            if number == same {
-                found = Some((traced.at.0, in_words(traced, &names)));
-            }
-        });
-        found.unzip()
+    let told = first_that_reads_different(same, left, right);
+    // Nothing that is told of them differs: then the rest is told.
+    let (alike, [left, right]) = match told {
+        Some((alike, events)) => (alike, events),
+        None => (0, [left, right].map(|side| event(side, same, |traced, _| in_full(traced)))),
     };
-    let ((left_at, left), (right_at, right)) = (text(left), text(right));
-    let at = left_at.into_iter().chain(right_at).min().expect("one of them goes on");
-    Some(Parting { same, at, left, right })
+    let at = [&left, &right].into_iter().flatten().map(|(at, _)| *at).min().expect("one of them goes on");
+    let [left, right] = [left, right].map(|event| event.map(|(_, words)| words));
+    Some(Parting { same, alike, at, left, right })
+}
+
+/// An event for a person, and when it was.
+type Event = Option<(u64, String)>;
+
+fn in_full(traced: &Traced<'_>) -> String {
+    let mut text = String::new();
+    write(&mut text, traced);
+    text
+}
+
+/// The event of that number.
+fn event(side: (&Arc<Plan>, Course<'_>), wanted: usize, words: impl Fn(&Traced<'_>, &Names) -> String) -> Event {
+    let (mut found, names) = (None, Names::of(side.0));
+    follow(side.0, side.1, |number, traced| {
+        if number == wanted {
+            found = Some((traced.at.0, words(traced, &names)));
+        }
+    });
+    found
+}
+
+/// The first event after `same` others of which a person reads something else, and how many before it differ only in what
+/// is not told. None: all read the same.
+fn first_that_reads_different(
+    same: usize,
+    left: (&Arc<Plan>, Course<'_>),
+    right: (&Arc<Plan>, Course<'_>),
+) -> Option<(usize, [Event; 2])> {
+    let first = [left, right].map(|side| event(side, same, in_words));
+    if first[0] != first[1] {
+        return Some((0, first));
+    }
+    let print = |traced: &Traced<'_>, names: &Names| {
+        let mut print = Fingerprint(0xcbf2_9ce4_8422_2325);
+        print.write_str(&in_words(traced, names)).expect("writing to memory succeeds");
+        mix(print.0)
+    };
+    let (mut prints, names) = (Vec::new(), Names::of(left.0));
+    follow(left.0, left.1, |number, traced| {
+        if number >= same {
+            prints.push(print(traced, &names));
+        }
+    });
+    let (mut place, names) = (None, Names::of(right.0));
+    let count = follow(right.0, right.1, |number, traced| {
+        if place.is_none() && number >= same && prints.get(number - same) != Some(&print(traced, &names)) {
+            place = Some(number);
+        }
+    });
+    let place = place.or((count < same + prints.len()).then_some(count))?;
+    Some((place - same, [left, right].map(|side| event(side, place, in_words))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Choice, Scenario};
+
+    const TEXT: &str =
+        "title = 'x'\n[[topic]]\nname = 'orders'\n[[producer]]\nname = 'shop'\ntopic = 'orders'\nrecords = 5\n";
+
+    fn parted(left: &str, right: &str) -> Option<Parting> {
+        let load = |more: &str| {
+            let text = format!("{TEXT}{more}\n");
+            Scenario::load("x.toml", &text, Choice::default(), &mut |_| Err("none".into())).expect("it can be read")
+        };
+        let (left, right) = (load(left), load(right));
+        parting((&left.plan, Course::Seed(1)), (&right.plan, Course::Seed(1)))
+    }
+
+    #[test]
+    fn two_events_that_are_told_as_the_first_difference_never_read_the_same() {
+        let settings = [
+            "",
+            "acks = '1'",
+            "linger.ms = 100",
+            "enable.idempotence = false",
+            "transactional.id = 't'",
+            "transactional.id = 't'\ntransaction.timeout.ms = 7000",
+            "transactional.id = 't'\ntransaction.timeout.ms = 8000",
+            "request.timeout.ms = 7000",
+        ];
+        let mut different = 0;
+        for (n, left) in settings.iter().enumerate() {
+            assert_eq!(parted(left, left), None, "{left}");
+            for right in &settings[n + 1..] {
+                let Some(parting) = parted(left, right) else { continue };
+                assert_ne!(parting.left, parting.right, "{left} and {right}");
+                different += 1;
+            }
+        }
+        assert!(different > 15, "{different}");
+        // Nothing is told of a timeout that a producer asks for: the next event that reads different, or else the whole one.
+        let timeouts = parted(settings[5], settings[6]).expect("InitProducerId carries it");
+        let told = timeouts.left.expect("it goes on");
+        assert!(timeouts.alike > 0 || told.contains("7000"), "{told}");
+    }
 }

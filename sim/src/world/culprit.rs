@@ -72,7 +72,10 @@ impl World<'_> {
         let t = self.now.0;
         match item {
             Unfinished::Client(actor) => {
-                let culprit = format!("{} has not finished: {}", self.name(actor), self.standing(actor, names));
+                let mut culprit = format!("{} has not finished: {}", self.name(actor), self.standing(actor, names));
+                if let Some(cause) = self.no_broker() {
+                    culprit = format!("{cause}; {culprit}");
+                }
                 h::Event::Stuck(h::Stuck { t, culprit: culprit.into() })
             }
             Unfinished::Transaction { name, value, coordinator } => self.transaction(&name, &value, coordinator, names),
@@ -227,7 +230,17 @@ impl World<'_> {
         h::Event::OpenTransaction(h::OpenTransaction { t, c, pid, epoch, since, culprit: culprit.into() })
     }
 
+    /// What all that stands still has in common where no broker runs, and none ever will.
+    fn no_broker(&self) -> Option<String> {
+        let brokers = || self.brokers.iter().map(|b| &self.nodes[*b as usize]);
+        let since = brokers().map(|broker| broker.ended_at).max()?;
+        brokers().all(|broker| !broker.process.is_running()).then(|| format!("no broker is up from {since} on"))
+    }
+
     fn stall(&self, tp: TopicPartition, holder: Option<i64>) -> String {
+        if let Some(cause) = self.no_broker() {
+            return cause;
+        }
         let Body::Controller(controller) = &self.nodes[self.controller as usize].body else {
             unreachable!("the controller is one");
         };

@@ -89,6 +89,8 @@ pub struct Node {
     pub incarnation: u32,
     /// Its process.
     pub process: Process,
+    /// When its process ended last.
+    pub ended_at: Instant,
     /// Its wall clock.
     pub clock: Clock,
     /// Its process takes requests once it runs; a broker's only once it has caught up with the cluster.
@@ -178,6 +180,7 @@ impl Node {
             body,
             incarnation: 0,
             process: Process::Down,
+            ended_at: Instant::ZERO,
             clock: Clock::default(),
             wake_at: Instant::NEVER,
             channels: Vec::new(),
@@ -307,8 +310,10 @@ impl World<'_> {
         if self.tracer.is_some() {
             self.trace_end(actor, ending.is_power_loss());
         }
+        let now = self.now;
         let node = &mut self.nodes[actor as usize];
         node.incarnation += 1;
+        node.ended_at = now;
         node.process = if ending.is_power_loss() { Process::HostDown } else { Process::Down };
         node.frozen.clear();
         node.busy_until = Instant::ZERO;

@@ -101,7 +101,7 @@ fn why_transactions_were_aborted_is_told_by_the_log_or_else_by_the_client() {
     let expected = [
         ("shop", "a newer producer with its transactional id began", 1),
         ("shop", "at its own request", 1),
-        ("shop", "it timed out", 1),
+        ("shop", "open for longer than transaction.timeout.ms, so its coordinator ended it", 1),
     ];
     assert_eq!(reasons(&judge(&text), About::Abort), expected);
 }
@@ -126,7 +126,10 @@ fn who_fenced_a_producer_is_told() {
     assert_eq!(reasons(&report, About::Fencing), [("one", why, 1)]);
     let decided = "{\"decided\":{\"t\":8,\"c\":4,\"pid\":7,\"epoch\":1,\"commit\":false,\"cause\":\"timeout\"}}\n";
     let report = judge(&text(&(epoch(4, 0, 0) + decided + &fenced(4, 0))));
-    assert_eq!(reasons(&report, About::Fencing), [("one", "its transaction timed out, told PRODUCER_FENCED", 1)]);
+    assert_eq!(
+        reasons(&report, About::Fencing),
+        [("one", "its transaction was open for longer than transaction.timeout.ms, told PRODUCER_FENCED", 1)]
+    );
     let report = judge(&text(&(epoch(4, 0, 0) + &fenced(4, 0))));
     assert_eq!(reasons(&report, About::Fencing), [("one", "by whom is not known, told PRODUCER_FENCED", 1)]);
 }

@@ -3,7 +3,7 @@
 use super::actions::{ALWAYS, ActionName, WHEN};
 use super::{FAULT, MESSAGE};
 use crate::scenario::fields::Fields;
-use crate::scenario::nearest::hint;
+use crate::scenario::nearest::choices;
 use crate::scenario::problem::Complaint;
 
 /// The action of a fault, if there is one of that name.
@@ -11,8 +11,8 @@ pub fn action(fields: &Fields) -> Result<ActionName, Complaint> {
     let word = fields.needed_text("action")?;
     ActionName::from_name(&word).ok_or_else(|| {
         let names: Vec<&str> = ActionName::ALL.iter().map(|action| action.name()).collect();
-        let near = hint(&word, names.iter().copied());
-        fields.complain("action", format!("unknown action '{word}'{near} (actions: {})", names.join(", ")))
+        let all = choices(&word, "actions", names);
+        fields.complain("action", format!("unknown action '{word}'{all}"))
     })
 }
 

@@ -8,6 +8,7 @@ use crate::scenario::duration;
 use crate::scenario::fields::{Fields, Item, Value};
 use crate::scenario::nearest::hint;
 use crate::scenario::problem::Complaint;
+use crate::scenario::range;
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,12 @@ impl Form {
     pub fn check(&self, fields: &Fields, path: &str, item: &Item) -> Result<(), Complaint> {
         if self.fits(&item.value) {
             return Ok(());
+        }
+        if let (Form::Count(_) | Form::SpanRange | Form::Seeds, Value::Text(text) | Value::Raw(text)) =
+            (self, &item.value)
+            && let Some(words) = range::backwards(text)
+        {
+            return Err(Complaint::new(&item.place, format!("'{path}' in {}: {words}", fields.what)));
         }
         let mut expected = self.expected();
         if let (Form::Words(words), Value::Text(text) | Value::Raw(text)) = (self, &item.value) {
@@ -233,10 +240,8 @@ impl FromItem for (u32, u32) {
         if let Some(number) = u32::take(value) {
             return Some((number, number));
         }
-        let text = String::take(value)?;
-        let (low, high) = text.split_once("..")?;
-        let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
-        (low <= high).then_some((low, high))
+        let (low, high) = range::parse(&String::take(value)?, range::number).ok()?;
+        Some((u32::try_from(low).ok()?, u32::try_from(high).ok()?))
     }
 
     fn print(&self) -> String {
@@ -261,10 +266,7 @@ impl FromItem for (u64, u64) {
 /// `"3s"` or `"1s..10s"`.
 impl FromItem for (Span, Span) {
     fn take(value: &Value) -> Option<Self> {
-        let text = String::take(value)?;
-        let (low, high) = text.split_once("..").unwrap_or((&text, &text));
-        let (low, high) = (duration::parse(low)?, duration::parse(high)?);
-        (low <= high).then_some((low, high))
+        range::parse(&String::take(value)?, range::span).ok()
     }
 
     fn print(&self) -> String {

@@ -211,6 +211,13 @@ fn listed(list: &str, key: &str) -> bool {
 
 /// What to say of a key that no section has and Kafka does.
 pub fn advice(key: &str) -> Option<String> {
+    if ["compression.type", "compression.codec"].contains(&key) {
+        return Some(
+            "Kafka takes none, gzip, snappy, lz4 and zstd there (topics: producer and uncompressed, too); Fencepost does \
+             not model it, and every batch goes as with none, so leave it out"
+                .to_string(),
+        );
+    }
     if let Some((_, known)) = ALSO_CALLED.iter().find(|(name, _)| *name == key) {
         return Some(format!("'{known}' is what Kafka and Fencepost call it"));
     }

@@ -6,7 +6,7 @@ use super::words::Words;
 use super::{ChaosFamily, Key, LISTS, ONCE, SECTIONS, Section, Top};
 use crate::plan::FamilyKind;
 use crate::scenario::fields::Fields;
-use crate::scenario::nearest::hint;
+use crate::scenario::nearest::{choices, hint};
 use crate::scenario::problem::Complaint;
 
 /// `broker_crash.count` and `broker_crash.lasts` in `[chaos]`: how settings reach a family.
@@ -148,7 +148,7 @@ pub fn check_top(top: &Fields) -> Result<(), Complaint> {
             let section = path.split('.').next().unwrap_or(path);
             let own = Top::SECTION.keys.iter().map(|key| key.name);
             let known = own.chain(ONCE.iter().copied()).chain(LISTS.iter().copied());
-            let message = format!("unknown key or section '{section}'{}", hint(section, known));
+            let message = format!("unknown key or section '{section}'{}", choices(section, "keys and sections", known));
             return Err(Complaint::new(&item.place, message));
         };
         key.form.check(top, path, item)?;

@@ -60,7 +60,8 @@ fn a_key_that_is_modelled_is_never_called_unknown_to_the_model() {
     }
     for (key, says) in [
         ("cleanup.policy", "of Kafka's topics that Fencepost does not model"),
-        ("compression.type", "does not model"),
+        ("compression.type", "none, gzip, snappy, lz4 and zstd"),
+        ("compression.codec", "goes as with none, so leave it out"),
         ("log.retention.hours", "of Kafka's brokers"),
         ("statistics.interval.ms", "of librdkafka"),
         ("sasl.username", "of librdkafka"),
