@@ -164,14 +164,23 @@ fn a_message_that_is_left_out_of_a_batch_is_missed() {
     assert!(said.contains("in-0@0 is not") || said.contains("for in-0@0"), "the one that is missing: {said}");
 }
 
+fn is_odd(value: &[u8]) -> bool {
+    value.iter().map(|byte| u32::from(*byte)).sum::<u32>() % 2 == 1
+}
+
+fn odd(values: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    values.iter().filter(|value| is_odd(value)).cloned().collect()
+}
+
+/// The filter loses one of those that it is to keep.
+fn odd_but_one(values: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    odd(values)[1..].to_vec()
+}
+
 #[test]
 fn messages_that_the_test_says_are_skipped_leave_the_others_attributed_by_order() {
-    fn is_odd(value: &[u8]) -> bool {
-        value.iter().map(|byte| u32::from(*byte)).sum::<u32>() % 2 == 1
-    }
     fn odd_sums(values: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let odd: Vec<Vec<u8>> = values.iter().filter(|value| is_odd(value)).cloned().collect();
-        sums(&odd)
+        sums(&odd(values))
     }
     fencepost::test(1..=3, || async {
         let cluster = cluster(SHOP);
@@ -180,6 +189,53 @@ fn messages_that_the_test_says_are_skipped_leave_the_others_attributed_by_order(
         let finished = cluster.finish().await;
         finished.assert_exactly_once("out");
         assert!(finished.report().notes.is_empty(), "{:?}", finished.report().notes);
+    });
+}
+
+#[test]
+fn a_filter_that_is_declared_is_clean_and_what_is_lost_beside_it_is_found() {
+    async fn filter(make: fn(&[Vec<u8>]) -> Vec<Vec<u8>>) {
+        let cluster = cluster(SHOP);
+        cluster.skips("out", |order| order.payload().is_some_and(|value| !is_odd(value)));
+        cluster.node("p", move || batch(make));
+        cluster.finish().await.assert_exactly_once("out");
+    }
+    fencepost::test(1..=3, || filter(odd));
+    let said = said_of(|| fencepost::test(1..=3, || filter(odd_but_one)));
+    assert!(said.contains("2 committed offsets without outputs"), "{said}");
+}
+
+/// Odd messages go to one topic, the others to another one.
+async fn sorts() -> Result<(), String> {
+    let (consumer, producer) = (consumer(), transactional());
+    consumer.subscribe(&["in"]).expect("there is the topic");
+    loop {
+        let message = consumer.recv().await.map_err(|error| error.to_string())?;
+        let value = message.payload().expect("each has a value");
+        let topic = if is_odd(value) { "out" } else { "other" };
+        producer.begin_transaction().map_err(|error| error.to_string())?;
+        drop(
+            producer
+                .send_result(FutureRecord::<(), _>::to(topic).payload(value))
+                .map_err(|(error, _)| error.to_string())?,
+        );
+        let offsets = consumer.position().map_err(|error| error.to_string())?;
+        let group = consumer.group_metadata().expect("it has a group");
+        producer.send_offsets_to_transaction(&offsets, &group, CALL).map_err(|error| error.to_string())?;
+        producer.commit_transaction(CALL).map_err(|error| error.to_string())?;
+    }
+}
+
+#[test]
+fn a_program_that_chooses_among_topics_and_says_so_is_clean() {
+    fencepost::test(1..=3, || async {
+        let cluster = cluster(&format!("[[topic]]\nname = 'other'\n{SHOP}"));
+        cluster.skips("out", |order| order.payload().is_some_and(|value| !is_odd(value)));
+        cluster.skips("other", |order| order.payload().is_some_and(is_odd));
+        cluster.node("p", sorts);
+        let finished = cluster.finish().await;
+        finished.assert_exactly_once("out");
+        assert_eq!(finished.visible("out") + finished.visible("other"), 20);
     });
 }
 

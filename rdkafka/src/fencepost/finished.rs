@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::Arc;
 
-use fencepost_protocol::ids::TopicPartition;
+use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_reports::history::Sink as _;
 use fencepost_reports::history::event as h;
 use fencepost_reports::history::jsonl::{Header, Writer};
@@ -104,7 +104,8 @@ impl Cluster {
         history: &mut Option<Writer<Vec<u8>>>,
     ) -> (Run, Option<fencepost_reports::story::Story>) {
         let t = world.time().0;
-        let (by_word, skips) = (self.skipped.borrow(), shared.skips.borrow());
+        let by_word = self.skipped.borrow();
+        let (skipped, chosen) = skipped(shared, attributed);
         for (index, route) in attributed.routes.iter().enumerate() {
             let group = world.group(&route.group);
             let topic = world.topic_name(route.output);
@@ -116,7 +117,7 @@ impl Cluster {
                 outputs: vec![route.output.0],
                 stage: index as u16 + 1,
                 outputs_per_input: route.most,
-                may_skip: by_word.iter().any(|name| name == topic) || skips.contains_key(&route.output),
+                may_skip: by_word.iter().any(|name| name == topic) || chosen.contains(&(&*route.group, route.output)),
                 guarantee: h::Guarantee::ExactlyOnce,
                 ..h::Client::default()
             });
@@ -129,7 +130,6 @@ impl Cluster {
                 world.write_finding(&h::Event::Undrained(undrained));
             }
         }
-        let skipped = skipped(shared, attributed);
         let provisional = shared.provisional.borrow();
         let read_by = shared.read_by.borrow();
         world.finish(|event| {
@@ -158,26 +158,35 @@ impl Cluster {
     }
 }
 
-/// Messages of which the test says that their reader makes nothing of them.
-fn skipped(shared: &Shared, attributed: &Attributed) -> BTreeSet<(u32, h::Partition, i64)> {
+/// A client, and a record's place.
+type Reading = (u32, h::Partition, i64);
+
+/// Messages of which the test says that their reader makes nothing of them; and group and topic of routes that lack, by the
+/// test's word, records of messages that have them in another topic: of those a history cannot say which.
+fn skipped<'s>(shared: &'s Shared, attributed: &'s Attributed) -> (BTreeSet<Reading>, BTreeSet<(&'s str, TopicId)>) {
     let skips = shared.skips.borrow();
-    let mut found = BTreeSet::new();
+    let (mut found, mut chosen) = (BTreeSet::new(), BTreeSet::new());
     if skips.is_empty() {
-        return found;
+        return (found, chosen);
     }
     for given in &shared.ledger.borrow().given {
         let Some(group) = &given.group else { continue };
         let message = OwnedMessage::of(given.content.clone());
-        let is_skipped = |topic| skips.get(topic).is_some_and(|which| which(&message));
-        let mut outputs =
-            attributed.routes.iter().filter(|route| route.group == *group).map(|route| &route.output).peekable();
-        let nothing = if outputs.peek().is_none() { skips.keys().any(is_skipped) } else { outputs.all(is_skipped) };
+        let is_skipped = |topic: &TopicId| skips.get(topic).is_some_and(|which| which(&message));
+        let routes = || attributed.routes.iter().filter(|r| r.group == *group && r.inputs.contains(&given.tp.topic));
+        let lacking: Vec<_> = routes().filter(|route| is_skipped(&route.output)).collect();
+        let nothing = match routes().count() {
+            0 => skips.keys().any(is_skipped),
+            all => lacking.len() == all,
+        };
         if nothing {
             let TopicPartition { topic, partition } = given.tp;
             found.insert((given.client, h::Partition::new(topic.0, partition), given.offset));
+        } else {
+            chosen.extend(lacking.iter().map(|route| (&*route.group, route.output)));
         }
     }
-    found
+    (found, chosen)
 }
 
 /// What is not judged, and what helps.

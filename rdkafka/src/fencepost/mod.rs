@@ -394,8 +394,10 @@ impl Cluster {
         self.skipped.borrow_mut().push(topic.to_string());
     }
 
-    /// As [`Cluster::may_skip`], with the word which inputs have no output in this topic: those for which this is true. They
-    /// count as skipped by declaration, and outputs can be attributed by their order although some inputs have none.
+    /// Says which inputs have no output in this topic: those for which this is true. They count as skipped by declaration, and
+    /// outputs can be attributed by their order although some inputs have none. All others must have theirs, as many as the
+    /// inputs that had most: what is lost beside them is found. Only where the program chooses among topics, so that such an
+    /// input has outputs in another one, is this topic judged as with [`Cluster::may_skip`].
     ///
     /// # Panics
     /// If there is no such topic.

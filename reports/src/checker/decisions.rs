@@ -3,12 +3,14 @@
 //!
 //! At transaction version 2 every transaction has an epoch of its own: what is decided at epoch e + 1 is the transaction
 //! that its producer had at epoch e (§3.6). Below it one epoch has many transactions; there the markers between two
-//! decisions are compared, whichever of both the history tells first.
+//! decisions are compared, whichever of both the history tells first: the same way for all of its producers. A marker
+//! shows which, where it is the first of its producer's coordinator to be told, or closes records that were decided about.
 
 use indexmap::IndexMap;
 
 use super::evidence::{Evidence, Fate};
 use super::findings::Findings;
+use super::markers::OpenTxn;
 use super::naming::seconds;
 use super::paged::Paged;
 use super::registry::Fast;
@@ -54,8 +56,6 @@ pub(crate) struct Decisions {
     /// By log: the highest epoch of its markers, and which kinds of that epoch it has (below version 2).
     in_logs: IndexMap<u32, (i16, u8), Fast>,
     group: Group,
-    /// Whether the history has decisions before their markers; not known yet.
-    decides_first: Option<bool>,
     /// The decision that the markers of `group` are of, where decisions come first.
     current: Option<(i16, bool, u64)>,
 }
@@ -71,14 +71,8 @@ impl Decisions {
             markers: [None; 2],
             in_logs: IndexMap::default(),
             group: Group::default(),
-            decides_first: None,
             current: None,
         }
-    }
-
-    /// Whether the history tells decisions after their markers.
-    pub(crate) fn decides_last(&self) -> bool {
-        self.decides_first == Some(false)
     }
 
     /// A log has a marker of that kind: whether it may be one that the log has already, which came again.
@@ -136,14 +130,14 @@ pub(crate) fn decided(ev: &mut Evidence, findings: &mut Findings, e: &Decided, o
         }
         return;
     }
-    let first = *d.decides_first.get_or_insert(true);
     let group = core::mem::take(&mut d.group);
-    let judged = if first { d.current.replace((e.epoch, e.commit, e.t)) } else { Some((e.epoch, e.commit, e.t)) };
+    let (before, this) = (d.current.replace((e.epoch, e.commit, e.t)), Some((e.epoch, e.commit, e.t)));
+    let judged = if ev.decides_last == Some(true) { this } else { before };
     compare(ev, findings, e.pid, group, judged);
 }
 
-/// A leader appended a marker; `closed`: it closed a transaction there.
-pub(crate) fn marker(ev: &mut Evidence, findings: &mut Findings, e: &Appended, closed: bool) {
+/// A leader appended a marker; `closed`: the transaction that it closed there.
+pub(crate) fn marker(ev: &mut Evidence, findings: &mut Findings, e: &Appended, closed: Option<OpenTxn>) {
     let commit = match e.kind {
         BatchKind::CommitMarker => true,
         BatchKind::AbortMarker => false,
@@ -153,10 +147,18 @@ pub(crate) fn marker(ev: &mut Evidence, findings: &mut Findings, e: &Appended, c
     let d = ev.decisions.entry(e.pid).or_insert_with(Decisions::new);
     let (way, other) = (usize::from(!commit), usize::from(commit));
     d.markers[way] = Some((e.epoch, (log, e.base)));
-    d.decides_first.get_or_insert(false);
+    if ev.decides_last.is_none() {
+        // A transaction that has nothing in these logs is decided, too, and no marker follows: a decision that is older than
+        // the records that are closed is of such a one.
+        ev.decides_last = match (d.current, closed) {
+            (None, _) => Some(true),
+            (Some((.., t)), Some(txn)) => Some(t < txn.t),
+            (Some(_), None) => None,
+        };
+    }
     d.group.any[way] = true;
     let again = !d.newer && d.again(log, e.epoch, MARKED[way]);
-    if closed {
+    if closed.is_some() {
         d.group.closed[way].get_or_insert((log, e.base));
     } else if !again {
         d.group.empty[way].get_or_insert((e.epoch, (log, e.base)));
@@ -187,7 +189,7 @@ fn compare(ev: &Evidence, findings: &mut Findings, pid: i64, group: Group, decis
 pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {
     for index in 0..ev.decisions.len() {
         let (pid, d) = ev.decisions.get_index(index).expect("within its length");
-        if !d.newer && d.decides_first == Some(true) {
+        if !d.newer && ev.decides_last != Some(true) {
             let (pid, group, current) = (*pid, d.group, d.current);
             compare(ev, findings, pid, group, current);
         }

@@ -443,6 +443,8 @@ pub(crate) struct Evidence {
     pub(crate) shared: IndexSet<i64, Fast>,
     /// White box: what coordinators decided, by producer id.
     pub(crate) decisions: AllDecisions,
+    /// Whether the history tells decisions after their markers; not known until a marker shows it.
+    pub(crate) decides_last: Option<bool>,
     /// Session and number of sends that were acknowledged without an offset.
     pub(crate) unplaced: IndexMap<Slot, (u32, u32), Fast>,
 }

@@ -108,7 +108,7 @@ fn decided(d: &Decisions, txn: &OpenTxn) -> bool {
 /// epoch of its own; below it a decision lies between the two, where decisions are told after their markers.
 fn is_over(ev: &Evidence, e: &Appended, txn: &OpenTxn) -> bool {
     let Some(d) = ev.decisions.get(&e.pid) else { return false };
-    if d.newer() { e.epoch > txn.epoch } else { d.decides_last() && d.last.1 > txn.t }
+    if d.newer() { e.epoch > txn.epoch } else { ev.decides_last == Some(true) && d.last.1 > txn.t }
 }
 
 #[cold]

@@ -388,7 +388,7 @@ impl Sink for Checker {
                 let fenced = appends::appended(ev, findings, e) || fencing::appended(ev, findings, e);
                 let before = markers::appended(ev, e);
                 fencing::marker(ev, findings, e, before);
-                decisions::marker(ev, findings, e, before.is_some());
+                decisions::marker(ev, findings, e, before);
                 missing_marker::appended(ev, findings, e, before, fenced);
             }
             Event::End(e) => final_read::end(ev, e),

@@ -389,6 +389,38 @@ fn below_version_2_a_marker_of_a_partition_without_records_is_of_the_kind_that_w
     }
 }
 
+/// Two producers below version 2. One has, before anything else, a transaction with nothing in these logs: it is decided
+/// and has no marker here, in whichever order the history tells decisions and markers.
+#[test]
+fn all_producers_of_a_history_are_judged_in_one_order() {
+    let abort = decided(3, 7, 0, false, "request");
+    let commit = decided(3, 7, 0, true, "request");
+    let txn = |base, pid, sequence| batch(base, 1, (pid, 0), sequence, 0, "txn_data");
+    let other = |base| txn(base, 9, base as i32 / 2);
+    let mark = |base, pid, kind: &str| marker(base, pid, 0, kind);
+    let their = |commit| decided(3, 9, 0, commit, "request");
+    // Decisions last, and the other producer shows it, before or after.
+    let shows = other(0) + &mark(1, 9, "commit_marker") + &their(true);
+    let empty_first = abort.clone() + &txn(2, 7, 0) + &mark(3, 7, "commit_marker");
+    nothing(&(shows.clone() + &empty_first + &commit));
+    nothing(&(abort.clone() + &shows + &txn(2, 7, 0) + &mark(3, 7, "commit_marker") + &commit));
+    let proof = finds(&(shows + &empty_first + &abort), &[(Kind::ContradictoryDecision, 1)]);
+    assert_eq!(proof.offsets, [(0, 3)]);
+    // Nobody else shows it: the marker closes what was begun after the last decision.
+    let alone = |last: &str| abort.clone() + &txn(0, 7, 0) + &mark(1, 7, "commit_marker") + last;
+    nothing(&alone(&commit));
+    finds(&alone(&abort), &[(Kind::ContradictoryDecision, 1)]);
+    // Decisions first: the marker closes what was begun before it.
+    let first = |after: bool| {
+        abort.clone() + &txn(0, 7, 0) + &decided(3, 7, 0, after, "request") + &mark(1, 7, "commit_marker")
+    };
+    nothing(&(first(true) + &other(2) + &their(true) + &mark(3, 9, "commit_marker")));
+    let wrong = first(true) + &other(2) + &their(false) + &mark(3, 9, "commit_marker") + &their(true);
+    let proof = finds(&wrong, &[(Kind::ContradictoryDecision, 1)]);
+    assert_eq!(proof.offsets, [(0, 3)]);
+    finds(&first(false), &[(Kind::ContradictoryDecision, 1)]);
+}
+
 // ---- missing-marker (C2) ----
 
 #[test]

@@ -486,7 +486,7 @@ function happened(H) {
   const ROWS = 200, some = (list, line) => list.length ? `<ul>${list.slice(0, ROWS).map(line).join("")}</ul>${list.length > ROWS ? `<p>... and ${num(list.length - ROWS)} more (--json has all)</p>` : ""}` : "";
   const head = (title, html) => html ? `<h3>${title}</h3>${html}` : "";
   const errors = [...(H.errors || []), ...(H.routine || [])];
-  const table = errors.length ? `<div class="wide"><table><tr><th>error</th><th>call</th><th>client</th><th>times</th><th>first</th></tr>${errors.slice(0, ROWS).map((e) => `<tr><td>${esc(e.error)}</td><td>${esc(e.call)}</td><td>${esc(e.client)}</td><td>${num(e.count)}</td><td>${time(e.first)}</td></tr>`).join("")}</table></div>${errors.length > ROWS ? `<p>... and ${num(errors.length - ROWS)} more (--json has all)</p>` : ""}` : "";
+  const table = errors.length ? `<div class="wide"><table><tr><th>error</th><th>call</th><th>client</th><th>times</th><th>first</th></tr>${errors.slice(0, ROWS).map((e) => `<tr><td>${esc(e.error).replaceAll("_", "_<wbr>")}</td><td>${esc(e.call)}</td><td>${esc(e.client)}</td><td>${num(e.count)}</td><td>${time(e.first)}</td></tr>`).join("")}</table></div>${errors.length > ROWS ? `<p>... and ${num(errors.length - ROWS)} more (--json has all)</p>` : ""}` : "";
   const clients = H.clients || [], reasons = [...(H.reasons || [])].sort((a, b) => !!a.usual - !!b.usual);
   return (H.records ? `<p>${esc(H.records)}</p>` : "")
     + head("Faults", some(H.faults || [], (f) => `<li class="${f.amiss ? "amiss" : ""}">${esc(f.words)}: <b>${esc(f.fate)}</b></li>`) + (H.drawn ? `<p>${esc(H.drawn)}</p>` : ""))
