@@ -4,7 +4,7 @@ use fencepost_reports::history::event::*;
 
 use super::annex::{Annex, State};
 use super::{Story, story};
-use crate::kinds::{Mutant, Needle};
+use crate::kinds::Mutant;
 
 pub fn stories() -> Vec<Story> {
     vec![
@@ -54,54 +54,9 @@ pub fn stories() -> Vec<Story> {
     ]
 }
 
-struct Desk {
-    at: Partition,
-    group: u32,
-    sink: u32,
-    c: u32,
-    ids: Vec<Identity>,
-}
-
-/// A connector before a topic of so many records.
-fn desk(a: &mut Annex<'_>, kind: SinkKind, many: usize) -> Desk {
-    let topic = a.topic("bills", 1);
-    let at = Partition::new(topic, 0);
-    let till = a.producer("till", &[topic]);
-    let ids = (0..many).map(|_| a.put(till, at).0).collect();
-    let group = a.group("desk");
-    let sink = a.sink("ledger", kind, None);
-    let c = a.client(Client {
-        name: "desk".into(),
-        kind: ClientKind::Reader,
-        group: Some(group),
-        inputs: vec![topic],
-        sinks: vec![sink],
-        guarantee: Guarantee::AtLeastOnce,
-        ..Client::default()
-    });
-    a.own(c, at, Some(1));
-    a.position(c, at, 0, PositionReason::Reset);
-    Desk { at, group, sink, c, ids }
-}
-
-impl Desk {
-    /// Asked for and done.
-    fn effect(&self, a: &mut Annex<'_>, id: Identity) {
-        let op = a.apply(self.c, self.sink, id);
-        a.row(self.sink, id, self.c);
-        a.applied(self.c, op, Outcome::Ok, false);
-    }
-
-    fn found(&self, a: &Annex<'_>, which: usize) -> Mutant {
-        let mut found = a.found().record(self.ids[which]).once();
-        found.needles.push(Needle::Sink("annex-ledger".into()));
-        found
-    }
-}
-
 fn never_asked(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     let many = 2 + a.draw(4);
-    let desk = desk(a, kind, many);
+    let desk = a.desk(kind, many);
     let which = a.draw(many);
     for (n, id) in desk.ids.clone().into_iter().enumerate() {
         a.read(desk.c, desk.at, n as i64);
@@ -109,13 +64,13 @@ fn never_asked(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
             desk.effect(a, id);
         }
     }
-    a.commit(desk.c, desk.group, desk.at, many as i64);
+    desk.commit(a);
     desk.found(a, which)
 }
 
 fn already(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     let many = 2 + a.draw(4);
-    let desk = desk(a, kind, many);
+    let desk = a.desk(kind, many);
     let which = a.draw(many);
     for (n, id) in desk.ids.clone().into_iter().enumerate() {
         a.read(desk.c, desk.at, n as i64);
@@ -131,13 +86,13 @@ fn already(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
             desk.effect(a, id);
         }
     }
-    a.commit(desk.c, desk.group, desk.at, many as i64);
+    desk.commit(a);
     desk.found(a, which)
 }
 
 fn again(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     let many = 2 + a.draw(4);
-    let desk = desk(a, kind, many);
+    let desk = a.desk(kind, many);
     let which = a.draw(many);
     for (n, id) in desk.ids.clone().into_iter().enumerate() {
         a.read(desk.c, desk.at, n as i64);
@@ -150,7 +105,7 @@ fn again(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
         }
         desk.effect(a, id);
     }
-    a.commit(desk.c, desk.group, desk.at, many as i64);
+    desk.commit(a);
     desk.found(a, which)
 }
 

@@ -131,8 +131,7 @@ fn torn_across_topics(a: &mut Annex<'_>, broken: bool) -> Mutant {
     before(a, c, &[here, there]);
     a.read_all(reader, here.topic);
     a.read_all(reader, there.topic);
-    let name = a.name(c);
-    a.found().client(name).once().records(added.iter().map(|x| x.0).collect())
+    a.found_of(c).once().records(added.iter().map(|x| x.0).collect())
 }
 
 fn torn_of_unknown_outcome(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -155,8 +154,7 @@ fn torn_of_unknown_outcome(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.entry(at, offset).state = State::Hidden;
     }
     before(a, c, &[here, there]);
-    let name = a.name(c);
-    a.found().client(name).once().records(vec![one.0, other.0])
+    a.found_of(c).once().records(vec![one.0, other.0])
 }
 
 fn dead_incarnation_committed(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -205,8 +203,7 @@ fn abort_as_commit(a: &mut Annex<'_>, broken: bool) -> Mutant {
     before(a, c, &[here]);
     a.read_all(reader, here.topic);
     a.read_all(reader, there.topic);
-    let name = a.name(c);
-    a.found().client(name)
+    a.found_of(c)
 }
 
 fn aborted_by_init(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -248,10 +245,7 @@ fn marker_missing(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.end(c, &marked, true);
     let other = if gone == here { there } else { here };
     before(a, c, &[other]);
-    let needle = a.partition_needle(gone);
-    let mut found = a.found().once();
-    found.needles.push(needle);
-    found
+    a.found_in(gone).once()
 }
 
 fn marker_of_an_older_epoch(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -272,10 +266,7 @@ fn marker_of_an_older_epoch(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.mark(c, there, true);
     }
     a.ended(c, true, Outcome::Ok);
-    let needle = a.partition_needle(there);
-    let mut found = a.found();
-    found.needles.push(needle);
-    found
+    a.found_in(there)
 }
 
 fn late_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -303,10 +294,7 @@ fn late_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
     };
     a.ended(c, false, Outcome::Ok);
     a.epoch(c, who.epoch + 1);
-    let needle = a.partition_needle(there);
-    let mut found = a.found().offset(offset);
-    found.needles.push(needle);
-    found
+    a.found_in(there).offset(offset)
 }
 
 fn zombie_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -346,6 +334,5 @@ fn two_incarnations(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.restart(c);
     a.epoch(c, if broken { epoch } else { epoch + 1 });
     before(a, c, &[there]);
-    let name = a.name(c);
-    a.found().client(name).once()
+    a.found_of(c).once()
 }
