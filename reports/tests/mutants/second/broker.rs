@@ -89,6 +89,12 @@ pub fn stories() -> Vec<Story> {
             [TwoValues]
         ),
         story!(
+            "two-readers-disagree-everywhere",
+            "two readers were given different records at all offsets of a log that are deleted in the end: each is counted",
+            disagree_everywhere,
+            [TwoValues]
+        ),
+        story!(
             "value-of-the-neighbour",
             "a record has the value of the one after it",
             value_of_the_neighbour,
@@ -360,6 +366,35 @@ fn two_readers_disagree(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.read_all(other, topic);
     a.logs.get_mut(&at).expect("it is there").start = offset + 1;
     a.found().offset(offset).once()
+}
+
+fn disagree_everywhere(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    a.white = false;
+    let topic = a.topic_as(Topic { name: "meters".into(), partitions: 1, deletes: true, ..Topic::default() });
+    let at = Partition::new(topic, 0);
+    let c = a.producer("till", &[topic]);
+    let one = a.reader("reader", Isolation::ReadCommitted, &[topic]);
+    let other = a.reader("witness", Isolation::ReadCommitted, &[topic]);
+    let many = 7 + a.draw(6);
+    let puts = a.puts(c, at, many);
+    a.read_all(one, topic);
+    for (_, offset) in &puts {
+        let id = a.fresh();
+        let op = a.send(c, topic, id, None);
+        a.unknown(c, op);
+        if broken {
+            let value = a.value(id);
+            let entry = a.entry(at, *offset);
+            (entry.id, entry.value) = (id, value);
+        }
+    }
+    a.read_all(other, topic);
+    a.logs.get_mut(&at).expect("it is there").start = many as i64;
+    a.put(c, at);
+    let last = many as i64;
+    a.read(one, at, last);
+    a.read(other, at, last);
+    a.found_in(at).times(many as u64)
 }
 
 fn value_of_the_neighbour(a: &mut Annex<'_>, broken: bool) -> Mutant {

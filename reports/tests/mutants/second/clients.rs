@@ -33,6 +33,12 @@ pub fn stories() -> Vec<Story> {
             "what the second member passed is not committed either"
         ),
         story!(
+            "committed-past-what-nobody-was-given",
+            "a group of readers committed past records that none of its members was given, from where the next one reads on",
+            committed_past,
+            [ReaderSkipped]
+        ),
+        story!(
             "owner-died",
             "a partition's owner is killed with records before it, and its group goes on without giving it to anybody",
             owner_died,
@@ -153,6 +159,23 @@ fn lost_in_rebalance(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.position(second, at, from, PositionReason::Committed);
     a.read_on(second, at, from, all.len() as i64);
     a.found().records(ids(&all[read..read + missed])).times(missed as u64)
+}
+
+fn committed_past(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (at, c) = a.till(1);
+    let (read, missed) = (a.some(3), a.some(3));
+    let all = a.puts(c, at, read + missed + 2);
+    let (group, first) = a.listener(at, "audience");
+    let next = (read + missed) as i64;
+    a.read_on(first, at, 0, if broken { read as i64 } else { next });
+    a.commit(first, group, at, next);
+    let second = a.member("audience-2", group, at.topic);
+    a.lose(first, at, Some(1));
+    a.own(second, at, Some(2));
+    a.position(second, at, next, PositionReason::Committed);
+    a.read_on(second, at, next, all.len() as i64);
+    a.commit(second, group, at, all.len() as i64);
+    a.found_in(at).records(ids(&all[read..read + missed])).times(missed as u64)
 }
 
 fn owner_died(a: &mut Annex<'_>, broken: bool) -> Mutant {

@@ -44,6 +44,20 @@ pub fn stories() -> Vec<Story> {
             |a, broken| again(a, broken, SinkKind::Rows),
             [RowTwice]
         ),
+        story!(
+            "effect-without-an-answer",
+            "an effect was asked for, and nobody ever answered",
+            without_answer,
+            [Unanswered]
+        ),
+        story!(
+            "row-of-an-aborted-record",
+            "a connector was given a record that was aborted, and its row is in the table",
+            of_aborted,
+            [AbortedVisible],
+            [UncommittedVisible],
+            "its commit was never invoked"
+        ),
         story!("announced-twice", "a row is announced twice in its topic", announced_twice, [Duplicate]),
         story!(
             "row-of-an-aborted-announcement",
@@ -107,6 +121,51 @@ fn again(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     }
     desk.commit(a);
     desk.found(a, which)
+}
+
+fn without_answer(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let many = a.some(4);
+    let kind = [SinkKind::Rows, SinkKind::Charges][a.draw(2)];
+    let desk = a.desk(kind, many);
+    desk.work(a);
+    let which = a.draw(many);
+    let op = a.apply(desk.c, desk.sink, desk.ids[which]);
+    if !broken {
+        a.applied(desk.c, op, Outcome::Unknown, false);
+    }
+    desk.commit(a);
+    let (name, id) = (a.name(desk.c), desk.ids[which]);
+    a.found().client(name).record(id).once()
+}
+
+fn of_aborted(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (at, bank) = a.debits();
+    for _ in 0..a.some(3) {
+        a.transaction(bank, &[at]);
+    }
+    a.begin(bank);
+    let (id, offset) = a.add(bank, at);
+    a.end(bank, &[at], false);
+    a.transaction(bank, &[at]);
+    let (group, sink) = (a.group("desk"), a.sink("ledger", SinkKind::Rows, None));
+    let c = a.connector(at, group, sink);
+    let leo = a.logs[&at].leo;
+    let mut given = a.visible(at, 0, leo);
+    if broken {
+        given.push(offset);
+        given.sort_unstable();
+    }
+    for offset in given {
+        a.read(c, at, offset);
+        let id = a.entry(at, offset).id;
+        let op = a.apply(c, sink, id);
+        a.row(sink, id, c);
+        a.applied(c, op, Outcome::Ok, false);
+    }
+    a.commit(c, group, at, leo);
+    let mut found = a.found().record(id);
+    found.needles.push(crate::kinds::Needle::Sink("annex-ledger".into()));
+    found
 }
 
 /// A client that writes rows and announces each; the topic, the table and the client.

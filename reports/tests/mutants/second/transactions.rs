@@ -97,6 +97,12 @@ pub fn stories() -> Vec<Story> {
             [FencedEffect]
         ),
         story!(
+            "zombie-in-another-partition",
+            "a batch of the taken-over epoch stands in a partition that no newer batch of its producer is in",
+            zombie_elsewhere,
+            [FencedEffect]
+        ),
+        story!(
             "two-incarnations-with-one-epoch",
             "a transactional client's next incarnation was given the epoch of the one before",
             two_incarnations,
@@ -320,6 +326,29 @@ fn zombie_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
         let value = a.value(id);
         let (pid, epoch, state) = (who.pid, who.epoch, State::Hidden);
         a.store(here, offset, super::annex::Entry { id, value, pid, epoch, state });
+        found = found.offset(offset).once();
+    }
+    // The next transaction's marker closes whatever is open of this producer there.
+    before(a, c, &[here, there]);
+    found
+}
+
+fn zombie_elsewhere(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (here, there, c) = two_topics(a);
+    before(a, c, &[here]);
+    a.begin(c);
+    let (id, who) = (a.fresh(), a.who(c));
+    let op = a.send(c, there.topic, id, Some(who.n));
+    a.unknown(c, op);
+    a.stop(c, StopReason::Killed, "");
+    let next = a.whose(c);
+    (next.i, next.op, next.n) = (who.i + 1, 0, 0);
+    a.start(c);
+    a.epoch(c, who.epoch + 1);
+    let mut found = a.found_in(there);
+    if broken {
+        let offset = a.append(there, id, State::Open, (who.pid, who.epoch));
+        a.entry(there, offset).state = State::Hidden;
         found = found.offset(offset).once();
     }
     // The next transaction's marker closes whatever is open of this producer there.
