@@ -210,7 +210,8 @@ fn what_was_sent_before_a_transaction_began_again_is_of_it() {
     let body = begin(1) + &in_txn(0, 1) + &acked(0) + &begin(1) + &in_txn(1, 1) + &acked(1) + &end(1, true, "ok");
     let report = judge(&(body + &log(2, &[(0, 0), (1, 1)])));
     let kinds: Vec<Kind> = report.violations.iter().map(|v| v.kind).collect();
-    assert_eq!(kinds, [Kind::Contradiction], "{}", report.render_text());
+    // Nobody reads in these histories: the group has processed nothing.
+    assert_eq!(kinds, [Kind::Contradiction, Kind::Unprocessed], "{}", report.render_text());
 }
 
 fn batch(base: i64, count: u32, pid: i64, epoch: i64, leader_epoch: i64, kind: &str) -> String {
