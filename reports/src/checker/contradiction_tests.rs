@@ -204,6 +204,16 @@ fn a_transaction_begins_once_and_before_what_is_in_it() {
     none(&(begin(1) + &in_txn(0, 1) + &acked + &begin(2) + &end(2, false, "ok") + &last));
 }
 
+#[test]
+fn what_was_sent_before_a_transaction_began_again_is_of_it() {
+    let acked = |op: i64| format!("{{\"ack\":{{\"c\":1,\"op\":{op},\"at\":[0,0],\"offset\":{op}}}}}\n");
+    let body = begin(1) + &in_txn(0, 1) + &acked(0) + &begin(1) + &in_txn(1, 1) + &acked(1) + &end(1, true, "ok");
+    let report = judge(&(body + &log(2, &[(0, 0), (1, 1)])));
+    let kinds: Vec<Kind> = report.violations.iter().map(|v| v.kind).collect();
+    // Nobody reads in these histories: the group has processed nothing.
+    assert_eq!(kinds, [Kind::Contradiction, Kind::Unprocessed], "{}", report.render_text());
+}
+
 fn batch(base: i64, count: u32, pid: i64, epoch: i64, leader_epoch: i64, kind: &str) -> String {
     format!(
         "{{\"appended\":{{\"at\":[0,0],\"base\":{base},\"count\":{count},\"pid\":{pid},\"epoch\":{epoch},\"sequence\":-1,\

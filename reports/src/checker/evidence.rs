@@ -354,6 +354,10 @@ pub(crate) struct Cursor {
     /// Offset after the last one read.
     pub(crate) next: i64,
     pub(crate) active: bool,
+    /// Of a reader without a group: where it reads on unless a `position` says otherwise is known.
+    pub(crate) known: bool,
+    /// That is where its incarnation before was.
+    pub(crate) resumes: bool,
     /// Time of the last record given.
     pub(crate) last: u64,
     pub(crate) read: Bits,
@@ -431,6 +435,8 @@ pub(crate) struct Evidence {
     pub(crate) cursors: Vec<Cursor>,
     /// Cursor by client, incarnation and log.
     cursor_index: IndexMap<(u32, u32, u32), u32, Fast>,
+    /// The latest cursor of each reader without a group, by client and log: its next incarnation reads on from there.
+    alone: IndexMap<(u32, u32), u32, Fast>,
     last_cursor: usize,
     pub(crate) promises: Promises,
     /// By producer id: epochs below this one are fenced.
@@ -671,14 +677,21 @@ impl Evidence {
             let fresh = self.cursors.len() as u32;
             let index = *self.cursor_index.entry((client, incarnation, log)).or_insert(fresh);
             if index == fresh {
+                let grouped = self.client(client).group.is_some();
+                let before = if grouped { None } else { self.alone.insert((client, log), fresh) };
+                let before = before.map(|index| &self.cursors[index as usize]).filter(|cursor| cursor.known);
+                let (next, last) = before.map_or((0, 0), |cursor| (cursor.next, cursor.last));
+                let known = before.is_some();
                 self.cursors.push(Cursor {
                     client,
                     incarnation,
                     log,
-                    start: 0,
-                    next: 0,
+                    start: next,
+                    next,
                     active: false,
-                    last: 0,
+                    known,
+                    resumes: known,
+                    last,
                     read: Bits::default(),
                     stretches: Vec::new(),
                 });

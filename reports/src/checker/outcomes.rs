@@ -89,8 +89,14 @@ fn take(ev: &mut Evidence, session: u32, number: u64) -> Option<(Op, u32)> {
 pub(crate) fn begin(ev: &mut Evidence, e: &Begin) {
     let session = ev.session(e.c, e.i);
     // Whatever came before can bring no more news: a producer has one transaction at a time.
-    for txn in core::mem::take(&mut ev.sessions[session as usize].live).into_values() {
-        settle_silent(ev, txn);
+    // One that is open and begins again, which is told as a contradiction, is still the same one: what it held is in it.
+    let live = core::mem::take(&mut ev.sessions[session as usize].live);
+    for (ordinal, txn) in live {
+        if ordinal == e.n && ev.txns[txn as usize].fate == Fate::Open {
+            ev.sessions[session as usize].live.insert(ordinal, txn);
+        } else {
+            settle_silent(ev, txn);
+        }
     }
     ev.txn(session, e.n);
 }

@@ -36,10 +36,11 @@ fn interrupt(ev: &mut Evidence, c: u32, i: u32, at: Partition) {
 
 pub(crate) fn position(ev: &mut Evidence, e: &Position) {
     interrupt(ev, e.c, e.i, e.at);
-    let log = ev.log(e.at);
+    let (log, group) = (ev.log(e.at), ev.client(e.c).group);
     let cursor = ev.cursor(e.c, e.i, log);
     (cursor.start, cursor.next, cursor.active, cursor.last) = (e.position, e.position, true, 0);
-    if let Some(group) = ev.client(e.c).group {
+    (cursor.known, cursor.resumes) = (group.is_none(), false);
+    if let Some(group) = group {
         let state = ev.groups[group as usize].log(log);
         state.start = state.start.min(e.position);
         if e.reason != PositionReason::Committed {
@@ -52,9 +53,14 @@ pub(crate) fn read(ev: &mut Evidence, findings: &mut Findings, e: &Read) {
     let log = ev.log(e.at);
     let slot = ev.records.slot(e.id, e.at.topic);
     two_values::read(ev, log, e.offset, slot);
+    let alone = ev.client(e.c).group.is_none();
     let cursor = ev.cursor(e.c, e.i, log);
     if !cursor.active {
-        (cursor.start, cursor.next, cursor.active) = (e.offset, e.offset, true);
+        // Nothing but a `position` takes a reader without a group elsewhere: no assignment, and no restart.
+        if !cursor.known {
+            cursor.next = e.offset;
+        }
+        (cursor.start, cursor.active, cursor.known) = (cursor.next, true, alone);
     }
     if e.offset < cursor.next {
         backwards(ev, findings, log, e);
@@ -71,16 +77,18 @@ pub(crate) fn read(ev: &mut Evidence, findings: &mut Findings, e: &Read) {
 #[cold]
 fn backwards(ev: &mut Evidence, findings: &mut Findings, log: u32, e: &Read) {
     let session = ev.session(e.c, e.i);
-    let (next, last) = {
+    let (next, last, resumes) = {
         let cursor = ev.cursor(e.c, e.i, log);
-        (cursor.next, cursor.last)
+        // It has read nothing beyond what its incarnation before had read.
+        (cursor.next, cursor.last, cursor.resumes && cursor.start == cursor.next)
     };
     findings.add_of_reader(&ev.promises, Kind::ReaderBackwards, e.c, Some(e.at.topic), 1, || {
         let sentence = format!(
-            "{} was given {} at {}, after it had read up to offset {} at {}",
+            "{} was given {} at {}, after {} had read up to offset {} at {}",
             ev.session_name(session),
             ev.place(log, e.offset),
             seconds(e.t),
+            if resumes { "its incarnation before" } else { "it" },
             next - 1,
             seconds(last)
         );

@@ -10,6 +10,7 @@ mod owners;
 mod promised;
 mod unanswered;
 mod unprocessed;
+mod where_it_was;
 
 /// Two topics and clients of every kind:
 /// 0 a plain producer, 1 an idempotent one, 2 a transactional one, 3 one that speaks transaction version 1,

@@ -60,6 +60,14 @@ pub fn kinds() -> Vec<Mutation> {
             make: got_nothing,
         },
         Mutation {
+            name: "behind-where-nobody-looked",
+            what: "a reader without a group is told to be behind in a partition that nobody read in the end",
+            expect: Kinds(&[Kind::Unprocessed]),
+            also: &[],
+            because: "",
+            make: behind,
+        },
+        Mutation {
             name: "aborted-given",
             what: "a reader at read_committed was given an aborted record",
             expect: Kinds(&[Kind::AbortedVisible]),
@@ -182,6 +190,22 @@ fn got_nothing(past: &Past, dice: &mut Dice) -> Option<Mutant> {
     let owed = |f: &&(usize, Final)| client.inputs.contains(&f.1.at.topic) && f.1.visible;
     let finals: Vec<_> = past.finals.values().flatten().filter(owed).map(|(_, f)| f.id).collect();
     Some(Mutant::new(&edit, format!("{c}")).records(finals).client(client.name.to_string()))
+}
+
+fn behind(past: &Past, dice: &mut Dice) -> Option<Mutant> {
+    let reads = dice.pick(&passes(past))?;
+    let (_, Read { c, at, .. }) = reads[0];
+    let (index, end) = past.ends[&at];
+    let mut edit = Edit::new(past);
+    edit.remove(index);
+    past.finals.get(&at).into_iter().flatten().for_each(|(index, _)| {
+        edit.remove(*index);
+    });
+    let (t, position) = (end.t, end.leo - 1 - dice.below(3).min(end.leo as usize - 1) as i64);
+    let line = Undrained { t, c, at, position, end: end.leo, culprit: "a broker is down".into() };
+    edit.insert_after(past.events.len() - 1, Event::Undrained(line));
+    let mutant = Mutant::new(&edit, format!("{c} {at:?} {position}")).client(past.client_name(c));
+    Some(mutant.partition(past, at).once())
 }
 
 fn aborted_given(past: &Past, dice: &mut Dice) -> Option<Mutant> {

@@ -7,7 +7,7 @@ use super::Expect::Kinds;
 use super::{Mutant, Mutation};
 use crate::dice::Dice;
 use crate::edit::Edit;
-use crate::past::Past;
+use crate::past::{Answer, Past};
 
 pub fn kinds() -> Vec<Mutation> {
     vec![
@@ -42,6 +42,22 @@ pub fn kinds() -> Vec<Mutation> {
             also: &[],
             because: "",
             make: |past, dice| twice(past, dice, SinkKind::Charges),
+        },
+        Mutation {
+            name: "row-twice-by-answers",
+            what: "a row was answered as done now for the second time, and nobody looked into the table",
+            expect: Kinds(&[Kind::RowTwice]),
+            also: &[],
+            because: "",
+            make: |past, dice| twice_by_answers(past, dice, SinkKind::Rows),
+        },
+        Mutation {
+            name: "charge-twice-by-answers",
+            what: "a charge was answered as done now for the second time, and there is no bank statement",
+            expect: Kinds(&[Kind::ChargeTwice]),
+            also: &[],
+            because: "",
+            make: |past, dice| twice_by_answers(past, dice, SinkKind::Charges),
         },
         Mutation {
             name: "row-never-asked-for",
@@ -141,6 +157,35 @@ fn twice(past: &Past, dice: &mut Dice, kind: SinkKind) -> Option<Mutant> {
     let mut edit = Edit::new(past);
     edit.insert_after(last, Event::SinkFinal(SinkFinal { n, done: None, ..row }));
     Some(Mutant::new(&edit, format!("{sink} {:?}", row.id)).record(row.id).sink(past, sink).once())
+}
+
+/// Effects that were answered as done now, each with its record once.
+fn twice_by_answers(past: &Past, dice: &mut Dice, kind: SinkKind) -> Option<Mutant> {
+    let sink = dice.pick(&strict(past, kind))?;
+    let ok = |e: &Event<'_>| match e {
+        Event::Applied(e) if e.outcome == Outcome::Ok && !e.already => Some((e.c, e.i, e.op)),
+        _ => None,
+    };
+    let done: std::collections::BTreeSet<_> = past.events.iter().filter_map(ok).collect();
+    let now = |a: &&(usize, Apply, Answer)| a.1.sink == sink && done.contains(&(a.1.c, a.1.i, a.1.op));
+    let asked: Vec<Apply> = past.applies.iter().filter(now).map(|a| a.1).collect();
+    let apply = dice.pick(&asked)?;
+    let stopped = |e: &Event<'_>| matches!(e, Event::Stopped(s) if (s.c, s.i) == (apply.c, apply.i));
+    // Of a second effect that was there by itself it would be a third.
+    if past.events.iter().any(stopped) || asked.iter().filter(|a| a.id == apply.id).count() > 1 {
+        return None;
+    }
+    let (c, i) = (apply.c, apply.i);
+    let op = past.applies.iter().filter(|(_, a, _)| (a.c, a.i) == (c, i)).map(|(_, a, _)| a.op).max()? + 1;
+    let mut edit = Edit::new(past);
+    edit.remove(*past.sink_ends.get(&sink)?);
+    past.rows.get(&sink).into_iter().flatten().for_each(|(index, _)| {
+        edit.remove(*index);
+    });
+    let t = edit.now();
+    edit.append(Event::Apply(Apply { t, op, ..apply }));
+    edit.append(Event::Applied(Applied { t, c, i, op, outcome: Outcome::Ok, already: false, error: "".into() }));
+    Some(Mutant::new(&edit, format!("{sink} {:?}", apply.id)).record(apply.id).sink(past, sink).once())
 }
 
 fn never_asked_for(past: &Past, dice: &mut Dice) -> Option<Mutant> {

@@ -2,7 +2,7 @@
 
 use fencepost_reports::history::event::*;
 
-use super::annex::{Annex, Entry, State, WORKLOAD, Who};
+use super::annex::{Annex, Entry, Row, State, WORKLOAD, Who};
 use crate::values::of_workload;
 
 impl Annex<'_> {
@@ -92,6 +92,12 @@ impl Annex<'_> {
         log.leo += i64::from(count);
         self.tell(|t| Event::Appended(Appended { t, at, base, count, pid, epoch, sequence, leader_epoch, kind }));
         base
+    }
+
+    /// The next leader has the log up to there.
+    pub fn lead(&mut self, at: Partition, leo: i64) {
+        let log = self.logs.get_mut(&at).expect("it is of the annex");
+        (log.leo, log.leader_epoch) = (leo, log.leader_epoch + 1);
     }
 
     pub fn append(&mut self, at: Partition, id: Identity, state: State, (pid, epoch): (i64, i16)) -> i64 {
@@ -314,6 +320,7 @@ impl Annex<'_> {
 
     /// It is in the sink.
     pub fn row(&mut self, sink: u32, id: Identity, c: u32) {
-        self.rows.get_mut(&sink).expect("it is of the annex").push((id, c));
+        let rows = self.rows.get_mut(&sink).expect("it is of the annex");
+        rows.push(Row { n: rows.len() as u64, id, c });
     }
 }

@@ -51,6 +51,14 @@ pub struct Who {
     pub epoch: i16,
 }
 
+/// An effect in a sink in the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub n: u64,
+    pub id: Identity,
+    pub c: u32,
+}
+
 pub struct Annex<'p> {
     past: &'p Past,
     dice: Dice,
@@ -62,7 +70,7 @@ pub struct Annex<'p> {
     names: BTreeMap<u32, String>,
     clients: BTreeMap<u32, (String, Who)>,
     pub logs: BTreeMap<Partition, Log>,
-    pub(super) rows: BTreeMap<u32, Vec<(Identity, u32)>>,
+    pub(super) rows: BTreeMap<u32, Vec<Row>>,
     pub(super) sequences: BTreeMap<(i64, i16, Partition), i32>,
     /// Whether the brokers' own logs are told.
     pub white: bool,
@@ -184,25 +192,17 @@ impl<'p> Annex<'p> {
 
     /// A transactional producer, with its id.
     pub fn bank(&mut self, name: &'static str, outputs: &[u32]) -> u32 {
-        let c = self.client(Client {
-            name: name.into(),
-            outputs: outputs.to_vec(),
-            idempotent: true,
-            transactional_id: Some(name.into()),
-            ..Client::default()
-        });
-        self.initialise(c);
-        c
+        self.bank_of(name, outputs, 2)
     }
 
-    /// The same below transaction version 2.
-    pub fn old_bank(&mut self, name: &'static str, outputs: &[u32]) -> u32 {
+    /// The same of a transaction version.
+    pub fn bank_of(&mut self, name: &'static str, outputs: &[u32], transaction_version: u8) -> u32 {
         let c = self.client(Client {
             name: name.into(),
             outputs: outputs.to_vec(),
             idempotent: true,
             transactional_id: Some(name.into()),
-            transaction_version: 1,
+            transaction_version,
             ..Client::default()
         });
         self.initialise(c);
@@ -293,8 +293,8 @@ impl<'p> Annex<'p> {
         events.append(&mut self.tail);
         for (sink, rows) in &self.rows {
             events.push(Event::SinkEnd(SinkEnd { t, sink: *sink }));
-            for (n, (id, c)) in (0..).zip(rows) {
-                events.push(Event::SinkFinal(SinkFinal { sink: *sink, n, id: *id, done: None, c: Some(*c) }));
+            for Row { n, id, c } in rows.iter().copied() {
+                events.push(Event::SinkFinal(SinkFinal { sink: *sink, n, id, done: None, c: Some(c) }));
             }
         }
         for event in &past.events[past.closing..] {

@@ -4,7 +4,7 @@ use fencepost_reports::history::event::*;
 
 use super::annex::{Annex, Entry, State};
 use super::{Story, story};
-use crate::kinds::{Mutant, Needle};
+use crate::kinds::Mutant;
 use crate::values::fingerprint;
 
 pub fn stories() -> Vec<Story> {
@@ -89,6 +89,12 @@ pub fn stories() -> Vec<Story> {
             [TwoValues]
         ),
         story!(
+            "two-readers-disagree-everywhere",
+            "two readers were given different records at all offsets of a log that are deleted in the end: each is counted",
+            disagree_everywhere,
+            [TwoValues]
+        ),
+        story!(
             "value-of-the-neighbour",
             "a record has the value of the one after it",
             value_of_the_neighbour,
@@ -166,9 +172,7 @@ fn batch(a: &mut Annex<'_>, c: u32, at: Partition, count: u32) -> (Vec<Identity>
 }
 
 fn dropped_from_a_batch(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.meter("meter", &[topic]);
+    let (at, c) = a.meters();
     batch(a, c, at, 2);
     let (ids, base) = batch(a, c, at, 4);
     batch(a, c, at, 1);
@@ -181,15 +185,13 @@ fn dropped_from_a_batch(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn new_epoch_not_from_zero(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.meter("meter", &[topic]);
+    let (at, c) = a.meters();
     let before = a.some(4);
     for _ in 0..before {
         a.put(c, at);
     }
     let id = a.fresh();
-    let op = a.send(c, topic, id, None);
+    let op = a.send(c, at.topic, id, None);
     a.unknown(c, op);
     a.epoch(c, 1);
     let who = a.who(c);
@@ -199,16 +201,11 @@ fn new_epoch_not_from_zero(a: &mut Annex<'_>, broken: bool) -> Mutant {
     }
     let (_, offset) = a.put(c, at);
     a.put(c, at);
-    let needle = a.partition_needle(at);
-    let mut found = a.found().offset(offset).once();
-    found.needles.push(needle);
-    found
+    a.found_in(at).offset(offset).once()
 }
 
 fn sequences_overlap(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.meter("meter", &[topic]);
+    let (at, c) = a.meters();
     let count = 2 + a.draw(3) as u32;
     batch(a, c, at, count);
     let by = a.some(count as usize - 1) as i32;
@@ -221,9 +218,7 @@ fn sequences_overlap(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn hole_after_truncation(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.meter("meter", &[topic]);
+    let (at, c) = a.meters();
     for _ in 0..a.some(3) {
         a.put(c, at);
     }
@@ -233,15 +228,14 @@ fn hole_after_truncation(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let mut ops = Vec::new();
     for _ in 0..lost {
         let id = a.fresh();
-        ops.push(a.send(c, topic, id, None));
+        ops.push(a.send(c, at.topic, id, None));
     }
     let base = a.batch(at, lost, (who.pid, who.epoch, sequence), BatchKind::Data);
     for op in ops {
         a.unknown(c, op);
     }
     // Another leader has never had that batch.
-    let log = a.logs.get_mut(&at).expect("it is there");
-    (log.leo, log.leader_epoch) = (base, log.leader_epoch + 1);
+    a.lead(at, base);
     if broken {
         *a.sequence(who.pid, who.epoch, at) += lost as i32;
     }
@@ -266,9 +260,7 @@ fn wrapped_to_one(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn truncated_by_an_older_leader(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.producer("till", &[topic]);
+    let (at, c) = a.till(1);
     let set = |a: &mut Annex<'_>, epoch| a.logs.get_mut(&at).expect("it is there").leader_epoch = epoch;
     set(a, 4);
     a.put(c, at);
@@ -276,22 +268,17 @@ fn truncated_by_an_older_leader(a: &mut Annex<'_>, broken: bool) -> Mutant {
     set(a, newer);
     a.put(c, at);
     let id = a.fresh();
-    let op = a.send(c, topic, id, None);
+    let op = a.send(c, at.topic, id, None);
     let base = a.batch(at, 1, (-1, -1, -1), BatchKind::Data);
     a.unknown(c, op);
     a.logs.get_mut(&at).expect("it is there").leo = base;
     set(a, if broken { 4 } else { 9 });
     a.put(c, at);
-    let needle = a.partition_needle(at);
-    let mut found = a.found().offset(base).once();
-    found.needles.push(needle);
-    found
+    a.found_in(at).offset(base).once()
 }
 
 fn visible_above_stable(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.producer("till", &[topic]);
+    let (at, c) = a.till(1);
     for _ in 0..a.some(4) {
         a.put(c, at);
     }
@@ -299,10 +286,7 @@ fn visible_above_stable(a: &mut Annex<'_>, broken: bool) -> Mutant {
     if broken {
         a.logs.get_mut(&at).expect("it is there").lso = Some(offset);
     }
-    let needle = a.partition_needle(at);
-    let mut found = a.found().offset(offset);
-    found.needles.push(needle);
-    found
+    a.found_in(at).offset(offset)
 }
 
 fn below_the_start(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -324,9 +308,7 @@ fn below_the_start(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn final_twice(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.producer("till", &[topic]);
+    let (at, c) = a.till(1);
     for _ in 0..a.draw(4) {
         a.put(c, at);
     }
@@ -340,18 +322,16 @@ fn final_twice(a: &mut Annex<'_>, broken: bool) -> Mutant {
 
 fn read_and_truncated(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.white = false;
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.producer("till", &[topic]);
-    let reader = a.reader("reader", Isolation::ReadCommitted, &[topic]);
+    let (at, c) = a.till(1);
+    let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
     for _ in 0..a.some(3) {
         a.put(c, at);
     }
     let id = a.fresh();
-    let op = a.send(c, topic, id, None);
+    let op = a.send(c, at.topic, id, None);
     let offset = a.append(at, id, State::Visible, (-1, -1));
     a.unknown(c, op);
-    a.read_all(reader, topic);
+    a.read_all(reader, at.topic);
     if broken {
         a.logs.get_mut(&at).expect("it is there").entries.remove(&offset);
     }
@@ -388,15 +368,42 @@ fn two_readers_disagree(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.found().offset(offset).once()
 }
 
-fn value_of_the_neighbour(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
+fn disagree_everywhere(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    a.white = false;
+    let topic = a.topic_as(Topic { name: "meters".into(), partitions: 1, deletes: true, ..Topic::default() });
     let at = Partition::new(topic, 0);
-    let c = a.meter("meter", &[topic]);
+    let c = a.producer("till", &[topic]);
+    let one = a.reader("reader", Isolation::ReadCommitted, &[topic]);
+    let other = a.reader("witness", Isolation::ReadCommitted, &[topic]);
+    let many = 7 + a.draw(6);
+    let puts = a.puts(c, at, many);
+    a.read_all(one, topic);
+    for (_, offset) in &puts {
+        let id = a.fresh();
+        let op = a.send(c, topic, id, None);
+        a.unknown(c, op);
+        if broken {
+            let value = a.value(id);
+            let entry = a.entry(at, *offset);
+            (entry.id, entry.value) = (id, value);
+        }
+    }
+    a.read_all(other, topic);
+    a.logs.get_mut(&at).expect("it is there").start = many as i64;
+    a.put(c, at);
+    let last = many as i64;
+    a.read(one, at, last);
+    a.read(other, at, last);
+    a.found_in(at).times(many as u64)
+}
+
+fn value_of_the_neighbour(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (at, c) = a.meters();
     let mut sent = Vec::new();
     for _ in 0..2 + a.draw(4) {
         let id = a.fresh();
         let value = Some(fingerprint(format!("{id:?}").as_bytes()));
-        let op = a.send_value(c, topic, id, None, value);
+        let op = a.send_value(c, at.topic, id, None, value);
         let who = a.who(c);
         let offset = a.append_value(at, id, value, State::Visible, (who.pid, who.epoch));
         a.ack(c, op, at, offset);
@@ -410,9 +417,7 @@ fn value_of_the_neighbour(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn value_of_another_attempt(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.producer("till", &[topic]);
+    let (at, c) = a.till(1);
     for _ in 0..a.draw(3) {
         a.put(c, at);
     }
@@ -420,14 +425,12 @@ fn value_of_another_attempt(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let attempt = |n: usize| Some(fingerprint(format!("attempt {n}").as_bytes()));
     let failed = a.some(3);
     for n in 0..failed {
-        let op = a.send_value(c, topic, id, None, attempt(n));
+        let op = a.send_value(c, at.topic, id, None, attempt(n));
         a.fail(c, op, "NOT_ENOUGH_REPLICAS");
     }
-    let op = a.send_value(c, topic, id, None, attempt(failed));
+    let op = a.send_value(c, at.topic, id, None, attempt(failed));
     let there = if broken { a.draw(failed) } else { failed };
     let offset = a.append_value(at, id, attempt(there), State::Visible, (-1, -1));
     a.ack(c, op, at, offset);
-    let mut found = a.found().record(id).once();
-    found.needles.push(Needle::Offset(offset));
-    found
+    a.found().record(id).offset(offset).once()
 }

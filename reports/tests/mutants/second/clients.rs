@@ -33,6 +33,12 @@ pub fn stories() -> Vec<Story> {
             "what the second member passed is not committed either"
         ),
         story!(
+            "committed-past-what-nobody-was-given",
+            "a group of readers committed past records that none of its members was given, from where the next one reads on",
+            committed_past,
+            [ReaderSkipped]
+        ),
+        story!(
             "owner-died",
             "a partition's owner is killed with records before it, and its group goes on without giving it to anybody",
             owner_died,
@@ -105,26 +111,16 @@ pub fn stories() -> Vec<Story> {
     ]
 }
 
-fn readings(a: &mut Annex<'_>, partitions: u32) -> (Partition, u32) {
-    let topic = a.topic("readings", partitions);
-    let c = a.producer("till", &[topic]);
-    (Partition::new(topic, 0), c)
-}
-
-fn puts(a: &mut Annex<'_>, c: u32, at: Partition, many: usize) -> Vec<(Identity, i64)> {
-    (0..many).map(|_| a.put(c, at)).collect()
-}
-
 /// The identities from a place on.
 fn ids(of: &[(Identity, i64)]) -> Vec<Identity> {
     of.iter().map(|x| x.0).collect()
 }
 
 fn skip_at_restart(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
+    let (at, c) = a.till(1);
     let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
     let (read, missed) = (a.some(3), a.some(3));
-    let all = puts(a, c, at, read + missed + 2);
+    let all = a.puts(c, at, read + missed + 2);
     a.read_on(reader, at, 0, read as i64);
     a.restart(reader);
     let from = if broken { read + missed } else { read } as i64;
@@ -134,22 +130,11 @@ fn skip_at_restart(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.found().records(ids(&all[read..read + missed])).client(name).times(missed as u64)
 }
 
-/// A group's member that has read and committed so many of all.
-fn audience(a: &mut Annex<'_>, at: Partition, name: &'static str, read: usize) -> (u32, u32) {
-    let group = a.group(name);
-    let c = a.member(name, group, at.topic);
-    a.own(c, at, Some(1));
-    a.position(c, at, 0, PositionReason::Reset);
-    a.read_on(c, at, 0, read as i64);
-    a.commit(c, group, at, read as i64);
-    (group, c)
-}
-
 fn reset_past_committed(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
+    let (at, c) = a.till(1);
     let (read, missed) = (a.some(3), a.some(3));
-    let all = puts(a, c, at, read + missed);
-    let (_, member) = audience(a, at, "audience", read);
+    let all = a.puts(c, at, read + missed);
+    let (_, member) = a.audience(at, "audience", read);
     a.restart(member);
     a.own(member, at, Some(2));
     let (from, reason) = match broken {
@@ -157,16 +142,16 @@ fn reset_past_committed(a: &mut Annex<'_>, broken: bool) -> Mutant {
         false => (read, PositionReason::Committed),
     };
     a.position(member, at, from as i64, reason);
-    puts(a, c, at, 2);
+    a.puts(c, at, 2);
     a.read_on(member, at, from as i64, all.len() as i64 + 2);
     a.found().records(ids(&all[read..])).times(missed as u64)
 }
 
 fn lost_in_rebalance(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
+    let (at, c) = a.till(1);
     let (read, missed) = (a.some(3), a.some(3));
-    let all = puts(a, c, at, read + missed + 2);
-    let (group, first) = audience(a, at, "audience", read);
+    let all = a.puts(c, at, read + missed + 2);
+    let (group, first) = a.audience(at, "audience", read);
     let second = a.member("audience-2", group, at.topic);
     a.lose(first, at, Some(1));
     a.own(second, at, Some(2));
@@ -176,19 +161,36 @@ fn lost_in_rebalance(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.found().records(ids(&all[read..read + missed])).times(missed as u64)
 }
 
+fn committed_past(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (at, c) = a.till(1);
+    let (read, missed) = (a.some(3), a.some(3));
+    let all = a.puts(c, at, read + missed + 2);
+    let (group, first) = a.listener(at, "audience");
+    let next = (read + missed) as i64;
+    a.read_on(first, at, 0, if broken { read as i64 } else { next });
+    a.commit(first, group, at, next);
+    let second = a.member("audience-2", group, at.topic);
+    a.lose(first, at, Some(1));
+    a.own(second, at, Some(2));
+    a.position(second, at, next, PositionReason::Committed);
+    a.read_on(second, at, next, all.len() as i64);
+    a.commit(second, group, at, all.len() as i64);
+    a.found_in(at).records(ids(&all[read..read + missed])).times(missed as u64)
+}
+
 fn owner_died(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 2);
+    let (at, c) = a.till(2);
     let other = Partition::new(at.topic, 1);
     let (read, missed) = (a.some(3), a.some(3));
-    let all = puts(a, c, at, read);
-    puts(a, c, other, 2);
-    let (group, first) = audience(a, at, "audience", read);
+    let all = a.puts(c, at, read);
+    a.puts(c, other, 2);
+    let (group, first) = a.audience(at, "audience", read);
     let second = a.member("audience-2", group, at.topic);
     a.own(second, other, Some(1));
     a.position(second, other, 0, PositionReason::Reset);
     a.read_all(second, other.topic);
     a.stop(first, StopReason::Killed, "");
-    let late = puts(a, c, at, missed);
+    let late = a.puts(c, at, missed);
     a.lose(second, other, Some(1));
     a.own(second, other, Some(2));
     a.position(second, other, 2, PositionReason::Committed);
@@ -197,16 +199,13 @@ fn owner_died(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.position(second, at, all.len() as i64, PositionReason::Committed);
         a.read_on(second, at, all.len() as i64, (all.len() + late.len()) as i64);
     }
-    let needle = a.partition_needle(at);
-    let mut found = a.found().once();
-    found.needles.push(needle);
-    found
+    a.found_in(at).once()
 }
 
 fn members_never_ran(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
+    let (at, c) = a.till(1);
     let many = a.some(5);
-    let all = puts(a, c, at, many);
+    let all = a.puts(c, at, many);
     let group = a.group("audience");
     let (kind, inputs, group_of) = (ClientKind::Reader, vec![at.topic], Some(group));
     let member = a.idle(Client { name: "audience".into(), kind, inputs, group: group_of, ..Client::default() });
@@ -221,20 +220,18 @@ fn members_never_ran(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn second_group_misses_tail(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
+    let (at, c) = a.till(1);
     let (read, missed) = (a.some(3), a.some(3));
-    let all = puts(a, c, at, read + missed);
-    audience(a, at, "audience", all.len());
-    let (_, member) = audience(a, at, "auditors", if broken { read } else { all.len() });
+    let all = a.puts(c, at, read + missed);
+    a.audience(at, "audience", all.len());
+    let (_, member) = a.audience(at, "auditors", if broken { read } else { all.len() });
     let name = a.name(member);
     a.found().records(ids(&all[read..])).client(name).times(missed as u64)
 }
 
 /// A topic with a transaction that was aborted between two that were committed; its one record.
 fn with_aborted(a: &mut Annex<'_>) -> (Partition, Identity, i64) {
-    let topic = a.topic("debits", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.bank("bank", &[topic]);
+    let (at, c) = a.debits();
     for _ in 0..a.some(3) {
         a.transaction(c, &[at]);
     }
@@ -247,10 +244,7 @@ fn with_aborted(a: &mut Annex<'_>) -> (Partition, Identity, i64) {
 
 fn aborted_to_member(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let (at, id, offset) = with_aborted(a);
-    let group = a.group("audience");
-    let member = a.member("audience", group, at.topic);
-    a.own(member, at, Some(1));
-    a.position(member, at, 0, PositionReason::Reset);
+    let (group, member) = a.listener(at, "audience");
     a.read_on(member, at, 0, offset);
     if broken {
         a.read(member, at, offset);
@@ -279,29 +273,30 @@ fn aborted_to_uncommitted(a: &mut Annex<'_>, broken: bool) -> Mutant {
 
 /// Two partitions, each with its member's group.
 fn pair(a: &mut Annex<'_>) -> (Partition, Partition, usize) {
-    let (at, c) = readings(a, 2);
+    let (at, c) = a.till(2);
     let other = Partition::new(at.topic, 1);
     let many = 2 + a.draw(3);
-    puts(a, c, at, many);
-    puts(a, c, other, many);
+    a.puts(c, at, many);
+    a.puts(c, other, many);
     (at, other, many)
+}
+
+fn reads_both(a: &mut Annex<'_>, member: u32, partitions: [Partition; 2], many: usize) {
+    for at in partitions {
+        a.own(member, at, Some(1));
+        a.position(member, at, 0, PositionReason::Reset);
+        a.read_on(member, at, 0, many as i64);
+    }
 }
 
 fn lands_on_another_partition(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let (at, other, many) = pair(a);
     let group = a.group("audience");
     let member = a.member("audience", group, at.topic);
-    for here in [at, other] {
-        a.own(member, here, Some(1));
-        a.position(member, here, 0, PositionReason::Reset);
-        a.read_on(member, here, 0, many as i64);
-    }
+    reads_both(a, member, [at, other], many);
     let next = a.some(many) as i64;
     a.commit_to(member, group, at, next, Some((group, if broken { other } else { at })));
-    let needle = a.partition_needle(other);
-    let mut found = a.found().once();
-    found.needles.push(needle);
-    found
+    a.found_in(other).once()
 }
 
 fn lands_in_another_group(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -309,11 +304,7 @@ fn lands_in_another_group(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let (mine, theirs) = (a.group("audience"), a.group("auditors"));
     let (one, two) = (a.member("audience", mine, at.topic), a.member("auditors", theirs, at.topic));
     for member in [one, two] {
-        for here in [at, other] {
-            a.own(member, here, Some(1));
-            a.position(member, here, 0, PositionReason::Reset);
-            a.read_on(member, here, 0, many as i64);
-        }
+        reads_both(a, member, [at, other], many);
     }
     // Each group has an offset of each partition; so nothing follows from a group that has none.
     for (member, group) in [(one, mine), (two, theirs)] {
@@ -321,15 +312,13 @@ fn lands_in_another_group(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.commit(member, group, other, many as i64);
     }
     a.commit_to(one, mine, at, many as i64, Some((if broken { theirs } else { mine }, at)));
-    let (needle, name) = (a.partition_needle(at), a.name(one));
-    let mut found = a.found().client(name).once();
-    found.needles.push(needle);
-    found
+    let name = a.name(one);
+    a.found_in(at).client(name).once()
 }
 
 fn unanswered_of_killed(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
-    puts(a, c, at, 2);
+    let (at, c) = a.till(1);
+    a.puts(c, at, 2);
     let id = a.fresh();
     let op = a.send(c, at.topic, id, None);
     if a.draw(2) == 0 {
@@ -339,22 +328,20 @@ fn unanswered_of_killed(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.unknown(c, op);
     }
     a.restart(c);
-    puts(a, c, at, 2);
-    let name = a.name(c);
-    a.found().client(name).record(id).once()
+    a.puts(c, at, 2);
+    a.found_of(c).record(id).once()
 }
 
 fn panicked(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
-    puts(a, c, at, 2);
+    let (at, c) = a.till(1);
+    a.puts(c, at, 2);
     let reason = if broken { StopReason::Panicked } else { StopReason::Killed };
     a.stop(c, reason, if broken { "index out of bounds at till.rs:42" } else { "" });
-    let name = a.name(c);
-    a.found().client(name).word("till.rs:42").once()
+    a.found_of(c).word("till.rs:42").once()
 }
 
 fn all_unknown(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = readings(a, 1);
+    let (at, c) = a.till(1);
     for _ in 0..a.some(4) {
         let id = a.fresh();
         let op = a.send(c, at.topic, id, None);

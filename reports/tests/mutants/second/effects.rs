@@ -4,7 +4,7 @@ use fencepost_reports::history::event::*;
 
 use super::annex::{Annex, State};
 use super::{Story, story};
-use crate::kinds::{Mutant, Needle};
+use crate::kinds::Mutant;
 
 pub fn stories() -> Vec<Story> {
     vec![
@@ -44,6 +44,20 @@ pub fn stories() -> Vec<Story> {
             |a, broken| again(a, broken, SinkKind::Rows),
             [RowTwice]
         ),
+        story!(
+            "effect-without-an-answer",
+            "an effect was asked for, and nobody ever answered",
+            without_answer,
+            [Unanswered]
+        ),
+        story!(
+            "row-of-an-aborted-record",
+            "a connector was given a record that was aborted, and its row is in the table",
+            of_aborted,
+            [AbortedVisible],
+            [UncommittedVisible],
+            "its commit was never invoked"
+        ),
         story!("announced-twice", "a row is announced twice in its topic", announced_twice, [Duplicate]),
         story!(
             "row-of-an-aborted-announcement",
@@ -54,54 +68,9 @@ pub fn stories() -> Vec<Story> {
     ]
 }
 
-struct Desk {
-    at: Partition,
-    group: u32,
-    sink: u32,
-    c: u32,
-    ids: Vec<Identity>,
-}
-
-/// A connector before a topic of so many records.
-fn desk(a: &mut Annex<'_>, kind: SinkKind, many: usize) -> Desk {
-    let topic = a.topic("bills", 1);
-    let at = Partition::new(topic, 0);
-    let till = a.producer("till", &[topic]);
-    let ids = (0..many).map(|_| a.put(till, at).0).collect();
-    let group = a.group("desk");
-    let sink = a.sink("ledger", kind, None);
-    let c = a.client(Client {
-        name: "desk".into(),
-        kind: ClientKind::Reader,
-        group: Some(group),
-        inputs: vec![topic],
-        sinks: vec![sink],
-        guarantee: Guarantee::AtLeastOnce,
-        ..Client::default()
-    });
-    a.own(c, at, Some(1));
-    a.position(c, at, 0, PositionReason::Reset);
-    Desk { at, group, sink, c, ids }
-}
-
-impl Desk {
-    /// Asked for and done.
-    fn effect(&self, a: &mut Annex<'_>, id: Identity) {
-        let op = a.apply(self.c, self.sink, id);
-        a.row(self.sink, id, self.c);
-        a.applied(self.c, op, Outcome::Ok, false);
-    }
-
-    fn found(&self, a: &Annex<'_>, which: usize) -> Mutant {
-        let mut found = a.found().record(self.ids[which]).once();
-        found.needles.push(Needle::Sink("annex-ledger".into()));
-        found
-    }
-}
-
 fn never_asked(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     let many = 2 + a.draw(4);
-    let desk = desk(a, kind, many);
+    let desk = a.desk(kind, many);
     let which = a.draw(many);
     for (n, id) in desk.ids.clone().into_iter().enumerate() {
         a.read(desk.c, desk.at, n as i64);
@@ -109,13 +78,13 @@ fn never_asked(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
             desk.effect(a, id);
         }
     }
-    a.commit(desk.c, desk.group, desk.at, many as i64);
+    desk.commit(a);
     desk.found(a, which)
 }
 
 fn already(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     let many = 2 + a.draw(4);
-    let desk = desk(a, kind, many);
+    let desk = a.desk(kind, many);
     let which = a.draw(many);
     for (n, id) in desk.ids.clone().into_iter().enumerate() {
         a.read(desk.c, desk.at, n as i64);
@@ -131,13 +100,13 @@ fn already(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
             desk.effect(a, id);
         }
     }
-    a.commit(desk.c, desk.group, desk.at, many as i64);
+    desk.commit(a);
     desk.found(a, which)
 }
 
 fn again(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
     let many = 2 + a.draw(4);
-    let desk = desk(a, kind, many);
+    let desk = a.desk(kind, many);
     let which = a.draw(many);
     for (n, id) in desk.ids.clone().into_iter().enumerate() {
         a.read(desk.c, desk.at, n as i64);
@@ -150,8 +119,53 @@ fn again(a: &mut Annex<'_>, broken: bool, kind: SinkKind) -> Mutant {
         }
         desk.effect(a, id);
     }
-    a.commit(desk.c, desk.group, desk.at, many as i64);
+    desk.commit(a);
     desk.found(a, which)
+}
+
+fn without_answer(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let many = a.some(4);
+    let kind = [SinkKind::Rows, SinkKind::Charges][a.draw(2)];
+    let desk = a.desk(kind, many);
+    desk.work(a);
+    let which = a.draw(many);
+    let op = a.apply(desk.c, desk.sink, desk.ids[which]);
+    if !broken {
+        a.applied(desk.c, op, Outcome::Unknown, false);
+    }
+    desk.commit(a);
+    let (name, id) = (a.name(desk.c), desk.ids[which]);
+    a.found().client(name).record(id).once()
+}
+
+fn of_aborted(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (at, bank) = a.debits();
+    for _ in 0..a.some(3) {
+        a.transaction(bank, &[at]);
+    }
+    a.begin(bank);
+    let (id, offset) = a.add(bank, at);
+    a.end(bank, &[at], false);
+    a.transaction(bank, &[at]);
+    let (group, sink) = (a.group("desk"), a.sink("ledger", SinkKind::Rows, None));
+    let c = a.connector(at, group, sink);
+    let leo = a.logs[&at].leo;
+    let mut given = a.visible(at, 0, leo);
+    if broken {
+        given.push(offset);
+        given.sort_unstable();
+    }
+    for offset in given {
+        a.read(c, at, offset);
+        let id = a.entry(at, offset).id;
+        let op = a.apply(c, sink, id);
+        a.row(sink, id, c);
+        a.applied(c, op, Outcome::Ok, false);
+    }
+    a.commit(c, group, at, leo);
+    let mut found = a.found().record(id);
+    found.needles.push(crate::kinds::Needle::Sink("annex-ledger".into()));
+    found
 }
 
 /// A client that writes rows and announces each; the topic, the table and the client.

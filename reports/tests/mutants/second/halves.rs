@@ -3,7 +3,7 @@
 use fencepost_reports::history::event::*;
 
 use super::annex::{Annex, State};
-use super::mills::mill;
+use super::mills::{both, mill, mill_at_work};
 use super::{Story, story};
 use crate::kinds::Mutant;
 
@@ -40,22 +40,9 @@ pub fn stories() -> Vec<Story> {
     ]
 }
 
-/// Inputs and their outputs: a proof may name either.
-fn both(a: &mut Annex<'_>, m: &super::mills::Mill, from: i64, to: i64) -> Vec<Identity> {
-    (from..to).flat_map(|o| [a.entry(m.from, o).id, m.output(o, 0)]).collect()
-}
-
 fn aborted_offsets(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (before, many) = (a.some(2) as i64, a.some(3) as i64);
-    let all = before + many;
-    let m = mill(a, true, all as usize, |_| ());
-    m.run(a, 0, before);
-    m.begin(a);
-    for offset in before..all {
-        m.take(a, offset);
-        m.grind(a, offset, 0);
-    }
-    a.txn_offsets(m.c, m.group, m.from, all);
+    let (m, before, all) = mill_at_work(a);
+    m.attempt(a, before, all);
     let who = a.who(m.c);
     m.close(a, false, None);
     if broken {
@@ -68,31 +55,18 @@ fn aborted_offsets(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn unknown_commit(a: &mut Annex<'_>, broken: bool, offsets: bool) -> Mutant {
-    let (before, many) = (a.some(2) as i64, a.some(3) as i64);
-    let all = before + many;
-    let m = mill(a, true, all as usize, |_| ());
-    m.run(a, 0, before);
-    m.begin(a);
-    let mut stored = Vec::new();
-    for offset in before..all {
-        m.take(a, offset);
-        stored.push(m.grind(a, offset, 0));
-    }
-    a.txn_offsets(m.c, m.group, m.from, all);
-    a.ending(m.c, true);
-    a.decide(m.c, true, DecisionCause::Request);
-    a.mark(m.c, m.to, true);
-    let who = a.who(m.c);
+    let (m, before, all) = mill_at_work(a);
+    let stored = m.attempt(a, before, all);
+    m.carry_out(a, true);
     if !broken || offsets {
-        a.moved(m.group, m.from, all, MoveCause::Marker { pid: who.pid, epoch: who.epoch + 1 });
+        m.moves(a, all);
     }
     if broken && offsets {
         stored.iter().for_each(|offset| a.entry(m.to, *offset).state = State::Hidden);
     }
-    a.ended(m.c, true, Outcome::Unknown);
-    a.epoch(m.c, who.epoch + 1);
+    m.answer(a, true, Outcome::Unknown);
     let ids = both(a, &m, before, all);
-    a.found().records(ids).times(many as u64)
+    a.found().records(ids).times((all - before) as u64)
 }
 
 fn committed_first(a: &mut Annex<'_>, broken: bool) -> Mutant {

@@ -26,6 +26,11 @@ pub fn all() -> Vec<Near> {
         super::fair!("row-unknown-and-not-there-and-asked-again", row_again),
         super::fair!("one-record-sent-to-two-topics", to_two_topics),
         super::fair!("owner-in-two-generations", two_generations),
+        super::fair!("batch-that-a-leader-lacked", lacked),
+        super::fair!("given-and-sent-again", given_and_sent_again),
+        super::fair!("given-and-sent-to-another-topic", given_and_sent_elsewhere),
+        super::fair!("bookmark-of-nobody-who-reads", bookmark),
+        super::fair!("restarted-reader-that-reads-on", reads_on),
         Near {
             name: "twice-by-a-job-that-may",
             allowed: &[Kind::Duplicate],
@@ -34,13 +39,14 @@ pub fn all() -> Vec<Near> {
     ]
 }
 
-fn meters(a: &mut Annex<'_>) -> (Partition, u32) {
+/// Meters that brokers forget soon.
+fn forgetful(a: &mut Annex<'_>) -> (Partition, u32) {
     let topic = a.topic_as(Topic { name: "meters".into(), partitions: 1, forgets_after: MEMORY, ..Topic::default() });
     (Partition::new(topic, 0), a.meter("meter", &[topic]))
 }
 
 fn forgotten(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = forgetful(a);
     for _ in 0..a.some(4) {
         a.put(c, at);
     }
@@ -54,7 +60,7 @@ fn forgotten(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn every_epoch_anew(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = a.meters();
     for epoch in 1..=1 + a.some(4) as i16 {
         for _ in 0..a.some(3) {
             a.put(c, at);
@@ -68,13 +74,8 @@ fn every_epoch_anew(a: &mut Annex<'_>, _: bool) -> Mutant {
     a.found()
 }
 
-fn debits(a: &mut Annex<'_>) -> (Partition, u32) {
-    let topic = a.topic("debits", 1);
-    (Partition::new(topic, 0), a.bank("bank", &[topic]))
-}
-
 fn markers_again(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = debits(a);
+    let (at, c) = a.debits();
     for _ in 0..a.some(3) {
         a.begin(c);
         a.add(c, at);
@@ -91,7 +92,7 @@ fn markers_again(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn unknown_commit_gone(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = debits(a);
+    let (at, c) = a.debits();
     a.transaction(c, &[at]);
     for _ in 0..a.some(3) {
         // Timed out before the request for its commit came.
@@ -110,7 +111,7 @@ fn unknown_commit_gone(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn read_before_ack(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = a.meters();
     let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
     for _ in 0..a.some(5) {
         let id = a.fresh();
@@ -131,7 +132,7 @@ fn read_before_ack(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn uncommitted_reader(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = debits(a);
+    let (at, c) = a.debits();
     let reader = a.reader("onlooker", Isolation::ReadUncommitted, &[at.topic]);
     for _ in 0..a.some(3) {
         a.begin(c);
@@ -145,7 +146,7 @@ fn uncommitted_reader(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn given_again(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = a.meters();
     for _ in 0..2 + a.some(4) {
         a.put(c, at);
     }
@@ -167,7 +168,7 @@ fn given_again(a: &mut Annex<'_>, _: bool) -> Mutant {
 
 /// A declaration is enough, committed or not.
 fn skipped(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = a.meters();
     for _ in 0..a.some(4) {
         a.put(c, at);
     }
@@ -199,7 +200,7 @@ fn skipped(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn fenced_in_time(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = debits(a);
+    let (at, c) = a.debits();
     a.transaction(c, &[at]);
     let next = a.client(Client {
         name: "bank-2".into(),
@@ -225,7 +226,7 @@ fn fenced_in_time(a: &mut Annex<'_>, _: bool) -> Mutant {
 
 /// After the last epoch of a producer id the client is given another.
 fn exhausted(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = debits(a);
+    let (at, c) = a.debits();
     let first = 32_766 - a.some(3) as i16;
     a.epoch(c, first);
     while a.who(c).epoch < 32_766 {
@@ -245,7 +246,7 @@ fn exhausted(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn empty_transactions(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = debits(a);
+    let (at, c) = a.debits();
     for _ in 0..a.some(4) {
         a.begin(c);
         let commit = a.draw(2) == 0;
@@ -256,21 +257,11 @@ fn empty_transactions(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn row_again(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = a.meters();
     let group = a.group("desk");
     let kind = if a.draw(2) == 0 { SinkKind::Rows } else { SinkKind::Charges };
     let sink = a.sink("ledger", kind, None);
-    let desk = a.client(Client {
-        name: "desk".into(),
-        kind: ClientKind::Reader,
-        group: Some(group),
-        inputs: vec![at.topic],
-        sinks: vec![sink],
-        guarantee: Guarantee::AtLeastOnce,
-        ..Client::default()
-    });
-    a.own(desk, at, Some(1));
-    a.position(desk, at, 0, PositionReason::Reset);
+    let desk = a.connector(at, group, sink);
     for _ in 0..a.some(4) {
         let (id, offset) = a.put(c, at);
         a.read(desk, at, offset);
@@ -299,7 +290,7 @@ fn to_two_topics(a: &mut Annex<'_>, _: bool) -> Mutant {
 }
 
 fn two_generations(a: &mut Annex<'_>, _: bool) -> Mutant {
-    let (at, c) = meters(a);
+    let (at, c) = a.meters();
     for _ in 0..a.some(4) {
         a.put(c, at);
     }
@@ -318,6 +309,89 @@ fn two_generations(a: &mut Annex<'_>, _: bool) -> Mutant {
     a.position(one, at, 0, PositionReason::Reset);
     a.read_on(one, at, 0, leo);
     a.commit(one, group, at, leo);
+    a.found()
+}
+
+/// A leader appended a batch, the next one lacked it and appended another in its place, and the one after that has the first.
+fn lacked(a: &mut Annex<'_>, _: bool) -> Mutant {
+    let (at, c) = a.till(1);
+    let before = a.draw(3);
+    a.puts(c, at, before);
+    let (_, offset) = a.put(c, at);
+    let other = a.fresh();
+    let op = a.send(c, at.topic, other, None);
+    a.lead(at, offset);
+    a.batch(at, 1, (-1, -1, -1), BatchKind::Data);
+    a.unknown(c, op);
+    let end = a.logs[&at].leo;
+    a.lead(at, end);
+    let after = a.some(3);
+    a.puts(c, at, after);
+    a.found()
+}
+
+/// A record of unknown outcome is stored and read before its application sends it again, which fails.
+fn given_and_sent_again(a: &mut Annex<'_>, _: bool) -> Mutant {
+    let (at, c) = a.till(1);
+    let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
+    for _ in 0..a.some(4) {
+        let id = a.fresh();
+        let op = a.send(c, at.topic, id, None);
+        let offset = a.append(at, id, State::Visible, (-1, -1));
+        a.unknown(c, op);
+        a.read(reader, at, offset);
+        let op = a.send(c, at.topic, id, None);
+        a.fail(c, op, "NOT_ENOUGH_REPLICAS");
+    }
+    let (_, offset) = a.put(c, at);
+    a.read(reader, at, offset);
+    a.found()
+}
+
+/// What is read of one topic is copied to another under its identity.
+fn given_and_sent_elsewhere(a: &mut Annex<'_>, _: bool) -> Mutant {
+    let (one, other) = (a.topic("meters", 1), a.topic("archive", 1));
+    let (from, to) = (Partition::new(one, 0), Partition::new(other, 0));
+    let c = a.producer("till", &[one]);
+    let copier = a.producer("copier", &[other]);
+    let reader = a.reader("reader", Isolation::ReadCommitted, &[one, other]);
+    for _ in 0..a.some(4) {
+        let (id, offset) = a.put(c, from);
+        a.read(reader, from, offset);
+        let copy = a.put_as(copier, to, id);
+        a.read(reader, to, copy);
+    }
+    a.found()
+}
+
+/// Whoever reads by nothing may keep any number in a group.
+fn bookmark(a: &mut Annex<'_>, _: bool) -> Mutant {
+    let (at, c) = a.till(1);
+    let many = a.some(4);
+    a.puts(c, at, many);
+    let (group, next) = (a.group("bookmark"), many + a.some(100));
+    a.commit(c, group, at, next as i64);
+    a.found()
+}
+
+/// It keeps where it was outside, and is there.
+fn reads_on(a: &mut Annex<'_>, _: bool) -> Mutant {
+    let (at, c) = a.till(1);
+    let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
+    let mut read = 0;
+    for _ in 0..a.some(4) {
+        let many = a.some(3);
+        a.puts(c, at, many);
+        let end = a.logs[&at].leo;
+        a.read_on(reader, at, read, end);
+        read = end;
+        a.restart(reader);
+        if a.draw(2) == 0 {
+            a.own(reader, at, None);
+        }
+    }
+    let (_, last) = a.put(c, at);
+    a.read(reader, at, last);
     a.found()
 }
 

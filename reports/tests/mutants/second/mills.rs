@@ -112,6 +112,19 @@ pub fn mill(a: &mut Annex<'_>, exactly_once: bool, inputs: usize, change: impl F
     Mill { from, to, group, c, exactly_once }
 }
 
+/// An exactly-once mill that has ground some of its inputs: from where, and up to where, are the rest.
+pub fn mill_at_work(a: &mut Annex<'_>) -> (Mill, i64, i64) {
+    let (before, many) = (a.some(2) as i64, a.some(3) as i64);
+    let m = mill(a, true, (before + many) as usize, |_| ());
+    m.run(a, 0, before);
+    (m, before, before + many)
+}
+
+/// Inputs and their outputs: a proof may name either.
+pub fn both(a: &mut Annex<'_>, m: &Mill, from: i64, to: i64) -> Vec<Identity> {
+    (from..to).flat_map(|o| [a.entry(m.from, o).id, m.output(o, 0)]).collect()
+}
+
 impl Mill {
     /// Its output for an input; where that is.
     pub fn grind(&self, a: &mut Annex<'_>, offset: i64, index: u16) -> i64 {
@@ -133,15 +146,49 @@ impl Mill {
     }
 
     pub fn close(&self, a: &mut Annex<'_>, commit: bool, next: Option<i64>) {
+        self.carry_out(a, commit);
+        if let (true, Some(next)) = (commit, next) {
+            self.moves(a, next);
+        }
+        self.answer(a, commit, Outcome::Ok);
+    }
+
+    /// The end of its transaction is asked for, decided and marked.
+    pub fn carry_out(&self, a: &mut Annex<'_>, commit: bool) {
         a.ending(self.c, commit);
         a.decide(self.c, commit, DecisionCause::Request);
         a.mark(self.c, self.to, commit);
+    }
+
+    /// The marker of that end moves the group's offset.
+    pub fn moves(&self, a: &mut Annex<'_>, next: i64) {
         let who = a.who(self.c);
-        if let (true, Some(next)) = (commit, next) {
-            a.moved(self.group, self.from, next, MoveCause::Marker { pid: who.pid, epoch: who.epoch + 1 });
+        a.moved(self.group, self.from, next, MoveCause::Marker { pid: who.pid, epoch: who.epoch + 1 });
+    }
+
+    /// It is told how that end went, and has the next epoch.
+    pub fn answer(&self, a: &mut Annex<'_>, commit: bool, outcome: Outcome) {
+        let epoch = a.who(self.c).epoch + 1;
+        a.ended(self.c, commit, outcome);
+        a.epoch(self.c, epoch);
+    }
+
+    /// Inputs and their outputs in a transaction; where the outputs are.
+    pub fn begin_with(&self, a: &mut Annex<'_>, from: i64, to: i64) -> Vec<i64> {
+        self.begin(a);
+        let mut stored = Vec::new();
+        for offset in from..to {
+            self.take(a, offset);
+            stored.push(self.grind(a, offset, 0));
         }
-        a.ended(self.c, commit, Outcome::Ok);
-        a.epoch(self.c, who.epoch + 1);
+        stored
+    }
+
+    /// The same, with the inputs' offset in it.
+    pub fn attempt(&self, a: &mut Annex<'_>, from: i64, to: i64) -> Vec<i64> {
+        let stored = self.begin_with(a, from, to);
+        a.txn_offsets(self.c, self.group, self.from, to);
+        stored
     }
 
     pub fn take(&self, a: &mut Annex<'_>, offset: i64) {
@@ -156,11 +203,7 @@ impl Mill {
 
     /// All inputs in one go.
     pub fn run(&self, a: &mut Annex<'_>, from: i64, to: i64) {
-        self.begin(a);
-        for offset in from..to {
-            self.take(a, offset);
-            self.grind(a, offset, 0);
-        }
+        self.begin_with(a, from, to);
         self.deliver(a, to);
     }
 }
@@ -206,11 +249,7 @@ fn may_skip_gone(a: &mut Annex<'_>, broken: bool) -> Mutant {
 fn offsets_ahead(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let (many, missing) = (a.some(3) as i64, a.some(3) as i64);
     let m = mill(a, true, (many + missing) as usize, |_| ());
-    m.begin(a);
-    for offset in 0..many {
-        m.take(a, offset);
-        m.grind(a, offset, 0);
-    }
+    m.begin_with(a, 0, many);
     if broken {
         for offset in many..many + missing {
             m.take(a, offset);
@@ -220,34 +259,25 @@ fn offsets_ahead(a: &mut Annex<'_>, broken: bool) -> Mutant {
         m.deliver(a, many);
         m.run(a, many, many + missing);
     }
-    let inputs = (many..many + missing).flat_map(|o| [a.entry(m.from, o).id, m.output(o, 0)]).collect();
-    a.found().records(inputs).times(missing as u64)
+    let ids = both(a, &m, many, many + missing);
+    a.found().records(ids).times(missing as u64)
 }
 
 fn offsets_elsewhere(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (before, many) = (a.some(2) as i64, a.some(3) as i64);
-    let all = before + many;
-    let m = mill(a, true, all as usize, |_| ());
-    m.run(a, 0, before);
-    m.begin(a);
-    for offset in before..all {
-        m.take(a, offset);
-        m.grind(a, offset, 0);
-    }
+    let (m, before, all) = mill_at_work(a);
+    m.begin_with(a, before, all);
     if broken {
         m.close(a, true, None);
         m.begin(a);
         a.txn_offsets(m.c, m.group, m.from, all);
-        let who = a.who(m.c);
         a.ending(m.c, false);
         a.decide(m.c, false, DecisionCause::Request);
-        a.ended(m.c, false, Outcome::Ok);
-        a.epoch(m.c, who.epoch + 1);
+        m.answer(a, false, Outcome::Ok);
     } else {
         m.deliver(a, all);
     }
-    let outputs = (before..all).flat_map(|o| [a.entry(m.from, o).id, m.output(o, 0)]).collect();
-    a.found().records(outputs).times(many as u64)
+    let ids = both(a, &m, before, all);
+    a.found().records(ids).times((all - before) as u64)
 }
 
 fn by_two_members(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -378,21 +408,12 @@ fn second_stage(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn aborted_output(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (before, many) = (a.some(2) as i64, a.some(3) as i64);
-    let all = before + many;
-    let m = mill(a, true, all as usize, |_| ());
-    m.run(a, 0, before);
-    m.begin(a);
-    let mut attempts = Vec::new();
-    for offset in before..all {
-        m.take(a, offset);
-        attempts.push(m.grind(a, offset, 0));
-    }
-    a.txn_offsets(m.c, m.group, m.from, all);
+    let (m, before, all) = mill_at_work(a);
+    let attempts = m.attempt(a, before, all);
     m.close(a, false, None);
     a.position(m.c, m.from, before, PositionReason::Rewind);
     m.run(a, before, all);
-    let which = a.draw(many as usize);
+    let which = a.draw((all - before) as usize);
     if broken {
         let entry: &mut Entry = a.entry(m.to, attempts[which]);
         entry.state = State::Visible;

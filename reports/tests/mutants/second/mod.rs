@@ -3,12 +3,17 @@
 
 mod acts;
 mod annex;
+mod batches;
 mod broker;
+mod calls;
 mod clients;
 mod effects;
 mod halves;
 mod lawful;
 mod mills;
+mod numbers;
+mod openings;
+mod processes;
 mod transactions;
 mod views;
 
@@ -81,6 +86,10 @@ fn stories() -> Vec<Story> {
         mills::stories(),
         halves::stories(),
         effects::stories(),
+        calls::stories(),
+        processes::stories(),
+        batches::stories(),
+        numbers::stories(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -97,6 +97,12 @@ pub fn stories() -> Vec<Story> {
             [FencedEffect]
         ),
         story!(
+            "zombie-in-another-partition",
+            "a batch of the taken-over epoch stands in a partition that no newer batch of its producer is in",
+            zombie_elsewhere,
+            [FencedEffect]
+        ),
+        story!(
             "two-incarnations-with-one-epoch",
             "a transactional client's next incarnation was given the epoch of the one before",
             two_incarnations,
@@ -131,8 +137,7 @@ fn torn_across_topics(a: &mut Annex<'_>, broken: bool) -> Mutant {
     before(a, c, &[here, there]);
     a.read_all(reader, here.topic);
     a.read_all(reader, there.topic);
-    let name = a.name(c);
-    a.found().client(name).once().records(added.iter().map(|x| x.0).collect())
+    a.found_of(c).once().records(added.iter().map(|x| x.0).collect())
 }
 
 fn torn_of_unknown_outcome(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -155,8 +160,7 @@ fn torn_of_unknown_outcome(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.entry(at, offset).state = State::Hidden;
     }
     before(a, c, &[here, there]);
-    let name = a.name(c);
-    a.found().client(name).once().records(vec![one.0, other.0])
+    a.found_of(c).once().records(vec![one.0, other.0])
 }
 
 fn dead_incarnation_committed(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -205,8 +209,7 @@ fn abort_as_commit(a: &mut Annex<'_>, broken: bool) -> Mutant {
     before(a, c, &[here]);
     a.read_all(reader, here.topic);
     a.read_all(reader, there.topic);
-    let name = a.name(c);
-    a.found().client(name)
+    a.found_of(c)
 }
 
 fn aborted_by_init(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -248,10 +251,7 @@ fn marker_missing(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.end(c, &marked, true);
     let other = if gone == here { there } else { here };
     before(a, c, &[other]);
-    let needle = a.partition_needle(gone);
-    let mut found = a.found().once();
-    found.needles.push(needle);
-    found
+    a.found_in(gone).once()
 }
 
 fn marker_of_an_older_epoch(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -272,10 +272,7 @@ fn marker_of_an_older_epoch(a: &mut Annex<'_>, broken: bool) -> Mutant {
         a.mark(c, there, true);
     }
     a.ended(c, true, Outcome::Ok);
-    let needle = a.partition_needle(there);
-    let mut found = a.found();
-    found.needles.push(needle);
-    found
+    a.found_in(there)
 }
 
 fn late_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -303,10 +300,7 @@ fn late_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
     };
     a.ended(c, false, Outcome::Ok);
     a.epoch(c, who.epoch + 1);
-    let needle = a.partition_needle(there);
-    let mut found = a.found().offset(offset);
-    found.needles.push(needle);
-    found
+    a.found_in(there).offset(offset)
 }
 
 fn zombie_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -339,6 +333,29 @@ fn zombie_append(a: &mut Annex<'_>, broken: bool) -> Mutant {
     found
 }
 
+fn zombie_elsewhere(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let (here, there, c) = two_topics(a);
+    before(a, c, &[here]);
+    a.begin(c);
+    let (id, who) = (a.fresh(), a.who(c));
+    let op = a.send(c, there.topic, id, Some(who.n));
+    a.unknown(c, op);
+    a.stop(c, StopReason::Killed, "");
+    let next = a.whose(c);
+    (next.i, next.op, next.n) = (who.i + 1, 0, 0);
+    a.start(c);
+    a.epoch(c, who.epoch + 1);
+    let mut found = a.found_in(there);
+    if broken {
+        let offset = a.append(there, id, State::Open, (who.pid, who.epoch));
+        a.entry(there, offset).state = State::Hidden;
+        found = found.offset(offset).once();
+    }
+    // The next transaction's marker closes whatever is open of this producer there.
+    before(a, c, &[here, there]);
+    found
+}
+
 fn two_incarnations(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let (here, there, c) = two_topics(a);
     before(a, c, &[here, there]);
@@ -346,6 +363,5 @@ fn two_incarnations(a: &mut Annex<'_>, broken: bool) -> Mutant {
     a.restart(c);
     a.epoch(c, if broken { epoch } else { epoch + 1 });
     before(a, c, &[there]);
-    let name = a.name(c);
-    a.found().client(name).once()
+    a.found_of(c).once()
 }

@@ -16,6 +16,18 @@ pub fn stories() -> Vec<Story> {
             [ReaderBackwards]
         ),
         story!(
+            "again-after-an-assignment",
+            "a reader without a group is given its partition anew, and records again, and never said from where it reads",
+            again_after_assignment,
+            [ReaderBackwards]
+        ),
+        story!(
+            "again-after-two-restarts",
+            "a reader's second restart is given records again that it had before the first; the one between had none",
+            again_after_two_restarts,
+            [ReaderBackwards]
+        ),
+        story!(
             "given-above-an-open-transaction",
             "a reader at read_committed is given a record above a transaction that is still open, and what that holds later",
             above_open,
@@ -55,32 +67,57 @@ pub fn stories() -> Vec<Story> {
     ]
 }
 
-fn log(a: &mut Annex<'_>) -> (Partition, u32) {
-    let topic = a.topic("readings", 1);
-    (Partition::new(topic, 0), a.producer("till", &[topic]))
-}
-
-fn again_after_restart(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = log(a);
+/// A reader that has read all of a log of several records.
+fn reader_at_the_end(a: &mut Annex<'_>) -> (Partition, u32, i64) {
+    let (at, c) = a.till(1);
     let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
     let many = 1 + a.some(4) as i64;
     for _ in 0..many {
         a.put(c, at);
     }
     a.read_on(reader, at, 0, many);
-    a.restart(reader);
-    a.own(reader, at, None);
+    (at, reader, many)
+}
+
+/// It is given some again; where it is told rightly, a position says so.
+fn reads_again(a: &mut Annex<'_>, (at, reader, many): (Partition, u32, i64), broken: bool) -> Mutant {
     let from = a.draw(many as usize) as i64;
     if !broken {
         a.position(reader, at, from, PositionReason::Seek);
     }
     a.read_on(reader, at, from, many);
     let name = a.name(reader);
-    a.found().offset(from).client(name)
+    a.found().offset(from).client(name).times((many - from) as u64)
+}
+
+fn again_after_restart(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let of @ (at, reader, _) = reader_at_the_end(a);
+    a.restart(reader);
+    a.own(reader, at, None);
+    reads_again(a, of, broken)
+}
+
+fn again_after_assignment(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let of @ (at, reader, _) = reader_at_the_end(a);
+    if a.draw(2) == 0 {
+        a.lose(reader, at, None);
+    }
+    a.own(reader, at, None);
+    reads_again(a, of, broken)
+}
+
+fn again_after_two_restarts(a: &mut Annex<'_>, broken: bool) -> Mutant {
+    let of @ (at, reader, _) = reader_at_the_end(a);
+    a.restart(reader);
+    if a.draw(2) == 0 {
+        a.own(reader, at, None);
+    }
+    a.restart(reader);
+    reads_again(a, of, broken)
 }
 
 fn above_open(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, plain) = log(a);
+    let (at, plain) = a.till(1);
     let bank = a.bank("bank", &[at.topic]);
     let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
     for _ in 0..a.some(3) {
@@ -98,8 +135,7 @@ fn above_open(a: &mut Annex<'_>, broken: bool) -> Mutant {
     if !broken {
         a.read(reader, at, above);
     }
-    let name = a.name(reader);
-    a.found().client(name).offset(held)
+    a.found_of(reader).offset(held)
 }
 
 fn half_read(a: &mut Annex<'_>, broken: bool) -> Mutant {
@@ -115,12 +151,11 @@ fn half_read(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let (all, most) = (a.logs[&here].leo, a.logs[&there].leo);
     a.read_on(reader, here, 0, all);
     a.read_on(reader, there, 0, if broken { unread } else { most });
-    let name = a.name(reader);
-    a.found().client(name).records(last.iter().map(|x| x.0).collect()).once()
+    a.found_of(reader).records(last.iter().map(|x| x.0).collect()).once()
 }
 
 fn two_untold_values(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = log(a);
+    let (at, c) = a.till(1);
     let reader = a.reader("reader", Isolation::ReadCommitted, &[at.topic]);
     let many = a.some(4);
     let which = a.draw(many);
@@ -143,13 +178,10 @@ fn two_untold_values(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn idle_owner(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let (at, c) = log(a);
+    let (at, c) = a.till(1);
     let many = a.some(5);
     let ids = (0..many).map(|_| a.put(c, at).0).collect();
-    let group = a.group("audience");
-    let member = a.member("audience", group, at.topic);
-    a.own(member, at, Some(1));
-    a.position(member, at, 0, PositionReason::Reset);
+    let (_, member) = a.listener(at, "audience");
     if !broken {
         a.read_all(member, at.topic);
     }
@@ -158,14 +190,12 @@ fn idle_owner(a: &mut Annex<'_>, broken: bool) -> Mutant {
 }
 
 fn stored_again(a: &mut Annex<'_>, broken: bool) -> Mutant {
-    let topic = a.topic("meters", 1);
-    let at = Partition::new(topic, 0);
-    let c = a.meter("meter", &[topic]);
+    let (at, c) = a.meters();
     for _ in 0..a.some(3) {
         a.put(c, at);
     }
     let (id, who) = (a.fresh(), a.who(c));
-    let op = a.send(c, topic, id, None);
+    let op = a.send(c, at.topic, id, None);
     if broken {
         a.append(at, id, State::Visible, (who.pid, who.epoch));
     }
@@ -180,7 +210,7 @@ fn stored_again(a: &mut Annex<'_>, broken: bool) -> Mutant {
 fn late_request(a: &mut Annex<'_>, broken: bool) -> Mutant {
     let topic = a.topic("debits", 1);
     let at = Partition::new(topic, 0);
-    let c = a.old_bank("bank", &[topic]);
+    let c = a.bank_of("bank", &[topic], 1);
     for _ in 0..a.some(3) {
         old_transaction(a, c, at, true);
     }
@@ -197,8 +227,7 @@ fn late_request(a: &mut Annex<'_>, broken: bool) -> Mutant {
     }
     a.ended(c, false, Outcome::Ok);
     old_transaction(a, c, at, true);
-    let name = a.name(c);
-    a.found().client(name).record(id)
+    a.found_of(c).record(id)
 }
 
 /// A transaction below version 2: its epoch stays.
