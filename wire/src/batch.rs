@@ -69,7 +69,7 @@ pub fn encode_batch(batch: &RecordBatch) -> Vec<u8> {
             for (i, record) in list.iter().enumerate() {
                 let key = record.key.as_ref().map(bytes_of);
                 let value = record.value.as_ref().map(|value| bytes_of(&value.blob()));
-                let delta = record.timestamp_ms - base_timestamp;
+                let delta = record.timestamp_ms.wrapping_sub(base_timestamp);
                 put_record(&mut records, i, delta, key.as_deref(), value.as_deref(), record.origin);
             }
             list.len() as i32
@@ -191,7 +191,7 @@ fn decode_one(reader: &mut Reader<'_>) -> Read<RecordBatch> {
     let producer_id = r.i64()?;
     let producer_epoch = r.i16()?;
     let base_sequence = r.i32()?;
-    let count = r.i32()?;
+    let count = u32::try_from(r.i32()?).map_err(|_| Problem::Batch("a negative number of records"))?;
     let mut rest = r.0;
     let payload = if count == 0 {
         Payload::Empty
@@ -206,11 +206,14 @@ fn decode_one(reader: &mut Reader<'_>) -> Read<RecordBatch> {
         let mut records = Vec::new();
         for _ in 0..count {
             let (delta, key, value, origin) = take_record(&mut rest)?;
-            let timestamp_ms = base_timestamp + delta;
+            let timestamp_ms = base_timestamp.wrapping_add(delta);
             records.push(Record { origin, timestamp_ms, key: blob_of(key), value: blob_of(value).map(Into::into) });
         }
         Payload::Records(records.into())
     };
+    if !rest.is_empty() {
+        return Err(Problem::Batch("more records than it counts"));
+    }
     Ok(RecordBatch {
         base_offset,
         last_offset_delta,

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::protocol::{Decodable, Encodable};
 
 use crate::error::Problem;
+use crate::guard;
 
 pub(crate) fn encode<T: Encodable>(message: &T, version: i16) -> Result<Vec<u8>, Problem> {
     let mut buffer = BytesMut::new();
@@ -11,13 +12,8 @@ pub(crate) fn encode<T: Encodable>(message: &T, version: i16) -> Result<Vec<u8>,
     Ok(buffer.into())
 }
 
-/// A message that is followed by others, or by nothing.
-pub(crate) fn decode_front<T: Decodable>(bytes: &mut Bytes, version: i16) -> Result<T, Problem> {
-    T::decode(bytes, version).map_err(|e| Problem::Bytes(e.to_string()))
-}
-
 pub(crate) fn decode<T: Decodable>(bytes: &[u8], version: i16) -> Result<T, Problem> {
     let mut buffer = Bytes::copy_from_slice(bytes);
-    let message = decode_front(&mut buffer, version)?;
+    let message = guard::decode(&mut buffer, version)?;
     if buffer.is_empty() { Ok(message) } else { Err(Problem::LeftOver(buffer.len())) }
 }

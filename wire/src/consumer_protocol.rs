@@ -10,9 +10,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-use crate::codec;
 use crate::describe::{At, Wired, message};
 use crate::error::{Problem, Wire};
+use crate::guard;
 use crate::topics::by_topic;
 
 type Owned = consumer_protocol_subscription::TopicPartition;
@@ -33,7 +33,7 @@ fn embed<T: Encodable>(message: &T) -> Wire<Bytes> {
 fn embedded<T: Decodable>(bytes: &Bytes) -> Wire<T> {
     let version = bytes.first_chunk::<2>().ok_or_else(|| Problem::Bytes("no version".to_string()))?;
     let version = i16::from_be_bytes(*version).min(NEWEST);
-    Ok(codec::decode_front(&mut bytes.slice(2..), version)?)
+    Ok(guard::decode(&mut bytes.slice(2..), version)?)
 }
 
 impl Wired<Bytes> for Subscription {

@@ -9,7 +9,7 @@ use kafka_protocol::protocol::Encodable;
 
 use crate::error::{Fault, Problem, Side, Wire, WireError};
 use crate::values::s;
-use crate::{Directory, codec, decode_request, decode_response, encode_request, encode_response};
+use crate::{Directory, codec, decode_request, decode_response, encode_request, encode_response, guard};
 
 /// Largest frame that is read: 100 MiB, as `socket.request.max.bytes`.
 const MAX_FRAME: i32 = 100 << 20;
@@ -95,10 +95,13 @@ pub fn decode_request_frame(directory: &Directory, bytes: &[u8]) -> Result<Frame
     let key = key.map_err(|f| f.at(ApiKey::ApiVersions, head.version, Side::Request))?;
     let mut buffer = Bytes::copy_from_slice(bytes);
     let header = wire_key(key)
-        .and_then(|k| Ok(codec::decode_front::<RequestHeader>(&mut buffer, k.request_header_version(head.version))?));
+        .and_then(|k| Ok(guard::decode::<RequestHeader>(&mut buffer, k.request_header_version(head.version))?));
     let header = header.map_err(|f| f.within("header").at(key, head.version, Side::Request))?;
-    let request = decode_request(directory, key, head.version, &buffer)?;
+    let mut request = decode_request(directory, key, head.version, &buffer)?;
     let client_id = header.client_id.map(|c| c.to_string());
+    if let (Request::JoinGroup(join), Some(client_id)) = (&mut request, &client_id) {
+        join.client_id = client_id.as_str().into();
+    }
     Ok(Frame { version: head.version, correlation: header.correlation_id, client_id, request })
 }
 
@@ -130,7 +133,7 @@ pub fn decode_response_frame(directory: &Directory, to: &Frame, bytes: &[u8]) ->
 pub fn response_body(key: ApiKey, version: i16, correlation: i32, bytes: &[u8]) -> Result<Bytes, WireError> {
     let mut buffer = Bytes::copy_from_slice(bytes);
     let header = wire_key(key).and_then(|k| {
-        let header: ResponseHeader = codec::decode_front(&mut buffer, k.response_header_version(version))?;
+        let header: ResponseHeader = guard::decode(&mut buffer, k.response_header_version(version))?;
         match header.correlation_id {
             id if id == correlation => Ok(()),
             other => Err(Problem::Correlation(other).into()),

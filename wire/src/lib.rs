@@ -16,6 +16,7 @@ mod describe;
 mod directory;
 mod error;
 mod frame;
+mod guard;
 mod topics;
 mod values;
 mod varint;

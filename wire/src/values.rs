@@ -48,7 +48,7 @@ wired! {
     i16 => i16: |v| *v, |w| Ok(*w);
     i32 => i32: |v| *v, |w| Ok(*w);
     i64 => i64: |v| *v, |w| Ok(*w);
-    i16 => i32: |v| i32::from(*v), |w| Ok(*w as i16);
+    i16 => i32: |v| i32::from(*v), |w| i16::try_from(*w).map_err(|_| Problem::Number((*w).into()));
     u32 => i32: |v| *v as i32, |w| Ok(*w as u32);
     u64 => i64: |v| *v as i64, |w| Ok(*w as u64);
     u64 => uuid::Uuid: |v| uuid::Uuid::from_u128(u128::from(*v)), |w| Ok(w.as_u128() as u64);

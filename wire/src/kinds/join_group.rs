@@ -11,6 +11,7 @@ use crate::describe::{At, Wired, message, tuple};
 use crate::error::Wire;
 use crate::values::s;
 
+// The client id is the header's.
 message! { ours::JoinGroupRequest => JoinGroupRequest {
     group_id = group_id,
     member_id = member_id,

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse, Topi
 use uuid::Uuid;
 
 use crate::describe::{At, Wired, message};
-use crate::error::Wire;
+use crate::error::{Fault, Problem, Wire};
 use crate::values::s;
 
 message! { ours::MetadataRequest => MetadataRequest {
@@ -99,7 +99,7 @@ mod topic {
     }
 }
 
-/// By index: the model's list has no others.
+/// The model's list has no indexes of its own: every partition must be there.
 mod partitions {
     use super::*;
 
@@ -114,6 +114,10 @@ mod partitions {
     pub fn read(wire: &MetadataResponseTopic, at: &At<'_>) -> Wire<Vec<ours::PartitionMetadata>> {
         let mut list: Vec<_> = wire.partitions.iter().collect();
         list.sort_by_key(|p| p.partition_index);
+        let missing = (0..).zip(&list).find(|(index, p)| p.partition_index != *index);
+        if let Some((_, p)) = missing {
+            return Err(Fault::from(Problem::Number(p.partition_index.into())).within("partitions"));
+        }
         list.into_iter().map(|p| at.read("partitions", p)).collect()
     }
 }

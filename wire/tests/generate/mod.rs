@@ -7,7 +7,7 @@ use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::*;
 use fencepost_protocol::image::Features;
 use fencepost_protocol::message::*;
-use fencepost_wire::encode_batch;
+use fencepost_wire::{Directory, encode_batch};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -198,7 +198,7 @@ impl Gen {
                 group_id: self.name(),
                 member_id: self.name(),
                 group_instance_id: self.maybe_name(),
-                client_id: "".into(),
+                client_id: "c".into(), // the header's
                 session_timeout_ms: self.i32(),
                 rebalance_timeout_ms: self.i32().max(0),
                 protocols: self.list(|g| (g.assignor(), g.subscription())),
@@ -475,4 +475,15 @@ impl Gen {
             Request::MetadataFetch(_) => MetadataFetchResponse { version: 0, changes: Arc::from([]) }.into(),
         }
     }
+}
+
+/// Topics and nodes of the messages that are drawn.
+pub fn directory() -> Directory {
+    let mut directory = Directory::new();
+    directory.add_topic(TopicId(2), "orders", 77);
+    directory.add_topic(TopicId(3), "ünïcode", 78);
+    for id in 0..5 {
+        directory.add_node(NodeId(id), "localhost", 9092 + id as u16);
+    }
+    directory
 }
