@@ -19,7 +19,6 @@ use fencepost_protocol::message::Request;
 
 use crate::directory::Directory;
 use crate::error::{Fault, Problem, Wire};
-use crate::topics::{ByTopic, OfPartition, from_topics, to_topics};
 
 /// Where a message is being mapped: what is known of names, the API version, and the request that a response answers.
 #[derive(Clone, Copy)]
@@ -60,22 +59,6 @@ impl At<'_> {
     pub fn read<W, V: Wired<W>>(&self, field: &'static str, wire: &W) -> Wire<V> {
         V::from_wire(wire, self).map_err(|f| f.within(field))
     }
-
-    pub fn write_topics<T: ByTopic, V: OfPartition<T::Partition>>(
-        &self,
-        field: &'static str,
-        value: &[V],
-    ) -> Wire<Vec<T>> {
-        to_topics(value, self).map_err(|f| f.within(field))
-    }
-
-    pub fn read_topics<T: ByTopic, V: OfPartition<T::Partition>>(
-        &self,
-        field: &'static str,
-        wire: &[T],
-    ) -> Wire<Vec<V>> {
-        from_topics(wire, self).map_err(|f| f.within(field))
-    }
 }
 
 /// A structure of ours that is a structure on the wire.
@@ -90,31 +73,6 @@ macro_rules! message {
 
             fn from_wire(wire: &$theirs, at: &$crate::describe::At<'_>) -> $crate::error::Wire<Self> {
                 Ok($crate::describe::read_fields!(at, wire, Self {}, $($fields)*))
-            }
-        }
-    };
-}
-
-/// A structure of ours with a partition `tp` that is an entry below a topic on the wire.
-macro_rules! partition {
-    ($ours:ty => $theirs:ty { $($fields:tt)* }) => {
-        impl $crate::topics::OfPartition<$theirs> for $ours {
-            fn tp(&self) -> fencepost_protocol::ids::TopicPartition {
-                self.tp
-            }
-
-            fn to_entry(&self, at: &$crate::describe::At<'_>) -> $crate::error::Wire<$theirs> {
-                let mut wire = <$theirs>::default();
-                $crate::describe::write_fields!(at, wire, (self), $($fields)*);
-                Ok(wire)
-            }
-
-            fn from_entry(
-                tp: fencepost_protocol::ids::TopicPartition,
-                wire: &$theirs,
-                at: &$crate::describe::At<'_>,
-            ) -> $crate::error::Wire<Self> {
-                Ok($crate::describe::read_fields!(at, wire, Self { tp, }, $($fields)*))
             }
         }
     };
@@ -225,4 +183,4 @@ macro_rules! read_fields {
     };
 }
 
-pub(crate) use {message, partition, read_fields, tuple, value, write_fields};
+pub(crate) use {message, read_fields, tuple, value, write_fields};

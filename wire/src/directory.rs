@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::*;
 use kafka_protocol::messages::TopicName;
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use crate::error::Problem;
-use crate::values::s;
 
 /// What one end of the wire knows of topics and nodes.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,7 @@ impl Directory {
     }
 
     pub(crate) fn name(&self, id: TopicId) -> Result<TopicName, Problem> {
-        Ok(TopicName(s(&self.known(id)?.0)))
+        Ok(TopicName(StrBytes::from_string(self.known(id)?.0.clone())))
     }
 
     pub(crate) fn uuid(&self, id: TopicId) -> Result<Uuid, Problem> {

@@ -7,9 +7,12 @@ use fencepost_protocol::message::{ApiKey, Request, Response};
 use kafka_protocol::messages::{ApiKey as WireKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::Encodable;
 
+use crate::codec;
+use crate::directory::Directory;
 use crate::error::{Fault, Problem, Side, Wire, WireError};
+use crate::guard;
+use crate::kinds::{decode_request, decode_response, encode_request, encode_response};
 use crate::values::s;
-use crate::{Directory, codec, decode_request, decode_response, encode_request, encode_response, guard};
 
 /// Largest frame that is read: 100 MiB, as `socket.request.max.bytes`.
 const MAX_FRAME: i32 = 100 << 20;

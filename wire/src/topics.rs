@@ -69,7 +69,7 @@ impl<W, V: Wired<W>> OfPartition<W> for (TopicPartition, V) {
 }
 
 /// Consecutive entries of one topic together, in their order.
-pub(crate) fn to_topics<T: ByTopic, V: OfPartition<T::Partition>>(entries: &[V], at: &At<'_>) -> Wire<Vec<T>> {
+fn to_topics<T: ByTopic, V: OfPartition<T::Partition>>(entries: &[V], at: &At<'_>) -> Wire<Vec<T>> {
     let group = |group: &[V]| {
         let entry = |value: &V| {
             let mut entry = value.to_entry(at)?;
@@ -84,7 +84,7 @@ pub(crate) fn to_topics<T: ByTopic, V: OfPartition<T::Partition>>(entries: &[V],
 }
 
 /// The entries of all topics, in their order.
-pub(crate) fn from_topics<T: ByTopic, V: OfPartition<T::Partition>>(topics: &[T], at: &At<'_>) -> Wire<Vec<V>> {
+fn from_topics<T: ByTopic, V: OfPartition<T::Partition>>(topics: &[T], at: &At<'_>) -> Wire<Vec<V>> {
     let mut entries = Vec::new();
     for topic in topics {
         let id = topic.topic(at)?;
@@ -97,6 +97,49 @@ pub(crate) fn from_topics<T: ByTopic, V: OfPartition<T::Partition>>(topics: &[T]
         }
     }
     Ok(entries)
+}
+
+impl At<'_> {
+    pub fn write_topics<T: ByTopic, V: OfPartition<T::Partition>>(
+        &self,
+        field: &'static str,
+        value: &[V],
+    ) -> Wire<Vec<T>> {
+        to_topics(value, self).map_err(|f| f.within(field))
+    }
+
+    pub fn read_topics<T: ByTopic, V: OfPartition<T::Partition>>(
+        &self,
+        field: &'static str,
+        wire: &[T],
+    ) -> Wire<Vec<V>> {
+        from_topics(wire, self).map_err(|f| f.within(field))
+    }
+}
+
+/// A structure of ours with a partition `tp` that is an entry below a topic on the wire.
+macro_rules! partition {
+    ($ours:ty => $theirs:ty { $($fields:tt)* }) => {
+        impl $crate::topics::OfPartition<$theirs> for $ours {
+            fn tp(&self) -> fencepost_protocol::ids::TopicPartition {
+                self.tp
+            }
+
+            fn to_entry(&self, at: &$crate::describe::At<'_>) -> $crate::error::Wire<$theirs> {
+                let mut wire = <$theirs>::default();
+                $crate::describe::write_fields!(at, wire, (self), $($fields)*);
+                Ok(wire)
+            }
+
+            fn from_entry(
+                tp: fencepost_protocol::ids::TopicPartition,
+                wire: &$theirs,
+                at: &$crate::describe::At<'_>,
+            ) -> $crate::error::Wire<Self> {
+                Ok($crate::describe::read_fields!(at, wire, Self { tp, }, $($fields)*))
+            }
+        }
+    };
 }
 
 /// How the wire names a topic (by `name`, by `id`, or by the second from a version on), and what it lists for it:
@@ -174,4 +217,4 @@ macro_rules! by_topic {
     ($topic:ty { $($naming:tt)* }) => { $crate::topics::by_topic! { @ $topic; $($naming)* } };
 }
 
-pub(crate) use by_topic;
+pub(crate) use {by_topic, partition};

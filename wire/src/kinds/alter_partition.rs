@@ -6,9 +6,9 @@ use kafka_protocol::messages::alter_partition_request::{BrokerState, PartitionDa
 use kafka_protocol::messages::alter_partition_response::{PartitionData as Altered, TopicData as AlteredTopic};
 use kafka_protocol::messages::{AlterPartitionRequest, AlterPartitionResponse};
 
-use crate::describe::{At, message, partition, tuple};
+use crate::describe::{At, message, tuple};
 use crate::error::Wire;
-use crate::topics::by_topic;
+use crate::topics::{by_topic, partition};
 use crate::values::outcome;
 
 message! { ours::AlterPartitionRequest => AlterPartitionRequest {

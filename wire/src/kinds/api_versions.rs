@@ -43,7 +43,7 @@ impl Wired<ApiVersionsResponse> for ours::ApiVersionsResponse {
     fn to_wire(&self, at: &At<'_>) -> Wire<ApiVersionsResponse> {
         let mut wire = ApiVersionsResponse::default();
         for key in ApiKey::ALL.iter().copied().filter(|k| is_of_clients(*k)) {
-            if let Some((min, max)) = crate::versions(key) {
+            if let Some((min, max)) = super::versions(key) {
                 let entry = ApiVersion::default().with_api_key(key as i16);
                 wire.api_keys.push(entry.with_min_version(min).with_max_version(max));
             }

@@ -8,9 +8,9 @@ use kafka_protocol::messages::fetch_response::{
 };
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 
-use crate::describe::{At, Wired, message, partition};
+use crate::describe::{At, Wired, message};
 use crate::error::Wire;
-use crate::topics::by_topic;
+use crate::topics::{by_topic, partition};
 use crate::values::leader;
 
 message! { ours::FetchRequest => FetchRequest {

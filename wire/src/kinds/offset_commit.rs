@@ -7,8 +7,8 @@ use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartiti
 use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
-use crate::describe::{message, partition, value};
-use crate::topics::by_topic;
+use crate::describe::{message, value};
+use crate::topics::{by_topic, partition};
 
 message! { ours::OffsetCommitRequest => OffsetCommitRequest {
     group: GroupMetadata {

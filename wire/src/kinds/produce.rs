@@ -5,8 +5,8 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
-use crate::describe::{message, partition};
-use crate::topics::by_topic;
+use crate::describe::message;
+use crate::topics::{by_topic, partition};
 use crate::values::leader;
 
 message! { ours::ProduceRequest => ProduceRequest {

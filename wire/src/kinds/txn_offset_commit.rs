@@ -11,8 +11,8 @@ use kafka_protocol::messages::txn_offset_commit_response::{
 };
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
-use crate::describe::{message, partition, value};
-use crate::topics::by_topic;
+use crate::describe::{message, value};
+use crate::topics::{by_topic, partition};
 
 message! { ours::TxnOffsetCommitRequest => TxnOffsetCommitRequest {
     version from header,
