@@ -6,6 +6,7 @@ use fencepost_protocol::message::ApiKey;
 use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
+use super::{Whom, versions, whom};
 use crate::describe::{At, Wired};
 use crate::error::Wire;
 use crate::values::s;
@@ -27,23 +28,11 @@ impl Wired<ApiVersionsRequest> for ours::ApiVersionsRequest {
     }
 }
 
-/// Whether clients send it (and a broker therefore announces it).
-fn is_of_clients(key: ApiKey) -> bool {
-    !matches!(
-        key,
-        ApiKey::AlterPartition
-            | ApiKey::BrokerRegistration
-            | ApiKey::BrokerHeartbeat
-            | ApiKey::AllocateProducerIds
-            | ApiKey::MetadataFetch
-    )
-}
-
 impl Wired<ApiVersionsResponse> for ours::ApiVersionsResponse {
     fn to_wire(&self, at: &At<'_>) -> Wire<ApiVersionsResponse> {
         let mut wire = ApiVersionsResponse::default();
-        for key in ApiKey::ALL.iter().copied().filter(|k| is_of_clients(*k)) {
-            if let Some((min, max)) = super::versions(key) {
+        for key in ApiKey::ALL.iter().copied().filter(|k| whom(*k) == Some(Whom::Broker)) {
+            if let Some((min, max)) = versions(key) {
                 let entry = ApiVersion::default().with_api_key(key as i16);
                 wire.api_keys.push(entry.with_min_version(min).with_max_version(max));
             }

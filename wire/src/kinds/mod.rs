@@ -9,9 +9,17 @@ use crate::describe::{At, Wired};
 use crate::directory::Directory;
 use crate::error::{Problem, Side, Wire, WireError};
 
-/// The request kinds: file, the model's kind, Kafka's structures. A kind that is missing here is a compile error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    /// Which announces it in its answer to ApiVersions.
+    Broker,
+    /// By brokers alone.
+    Controller,
+}
+
+/// The request kinds: file, the model's kind, Kafka's structures, whom it is put to. A kind that is missing here is a compile error.
 macro_rules! kinds {
-    ($($module:ident: $kind:ident($request:ident, $response:ident);)* -: $($own:ident)*) => {
+    ($($module:ident: $kind:ident($request:ident, $response:ident) to $whom:ident;)* -: $($own:ident)*) => {
         $(mod $module;)*
 
         /// Versions of a kind that can be both encoded and decoded here; `None` for the model's own kinds.
@@ -21,6 +29,14 @@ macro_rules! kinds {
                 $(ApiKey::$own => return None,)*
             };
             Some((asked.min.max(answered.min), asked.max.min(answered.max)))
+        }
+
+        /// Whom it is put to; `None` for the model's own kinds.
+        fn whom(key: ApiKey) -> Option<Whom> {
+            match key {
+                $(ApiKey::$kind => Some(Whom::$whom),)*
+                $(ApiKey::$own => None,)*
+            }
         }
 
         fn request_bytes(at: &At<'_>, request: &Request) -> Wire<Vec<u8>> {
@@ -60,31 +76,31 @@ macro_rules! kinds {
 }
 
 kinds! {
-    produce: Produce(ProduceRequest, ProduceResponse);
-    fetch: Fetch(FetchRequest, FetchResponse);
-    list_offsets: ListOffsets(ListOffsetsRequest, ListOffsetsResponse);
-    metadata: Metadata(MetadataRequest, MetadataResponse);
-    offset_commit: OffsetCommit(OffsetCommitRequest, OffsetCommitResponse);
-    offset_fetch: OffsetFetch(OffsetFetchRequest, OffsetFetchResponse);
-    find_coordinator: FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse);
-    join_group: JoinGroup(JoinGroupRequest, JoinGroupResponse);
-    heartbeat: Heartbeat(HeartbeatRequest, HeartbeatResponse);
-    leave_group: LeaveGroup(LeaveGroupRequest, LeaveGroupResponse);
-    sync_group: SyncGroup(SyncGroupRequest, SyncGroupResponse);
-    api_versions: ApiVersions(ApiVersionsRequest, ApiVersionsResponse);
-    init_producer_id: InitProducerId(InitProducerIdRequest, InitProducerIdResponse);
-    offset_for_leader_epoch: OffsetForLeaderEpoch(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse);
-    add_partitions_to_txn: AddPartitionsToTxn(AddPartitionsToTxnRequest, AddPartitionsToTxnResponse);
-    add_offsets_to_txn: AddOffsetsToTxn(AddOffsetsToTxnRequest, AddOffsetsToTxnResponse);
-    end_txn: EndTxn(EndTxnRequest, EndTxnResponse);
-    write_txn_markers: WriteTxnMarkers(WriteTxnMarkersRequest, WriteTxnMarkersResponse);
-    txn_offset_commit: TxnOffsetCommit(TxnOffsetCommitRequest, TxnOffsetCommitResponse);
-    alter_partition: AlterPartition(AlterPartitionRequest, AlterPartitionResponse);
-    describe_producers: DescribeProducers(DescribeProducersRequest, DescribeProducersResponse);
-    broker_registration: BrokerRegistration(BrokerRegistrationRequest, BrokerRegistrationResponse);
-    broker_heartbeat: BrokerHeartbeat(BrokerHeartbeatRequest, BrokerHeartbeatResponse);
-    describe_transactions: DescribeTransactions(DescribeTransactionsRequest, DescribeTransactionsResponse);
-    allocate_producer_ids: AllocateProducerIds(AllocateProducerIdsRequest, AllocateProducerIdsResponse);
+    produce: Produce(ProduceRequest, ProduceResponse) to Broker;
+    fetch: Fetch(FetchRequest, FetchResponse) to Broker;
+    list_offsets: ListOffsets(ListOffsetsRequest, ListOffsetsResponse) to Broker;
+    metadata: Metadata(MetadataRequest, MetadataResponse) to Broker;
+    offset_commit: OffsetCommit(OffsetCommitRequest, OffsetCommitResponse) to Broker;
+    offset_fetch: OffsetFetch(OffsetFetchRequest, OffsetFetchResponse) to Broker;
+    find_coordinator: FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse) to Broker;
+    join_group: JoinGroup(JoinGroupRequest, JoinGroupResponse) to Broker;
+    heartbeat: Heartbeat(HeartbeatRequest, HeartbeatResponse) to Broker;
+    leave_group: LeaveGroup(LeaveGroupRequest, LeaveGroupResponse) to Broker;
+    sync_group: SyncGroup(SyncGroupRequest, SyncGroupResponse) to Broker;
+    api_versions: ApiVersions(ApiVersionsRequest, ApiVersionsResponse) to Broker;
+    init_producer_id: InitProducerId(InitProducerIdRequest, InitProducerIdResponse) to Broker;
+    offset_for_leader_epoch: OffsetForLeaderEpoch(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse) to Broker;
+    add_partitions_to_txn: AddPartitionsToTxn(AddPartitionsToTxnRequest, AddPartitionsToTxnResponse) to Broker;
+    add_offsets_to_txn: AddOffsetsToTxn(AddOffsetsToTxnRequest, AddOffsetsToTxnResponse) to Broker;
+    end_txn: EndTxn(EndTxnRequest, EndTxnResponse) to Broker;
+    write_txn_markers: WriteTxnMarkers(WriteTxnMarkersRequest, WriteTxnMarkersResponse) to Broker;
+    txn_offset_commit: TxnOffsetCommit(TxnOffsetCommitRequest, TxnOffsetCommitResponse) to Broker;
+    alter_partition: AlterPartition(AlterPartitionRequest, AlterPartitionResponse) to Controller;
+    describe_producers: DescribeProducers(DescribeProducersRequest, DescribeProducersResponse) to Broker;
+    broker_registration: BrokerRegistration(BrokerRegistrationRequest, BrokerRegistrationResponse) to Controller;
+    broker_heartbeat: BrokerHeartbeat(BrokerHeartbeatRequest, BrokerHeartbeatResponse) to Controller;
+    describe_transactions: DescribeTransactions(DescribeTransactionsRequest, DescribeTransactionsResponse) to Broker;
+    allocate_producer_ids: AllocateProducerIds(AllocateProducerIdsRequest, AllocateProducerIdsResponse) to Controller;
     // The model's own: Kafka has no such message.
     -: MetadataFetch
 }
