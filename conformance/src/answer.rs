@@ -103,6 +103,71 @@ fn visible(from: Offset, isolation: IsolationLevel, p: &FetchPartitionResponse) 
     records
 }
 
+fn fetched(names: &mut Names, asked: &FetchRequest, p: &FetchPartitionResponse) -> Value {
+    if p.error.is_some() {
+        return error_of(p.error);
+    }
+    let from = asked.partitions.iter().find(|a| a.tp == p.tp).map_or(0, |a| a.fetch_offset);
+    let mut map = Map::new();
+    map.insert("error".into(), "NONE".into());
+    map.insert("high_watermark".into(), p.high_watermark.into());
+    if asked.isolation == IsolationLevel::ReadCommitted {
+        map.insert("last_stable_offset".into(), p.last_stable_offset.into());
+        // Kafka's list may name transactions beyond what is returned: its bound is the next indexed offset.
+        let end = p.batches.last().map_or(-1, |b| b.last_offset());
+        let list = p.aborted.iter().filter(|a| a.first_offset <= end);
+        let list = list.map(|a| format!("{}@{}", names.producer(a.producer_id), a.first_offset));
+        map.insert("aborted".into(), list.collect::<Vec<_>>().into());
+    }
+    map.insert("batches".into(), p.batches.iter().map(|b| batch(names, b)).collect::<Vec<_>>().into());
+    map.insert("visible".into(), visible(from, asked.isolation, p).into());
+    Value::Object(map)
+}
+
+fn offsets(topics: &[Topic], partitions: &PartitionOffsets) -> Value {
+    of_partitions(topics, partitions.iter().copied(), |o| {
+        outcome(o, |(offset, _)| json!({ "error": "NONE", "offset": offset }))
+    })
+}
+
+fn sorted(topics: &[Topic], partitions: &[TopicPartition]) -> Vec<String> {
+    let mut list: Vec<String> = partitions.iter().map(|tp| partition_name(topics, *tp)).collect();
+    list.sort();
+    list
+}
+
+fn joined(names: &mut Names, r: &JoinGroupResponse) -> Value {
+    let member = names.member(&r.member_id);
+    if r.error.is_some() {
+        return json!({ "error": error_name(r.error), "member": member });
+    }
+    let leader = names.member(&r.leader);
+    let mut members: Vec<String> = r.members.iter().map(|(id, _)| names.member(id)).collect();
+    members.sort();
+    json!({ "error": "NONE", "generation": r.generation, "member": member, "leader": leader, "members": members })
+}
+
+fn active(names: &mut Names, p: &ActiveProducer) -> String {
+    let coordinated = if p.coordinator_epoch < 0 { "" } else { " ended" };
+    let open = match p.current_txn_start_offset {
+        -1 => String::new(),
+        at => format!(" open at {at}"),
+    };
+    format!("{} last seq {}{coordinated}{open}", producer(names, p.producer), p.last_sequence)
+}
+
+fn producers(names: &mut Names, producers: &[ActiveProducer]) -> Value {
+    let mut list: Vec<String> = producers.iter().map(|p| active(names, p)).collect();
+    list.sort();
+    json!({ "error": "NONE", "producers": list })
+}
+
+fn transaction(names: &mut Names, topics: &[Topic], t: &TransactionMetadataValue) -> Value {
+    let state = format!("{:?}", t.state);
+    let (partitions, timeout) = (sorted(topics, &t.partitions), t.timeout_ms);
+    json!({ "error": "NONE", "state": state, "producer": producer(names, t.producer), "partitions": partitions, "timeout": timeout })
+}
+
 /// The answer to `request` as it is recorded.
 pub fn render(names: &mut Names, topics: &[Topic], request: &Request, response: &Response) -> Value {
     match response {
@@ -111,66 +176,27 @@ pub fn render(names: &mut Names, topics: &[Topic], request: &Request, response: 
             error => error_of(error),
         }),
         Response::Fetch(r) if r.error.is_some() => error_of(r.error),
-        Response::Fetch(r) => {
-            let Request::Fetch(asked) = request else { return Value::Null };
-            of_partitions(topics, r.partitions.iter().map(|p| (p.tp, p)), |p| {
-                if p.error.is_some() {
-                    return error_of(p.error);
-                }
-                let from = asked.partitions.iter().find(|a| a.tp == p.tp).map_or(0, |a| a.fetch_offset);
-                let mut map = Map::new();
-                map.insert("error".into(), "NONE".into());
-                map.insert("high_watermark".into(), p.high_watermark.into());
-                if asked.isolation == IsolationLevel::ReadCommitted {
-                    map.insert("last_stable_offset".into(), p.last_stable_offset.into());
-                    // Kafka's list may name transactions beyond what is returned: its bound is the next indexed offset.
-                    let end = p.batches.last().map_or(-1, |b| b.last_offset());
-                    let list = p.aborted.iter().filter(|a| a.first_offset <= end);
-                    let list = list.map(|a| format!("{}@{}", names.producer(a.producer_id), a.first_offset));
-                    map.insert("aborted".into(), list.collect::<Vec<_>>().into());
-                }
-                map.insert("batches".into(), p.batches.iter().map(|b| batch(names, b)).collect::<Vec<_>>().into());
-                map.insert("visible".into(), visible(from, asked.isolation, p).into());
-                Value::Object(map)
-            })
-        }
-        Response::ListOffsets(r) => of_partitions(topics, r.partitions.iter().copied(), |o| {
-            outcome(o, |(offset, _)| json!({ "error": "NONE", "offset": offset }))
-        }),
+        Response::Fetch(r) => match request {
+            Request::Fetch(asked) => {
+                of_partitions(topics, r.partitions.iter().map(|p| (p.tp, p)), |p| fetched(names, asked, p))
+            }
+            _ => Value::Null,
+        },
+        Response::ListOffsets(r) => offsets(topics, &r.partitions),
         Response::OffsetForLeaderEpoch(r) => of_partitions(topics, r.partitions.iter().copied(), |o| {
             outcome(o, |end| json!({ "error": "NONE", "end": end.end_offset }))
         }),
-        Response::Metadata(_) => Value::Null,
         Response::ApiVersions(r) => json!({ "transaction.version": r.features.transaction_version }),
         Response::FindCoordinator(r) => error_of(r.node.err()),
         Response::OffsetCommit(r) => of_partitions(topics, r.partitions.iter().copied(), error_of),
         Response::TxnOffsetCommit(r) => of_partitions(topics, r.partitions.iter().copied(), error_of),
-        Response::OffsetFetch(r) => {
-            if r.error.is_some() {
-                return error_of(r.error);
-            }
-            of_partitions(topics, r.partitions.iter().copied(), |o| {
-                outcome(o, |(offset, _)| json!({ "error": "NONE", "offset": offset }))
-            })
-        }
-        Response::JoinGroup(r) if r.error.is_some() => {
-            json!({ "error": error_name(r.error), "member": names.member(&r.member_id) })
-        }
-        Response::JoinGroup(r) => {
-            let member = names.member(&r.member_id);
-            let leader = names.member(&r.leader);
-            let mut members: Vec<String> = r.members.iter().map(|(id, _)| names.member(id)).collect();
-            members.sort();
-            json!({ "error": "NONE", "generation": r.generation, "member": member, "leader": leader, "members": members })
-        }
+        Response::OffsetFetch(r) if r.error.is_some() => error_of(r.error),
+        Response::OffsetFetch(r) => offsets(topics, &r.partitions),
+        Response::JoinGroup(r) => joined(names, r),
         Response::Heartbeat(r) => error_of(r.error),
         Response::LeaveGroup(r) => error_of(r.error),
         Response::SyncGroup(r) => match r.error {
-            None => {
-                let mut list: Vec<String> = r.assignment.iter().map(|tp| partition_name(topics, *tp)).collect();
-                list.sort();
-                json!({ "error": "NONE", "assignment": list })
-            }
+            None => json!({ "error": "NONE", "assignment": sorted(topics, &r.assignment) }),
             error => error_of(error),
         },
         Response::InitProducerId(r) => {
@@ -192,33 +218,14 @@ pub fn render(names: &mut Names, topics: &[Topic], request: &Request, response: 
             Value::Object(list.collect())
         }
         Response::DescribeProducers(r) => of_partitions(topics, r.partitions.iter().map(|(tp, o)| (*tp, o)), |o| {
-            outcome(o.as_ref().map_err(|e| *e), |producers| {
-                let mut list: Vec<String> = producers
-                    .iter()
-                    .map(|p| {
-                        let coordinated = if p.coordinator_epoch < 0 { "" } else { " ended" };
-                        let open = match p.current_txn_start_offset {
-                            -1 => String::new(),
-                            at => format!(" open at {at}"),
-                        };
-                        format!("{} last seq {}{coordinated}{open}", producer(names, p.producer), p.last_sequence)
-                    })
-                    .collect();
-                list.sort();
-                json!({ "error": "NONE", "producers": list })
-            })
+            outcome(o.as_ref().map_err(|e| *e), |list| producers(names, list))
         }),
         Response::DescribeTransactions(r) => match &r.transactions[..] {
-            [(_, found)] => outcome(found.as_ref().map_err(|e| *e), |t| {
-                let mut list: Vec<String> = t.partitions.iter().map(|tp| partition_name(topics, *tp)).collect();
-                list.sort();
-                let state = format!("{:?}", t.state);
-                let timeout = t.timeout_ms;
-                json!({ "error": "NONE", "state": state, "producer": producer(names, t.producer), "partitions": list, "timeout": timeout })
-            }),
+            [(_, found)] => outcome(found.as_ref().map_err(|e| *e), |t| transaction(names, topics, t)),
             _ => Value::Null,
         },
-        Response::AlterPartition(_)
+        Response::Metadata(_)
+        | Response::AlterPartition(_)
         | Response::BrokerRegistration(_)
         | Response::BrokerHeartbeat(_)
         | Response::AllocateProducerIds(_)

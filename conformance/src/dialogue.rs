@@ -92,6 +92,13 @@ pub struct Step {
     pub args: BTreeMap<String, String>,
 }
 
+impl Step {
+    /// Whether it has the argument without a value.
+    pub fn says(&self, word: &str) -> bool {
+        self.words.iter().any(|w| w == word)
+    }
+}
+
 /// A dialogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialogue {

@@ -1,7 +1,7 @@
 //! Evidence that Fencepost's machines answer as Apache Kafka does: dialogues put to both, answer by answer.
 //!
 //! By default this crate only replays what a real Kafka answered (`vectors/`) on the machines. The feature `live` adds
-//! Kafka itself, its wire protocol, recording and differential fuzzing.
+//! Kafka itself, recording and differential fuzzing.
 
 pub mod answer;
 pub mod dialogue;
@@ -14,5 +14,3 @@ pub mod vector;
 
 #[cfg(feature = "live")]
 pub mod kafka;
-#[cfg(feature = "live")]
-pub mod wire;

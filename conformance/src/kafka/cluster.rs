@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fencepost_protocol::ids::*;
 use fencepost_protocol::message::*;
+use fencepost_wire::Directory;
 
 use super::classpath::Release;
 use super::connection::Connection;
@@ -16,7 +17,6 @@ use super::node::Node;
 use super::topics::{self, NewTopic};
 use crate::dialogue::{Cluster, Topic};
 use crate::target::{Ending, Reply, Target};
-use crate::wire::Directory;
 
 static CLUSTERS: AtomicU32 = AtomicU32::new(0);
 

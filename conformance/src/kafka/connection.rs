@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use fencepost_protocol::message::{Acks, ApiVersionsRequest, Request};
 
+use fencepost_wire::{self as wire, Directory, Frame};
+
 use crate::target::Reply;
-use crate::wire::{self, Directory, Frame};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -41,17 +42,14 @@ impl Connection {
         Ok(())
     }
 
-    /// The answer's body, `None` when the connection is closed; the outer `None` when time is up.
-    fn read(&mut self, frame: &Frame, patience: Duration) -> Result<Option<Option<Vec<u8>>>, String> {
+    /// The answer's frame, `None` when the connection is closed; the outer `None` when time is up.
+    fn read(&mut self, patience: Duration) -> Result<Option<Option<Vec<u8>>>, String> {
         if self.closed {
             return Ok(Some(None));
         }
         self.stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).map_err(|e| e.to_string())?;
         match wire::read_frame(&mut self.stream) {
-            Ok(bytes) => {
-                let body = wire::response_body(frame.request.api_key(), frame.version, frame.correlation, bytes);
-                Ok(Some(Some(body.map_err(|e| e.to_string())?)))
-            }
+            Ok(bytes) => Ok(Some(Some(bytes))),
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
             Err(_) => {
                 self.closed = true;
@@ -67,20 +65,23 @@ impl Connection {
         {
             // It has no answer; the next request of the connection shows whether it was accepted.
             let next = self.write(directory, 0, ApiVersionsRequest.into())?;
-            return Ok(match self.read(&next, patience)? {
+            return Ok(match self.read(patience)? {
                 None => None,
                 Some(None) => Some(Reply::Closed),
-                Some(Some(_)) => Some(Reply::Silence),
+                Some(Some(bytes)) => {
+                    wire::decode_response_frame(directory, &next, &bytes).map_err(|e| e.to_string())?;
+                    Some(Reply::Silence)
+                }
             });
         }
-        match self.read(&frame, patience)? {
+        match self.read(patience)? {
             None => {
                 self.pending = Some(frame);
                 Ok(None)
             }
             Some(None) => Ok(Some(Reply::Closed)),
-            Some(Some(body)) => {
-                let response = wire::decode_response(directory, frame.version, &frame.request, &body);
+            Some(Some(bytes)) => {
+                let response = wire::decode_response_frame(directory, &frame, &bytes);
                 Ok(Some(Reply::Answer(response.map_err(|e| e.to_string())?)))
             }
         }

@@ -12,8 +12,6 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
-use crate::wire;
-
 /// A topic to create, with its replicas by partition.
 #[derive(Clone, Debug)]
 pub(super) struct NewTopic {
@@ -61,7 +59,7 @@ pub(super) fn create(port: u16, topics: &[NewTopic]) -> Result<Vec<u128>, String
     stream.set_read_timeout(Some(Duration::from_secs(20))).map_err(|e| e.to_string())?;
     let frame = [&(bytes.len() as u32).to_be_bytes()[..], &bytes[..]].concat();
     stream.write_all(&frame).map_err(|e| e.to_string())?;
-    let mut body = bytes::Bytes::from(wire::read_frame(&mut stream).map_err(|e| e.to_string())?);
+    let mut body = bytes::Bytes::from(fencepost_wire::read_frame(&mut stream).map_err(|e| e.to_string())?);
     ResponseHeader::decode(&mut body, ApiKey::CreateTopics.response_header_version(VERSION))
         .map_err(|e| e.to_string())?;
     let response = CreateTopicsResponse::decode(&mut body, VERSION).map_err(|e| e.to_string())?;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use fencepost_protocol::batch::*;
 
-use super::{Wire, malformed, varint};
+use crate::error::Problem;
+use crate::varint;
+
+type Read<T> = Result<T, Problem>;
 
 const TRANSACTIONAL: i16 = 1 << 4;
 const CONTROL: i16 = 1 << 5;
@@ -66,7 +69,7 @@ pub fn encode_batch(batch: &RecordBatch) -> Vec<u8> {
             for (i, record) in list.iter().enumerate() {
                 let key = record.key.as_ref().map(bytes_of);
                 let value = record.value.as_ref().map(|value| bytes_of(&value.blob()));
-                let delta = record.timestamp_ms - base_timestamp;
+                let delta = record.timestamp_ms.wrapping_sub(base_timestamp);
                 put_record(&mut records, i, delta, key.as_deref(), value.as_deref(), record.origin);
             }
             list.len() as i32
@@ -104,26 +107,26 @@ pub fn encode_batch(batch: &RecordBatch) -> Vec<u8> {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take<const N: usize>(&mut self) -> Wire<[u8; N]> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or_else(|| malformed("a batch ends early"))?;
+    fn take<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(Problem::Batch("a batch ends early"))?;
         self.0 = rest;
         Ok(*head)
     }
-    fn i8(&mut self) -> Wire<i8> {
+    fn i8(&mut self) -> Read<i8> {
         Ok(i8::from_be_bytes(self.take()?))
     }
-    fn i16(&mut self) -> Wire<i16> {
+    fn i16(&mut self) -> Read<i16> {
         Ok(i16::from_be_bytes(self.take()?))
     }
-    fn i32(&mut self) -> Wire<i32> {
+    fn i32(&mut self) -> Read<i32> {
         Ok(i32::from_be_bytes(self.take()?))
     }
-    fn i64(&mut self) -> Wire<i64> {
+    fn i64(&mut self) -> Read<i64> {
         Ok(i64::from_be_bytes(self.take()?))
     }
-    fn split(&mut self, length: usize) -> Wire<&'a [u8]> {
+    fn split(&mut self, length: usize) -> Read<&'a [u8]> {
         if length > self.0.len() {
-            return Err(malformed("a batch is longer than what holds it"));
+            return Err(Problem::Batch("a batch is longer than what holds it"));
         }
         let (head, rest) = self.0.split_at(length);
         self.0 = rest;
@@ -143,9 +146,9 @@ fn origin_of(bytes: &[u8]) -> Option<Origin> {
 
 type RawRecord<'a> = (i64, Option<&'a [u8]>, Option<&'a [u8]>, Origin);
 
-fn take_record<'a>(bytes: &mut &'a [u8]) -> Wire<RawRecord<'a>> {
-    let mut body = varint::blob(bytes)?.ok_or_else(|| malformed("a record without a length"))?;
-    body = body.get(1..).ok_or_else(|| malformed("a record without attributes"))?;
+fn take_record<'a>(bytes: &mut &'a [u8]) -> Read<RawRecord<'a>> {
+    let mut body = varint::blob(bytes)?.ok_or(Problem::Batch("a record without a length"))?;
+    body = body.get(1..).ok_or(Problem::Batch("a record without attributes"))?;
     let timestamp_delta = varint::take(&mut body)?;
     varint::take(&mut body)?;
     let key = varint::blob(&mut body)?;
@@ -155,7 +158,7 @@ fn take_record<'a>(bytes: &mut &'a [u8]) -> Wire<RawRecord<'a>> {
         let header = varint::blob(&mut body)?;
         let content = varint::blob(&mut body)?;
         if header == Some(ORIGIN) {
-            origin = content.and_then(origin_of).ok_or_else(|| malformed("an origin of another length"))?;
+            origin = content.and_then(origin_of).ok_or(Problem::Batch("an origin of another length"))?;
         }
     }
     Ok((timestamp_delta, key, value, origin))
@@ -165,22 +168,22 @@ fn blob_of(bytes: Option<&[u8]>) -> Option<Blob> {
     bytes.map(|b| Blob::Bytes(b.into()))
 }
 
-fn decode_one(reader: &mut Reader<'_>) -> Wire<RecordBatch> {
+fn decode_one(reader: &mut Reader<'_>) -> Read<RecordBatch> {
     let base_offset = reader.i64()?;
-    let length = usize::try_from(reader.i32()?).map_err(malformed)?;
+    let length = usize::try_from(reader.i32()?).map_err(|_| Problem::Batch("a negative length"))?;
     let mut r = Reader(reader.split(length)?);
     let leader_epoch = r.i32()?;
     let magic = r.i8()?;
     if magic != 2 {
-        return Err(malformed(format!("magic {magic}")));
+        return Err(Problem::Batch("a magic that is not 2"));
     }
     let crc = u32::from_be_bytes(r.take()?);
     if crc32c::crc32c(r.0) != crc {
-        return Err(malformed("a batch with a wrong checksum"));
+        return Err(Problem::Batch("a batch with a wrong checksum"));
     }
     let attributes = r.i16()?;
     if attributes & 7 != 0 {
-        return Err(malformed("a compressed batch"));
+        return Err(Problem::Batch("a compressed batch"));
     }
     let last_offset_delta = r.i32()?;
     let base_timestamp = r.i64()?;
@@ -188,26 +191,29 @@ fn decode_one(reader: &mut Reader<'_>) -> Wire<RecordBatch> {
     let producer_id = r.i64()?;
     let producer_epoch = r.i16()?;
     let base_sequence = r.i32()?;
-    let count = r.i32()?;
+    let count = u32::try_from(r.i32()?).map_err(|_| Problem::Batch("a negative number of records"))?;
     let mut rest = r.0;
     let payload = if count == 0 {
         Payload::Empty
     } else if attributes & CONTROL != 0 {
         let (_, key, value, _) = take_record(&mut rest)?;
-        let kind = key.and_then(|k| k.get(2..4)).ok_or_else(|| malformed("a control record without a type"))?;
+        let kind = key.and_then(|k| k.get(2..4)).ok_or(Problem::Batch("a control record without a type"))?;
         let result = if kind == [0, 1] { TransactionResult::Commit } else { TransactionResult::Abort };
         let epoch = value.and_then(|v| v.get(2..6)).and_then(|v| v.try_into().ok());
-        let epoch: [u8; 4] = epoch.ok_or_else(|| malformed("a marker without a coordinator epoch"))?;
+        let epoch: [u8; 4] = epoch.ok_or(Problem::Batch("a marker without a coordinator epoch"))?;
         Payload::Marker { result, coordinator_epoch: i32::from_be_bytes(epoch) }
     } else {
         let mut records = Vec::new();
         for _ in 0..count {
             let (delta, key, value, origin) = take_record(&mut rest)?;
-            let timestamp_ms = base_timestamp + delta;
+            let timestamp_ms = base_timestamp.wrapping_add(delta);
             records.push(Record { origin, timestamp_ms, key: blob_of(key), value: blob_of(value).map(Into::into) });
         }
         Payload::Records(records.into())
     };
+    if !rest.is_empty() {
+        return Err(Problem::Batch("more records than it counts"));
+    }
     Ok(RecordBatch {
         base_offset,
         last_offset_delta,
@@ -223,7 +229,7 @@ fn decode_one(reader: &mut Reader<'_>) -> Wire<RecordBatch> {
 }
 
 /// The batches in `bytes`; a last one that was cut by a fetch limit is left out.
-pub fn decode_batches(bytes: &[u8]) -> Wire<Vec<Arc<RecordBatch>>> {
+pub fn decode_batches(bytes: &[u8]) -> Read<Vec<Arc<RecordBatch>>> {
     let mut reader = Reader(bytes);
     let mut batches = Vec::new();
     while reader.0.len() >= 12 {

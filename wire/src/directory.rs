@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::*;
 use kafka_protocol::messages::TopicName;
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::{Wire, WireError, s};
+use crate::error::Problem;
 
 /// What one end of the wire knows of topics and nodes.
 #[derive(Clone, Debug, Default)]
@@ -39,31 +40,28 @@ impl Directory {
         self.nodes.insert(id, (host.to_string(), port));
     }
 
-    /// Address of a node; an empty one where it is not known.
-    pub fn address(&self, id: NodeId) -> (String, u16) {
+    /// An empty one where it is not known.
+    pub(crate) fn address(&self, id: NodeId) -> (String, u16) {
         self.nodes.get(&id).cloned().unwrap_or_default()
     }
 
-    /// The topic of that name.
-    pub fn topic(&self, name: &str) -> Wire<TopicId> {
-        self.names.get(name).copied().ok_or_else(|| WireError::UnknownTopic(name.to_string()))
+    pub(crate) fn topic(&self, name: &str) -> Result<TopicId, Problem> {
+        self.names.get(name).copied().ok_or_else(|| Problem::UnknownTopic(name.to_string()))
     }
 
-    pub(super) fn name(&self, id: TopicId) -> Wire<TopicName> {
-        let entry = self.topics.get(&id).ok_or_else(|| WireError::UnknownTopic(format!("topic {}", id.0)))?;
-        Ok(TopicName(s(&entry.0)))
+    fn known(&self, id: TopicId) -> Result<&(String, Uuid), Problem> {
+        self.topics.get(&id).ok_or(Problem::UnnamedTopic(id.0))
     }
 
-    pub(super) fn uuid(&self, id: TopicId) -> Wire<Uuid> {
-        Ok(self.topics.get(&id).ok_or_else(|| WireError::UnknownTopic(format!("topic {}", id.0)))?.1)
+    pub(crate) fn name(&self, id: TopicId) -> Result<TopicName, Problem> {
+        Ok(TopicName(StrBytes::from_string(self.known(id)?.0.clone())))
     }
 
-    pub(super) fn by_uuid(&self, uuid: Uuid) -> Wire<TopicId> {
-        self.ids.get(&uuid).copied().ok_or_else(|| WireError::UnknownTopicId(uuid.as_u128()))
+    pub(crate) fn uuid(&self, id: TopicId) -> Result<Uuid, Problem> {
+        Ok(self.known(id)?.1)
     }
 
-    /// The topic that a message names by name or, in newer versions, by id.
-    pub(super) fn resolve(&self, by_id: bool, name: &str, uuid: Uuid) -> Wire<TopicId> {
-        if by_id { self.by_uuid(uuid) } else { self.topic(name) }
+    pub(crate) fn by_uuid(&self, uuid: Uuid) -> Result<TopicId, Problem> {
+        self.ids.get(&uuid).copied().ok_or(Problem::UnknownTopicId(uuid.as_u128()))
     }
 }
