@@ -148,7 +148,7 @@ impl Broker {
         });
         // What lies above the high watermark counts as committed once that has come here.
         if let Some(ticket) = ticket {
-            self.wait(tp, end, Span(u64::MAX), Waiter::Coordinator { which, ticket, min_isr: false });
+            self.wait(tp, end, Span::FOREVER, Waiter::Coordinator { which, ticket, min_isr: false });
             self.complete_waits(tp, out);
         }
     }

@@ -12,10 +12,10 @@ use crate::image::{ClusterImage, MetadataChange};
 use crate::io::*;
 use crate::log::{LogSettings, PartitionLog};
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::{Instant, Span};
 
-/// Pause before a lost connection is tried again.
-const RECONNECT_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 
 /// The long poll for metadata changes.
 #[derive(Clone, Debug)]
@@ -56,12 +56,12 @@ impl Broker {
             return;
         }
         let request = MetadataFetchRequest { broker: self.id, after_version: self.feed.received };
-        self.feed.link.send(request.into(), None, self.now.mono, &mut self.timers, out);
+        self.feed.link.send(request.into(), Span::FOREVER, self.now.mono, &mut self.timers, out);
     }
 
     /// The connection is gone.
     pub(super) fn feed_link_lost(&mut self, out: &mut Outputs) {
-        self.feed.link.lost(self.now.mono, RECONNECT_PAUSE);
+        self.feed.link.lost(self.now, RECONNECT);
         self.poll_metadata(out);
     }
 

@@ -9,10 +9,10 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::Span;
 
-/// Pause before a lost connection is tried again.
-const RECONNECT_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 
 /// What is asked of the coordinator, and what its 120 becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Broker {
         let transactions = bundle.questions.iter().map(|q| q.transaction.clone()).collect();
         let request = AddPartitionsToTxnRequest { version: 5, transactions };
         let timeout = Span::from_millis(config.request_timeout_ms.into());
-        peer.link.send(request.into(), Some(timeout), now.mono, timers, out);
+        peer.link.send(request.into(), timeout, now.mono, timers, out);
     }
 
     /// The connection to a coordinator's broker is there.
@@ -159,7 +159,7 @@ impl Broker {
     /// The connection is gone, or took too long: 13 for what was taken.
     pub(super) fn verifier_lost(&mut self, node: NodeId, out: &mut Outputs) {
         let Some(peer) = self.verifier.0.get_mut(&node) else { return };
-        peer.link.lost(self.now.mono, RECONNECT_PAUSE);
+        peer.link.lost(self.now, RECONNECT);
         if let Some(bundle) = peer.in_flight.take() {
             for question in &bundle.questions {
                 self.verified(question.caller, &all(question, Some(ErrorCode::NetworkException)), out);

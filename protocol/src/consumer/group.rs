@@ -532,7 +532,8 @@ impl Consumer {
         };
         let timeout = Span::from_millis(i64::from(config.max_poll_interval_ms)) + JOIN_GROUP_TIMEOUT_LAPSE;
         let timeout = timeout.max(Span::from_millis(i64::from(config.request_timeout_ms)));
-        self.connections.send_with_timeout(now, channel, request, cookie, timeout, out);
+        let correlation = self.connections.begin(now, channel, cookie, timeout);
+        push_made(out, || Output::Send(channel, correlation, request.into()));
     }
 
     /// JoinGroup (with the number of the attempt) or SyncGroup was not answered or could not be sent.

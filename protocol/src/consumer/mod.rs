@@ -28,11 +28,11 @@ pub use event::*;
 pub use group::Membership;
 
 use crate::config::ConsumerConfig;
-use crate::connections::{ConnectionSettings, Connections, Lost, backoff};
 use crate::error::ErrorCode;
 use crate::ids::*;
-use crate::io::{Channel, Client, Machine, NetInput, Outputs, Purpose};
+use crate::io::{Channel, Client, Machine, NetInput, Output, Outputs, Purpose, push_made};
 use crate::message::*;
+use crate::net::{ConnectionSettings, Connections, Lost, Reconnect, backoff};
 use crate::time::{Instant, Now, Span};
 
 use commit::{Commit, OffsetFetch};
@@ -120,8 +120,10 @@ impl Consumer {
         let group = config.group_id.clone().map(|id| Group::new(id, config.group_instance_id.clone(), empty.clone()));
         Consumer {
             connections: Connections::new(ConnectionSettings {
-                reconnect_backoff_ms: config.reconnect_backoff_ms,
-                reconnect_backoff_max_ms: config.reconnect_backoff_max_ms,
+                reconnect: Reconnect {
+                    backoff_ms: config.reconnect_backoff_ms,
+                    backoff_max_ms: config.reconnect_backoff_max_ms,
+                },
                 max_in_flight: MAX_IN_FLIGHT,
                 request_timeout_ms: i64::from(config.request_timeout_ms),
             }),

@@ -35,11 +35,11 @@ use nodes::{Nodes, Phase};
 use transaction_manager::{Step, TransactionManager};
 
 use crate::config::{Domains, ProducerConfig};
-use crate::connections::{ConnectionSettings, Connections};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::{Channel, Client, Machine, NetInput, Outputs};
 use crate::message::{ApiVersionsRequest, ProducerIdAndEpoch, Response};
+use crate::net::{ConnectionSettings, Connections, Reconnect};
 use crate::time::{Instant, Now};
 
 /// What a request in flight was.
@@ -88,8 +88,10 @@ impl Producer {
         Producer {
             domains,
             connections: Connections::new(ConnectionSettings {
-                reconnect_backoff_ms: config.reconnect_backoff_ms,
-                reconnect_backoff_max_ms: config.reconnect_backoff_max_ms,
+                reconnect: Reconnect {
+                    backoff_ms: config.reconnect_backoff_ms,
+                    backoff_max_ms: config.reconnect_backoff_max_ms,
+                },
                 max_in_flight: config.max_in_flight as usize,
                 request_timeout_ms: i64::from(config.request_timeout_ms),
             }),

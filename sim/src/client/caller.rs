@@ -4,9 +4,9 @@
 //! because the connection died or the time was up, may have happened: that is said to the application, whose decision it
 //! is what to do.
 
-use fencepost_protocol::connections::{ConnectionSettings, Connections};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::io::{Channel, CorrelationId, NetInput, Outputs, Purpose};
+use fencepost_protocol::net::{ConnectionSettings, Connections, Reconnect};
 use fencepost_protocol::time::{Instant, Now, Span};
 
 use crate::plan::Patience;
@@ -41,8 +41,7 @@ impl Caller {
     /// A caller of the sink `to`, not yet connected.
     pub fn new(to: NodeId, patience: Patience) -> Caller {
         let settings = ConnectionSettings {
-            reconnect_backoff_ms: 50,
-            reconnect_backoff_max_ms: 1_000,
+            reconnect: Reconnect { backoff_ms: 50, backoff_max_ms: 1_000 },
             max_in_flight: 1,
             request_timeout_ms: patience.timeout.as_millis() as i64,
         };
