@@ -29,6 +29,30 @@ pub const NO_SEQUENCE: Sequence = -1;
 /// "No leader epoch" on the wire.
 pub const NO_LEADER_EPOCH: LeaderEpoch = -1;
 
+/// Producer id and epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerIdAndEpoch {
+    /// Producer id.
+    pub id: ProducerId,
+    /// Producer epoch.
+    pub epoch: ProducerEpoch,
+}
+
+impl ProducerIdAndEpoch {
+    /// (-1, -1).
+    pub const NONE: ProducerIdAndEpoch = ProducerIdAndEpoch { id: NO_PRODUCER_ID, epoch: NO_PRODUCER_EPOCH };
+
+    /// The pair (`id`, `epoch`).
+    pub const fn new(id: ProducerId, epoch: ProducerEpoch) -> Self {
+        ProducerIdAndEpoch { id, epoch }
+    }
+
+    /// Whether there is a producer id.
+    pub const fn is_some(self) -> bool {
+        self.id != NO_PRODUCER_ID
+    }
+}
+
 /// A broker or the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -25,6 +25,7 @@ pub mod message;
 pub mod net;
 pub mod pipeline;
 pub mod producer;
+pub mod records;
 mod sorted;
 pub mod time;
 mod timers;

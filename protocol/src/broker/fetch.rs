@@ -1,8 +1,9 @@
 //! Fetch at the leader (§1.11, §2.9, §7.2): long poll, divergence check, and what a follower's position tells.
 
 use super::Broker;
+use super::partition::Watch;
 use super::partition::{Partition, Role};
-use super::session::{ParkedFetch, Session, SessionPartition, Watch};
+use super::session::{ParkedFetch, Session, SessionPartition};
 use super::timer::Timer;
 use crate::error::ErrorCode;
 use crate::ids::*;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::Broker;
 use super::fetch::not_hosted;
-use super::purgatory::Waiter;
 use super::verification::{Caller, Operation};
+use super::wait::Waiter;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
@@ -74,7 +74,7 @@ impl Broker {
         let TxnMarkerEntry { producer, result, coordinator_epoch, transaction_version, .. } = *entry;
         let marker = EndMarker { producer, result, coordinator_epoch, transaction_version };
         if tp.topic == TopicId::CONSUMER_OFFSETS {
-            self.with_groups(out, |c, (ctx, _, o)| c.write_marker(ctx, token, tp.partition, marker, o));
+            self.with_groups(out, |c, turn| c.write_marker(turn, token, tp.partition, marker));
             // The next entry must find what this one wrote.
             return self.run_appends(out);
         }
@@ -177,7 +177,7 @@ impl Broker {
         guard: Option<VerificationGuard>,
         out: &mut Outputs,
     ) {
-        self.with_groups(out, |c, (ctx, _, o)| c.txn_offset_commit(ctx, conn, request, guard, o));
+        self.with_groups(out, |c, turn| c.txn_offset_commit(turn, conn, request, guard));
     }
 
     /// Performs the coordinators' writes that are on the list, in order.

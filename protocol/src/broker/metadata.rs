@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use super::Broker;
-use super::coordinators::CoordinatorKind;
 use super::link::Link;
 use super::partition::{Follower, Partition, Role, lead};
 use super::timer::Timer;
+use crate::coordinator::CoordinatorKind;
 use crate::ids::*;
 use crate::image::{ClusterImage, MetadataChange};
 use crate::io::*;
@@ -93,7 +93,7 @@ impl Broker {
                         MetadataChange::Broker(..) | MetadataChange::Features(_) => {}
                     }
                 }
-                self.with_transactions(out, |c, (ctx, _, o)| c.image_changed(ctx, o));
+                self.with_transactions(out, |c, turn| c.image_changed(turn));
             } else {
                 self.maybe_catch_up(out);
             }
@@ -111,7 +111,7 @@ impl Broker {
         for index in 0..self.image.topics.len() {
             self.take_roles(TopicId(index as u32), out);
         }
-        self.with_transactions(out, |c, (ctx, _, o)| c.image_changed(ctx, o));
+        self.with_transactions(out, |c, turn| c.image_changed(turn));
         self.speak_soon(out);
     }
 

@@ -13,6 +13,7 @@ mod disk;
 mod fetch;
 mod fetcher;
 mod isr;
+mod job;
 mod jobs;
 mod journal;
 mod lifecycle;
@@ -27,6 +28,7 @@ mod session;
 mod states;
 mod timer;
 mod verification;
+mod wait;
 
 #[cfg(test)]
 mod tests;
@@ -35,20 +37,21 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::{BrokerConfig, Domains};
-use crate::coordinator::{Coordinator, CoordinatorAppend};
+use crate::coordinator::{Coordinator, CoordinatorAppend, CoordinatorKind};
 use crate::group::{GroupCoordinator, GroupView};
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::io::*;
 use crate::log::PartitionLog;
 use crate::message::*;
+use crate::records::CommittedOffset;
 use crate::sorted::Sorted;
 use crate::time::{Instant, Now, Span};
 use crate::transaction::TransactionCoordinator;
 
-use coordinators::{CoordinatorKind, Scratch};
+use coordinators::Scratch;
 pub use disk::BrokerDisk;
-pub use jobs::Job;
+pub use job::Job;
 pub use journal::{BrokerTally, JournalEntry};
 pub use partition::Partition;
 use timer::{Timer, Timers};
@@ -320,7 +323,7 @@ impl Machine for Broker {
         }
         for which in CoordinatorKind::BOTH {
             if self.coordinator(which).next_deadline() <= now.mono {
-                self.with_coordinator(which, out, |c, (ctx, _, o)| c.wake(ctx, o));
+                self.with_coordinator(which, out, |c, turn| c.wake(turn));
             }
         }
         self.settle(out);
@@ -389,7 +392,7 @@ impl Client for Broker {
         self.now = now;
         let (NetInput::Connected(channel) | NetInput::Disconnected(channel) | NetInput::Response(channel, ..)) = &input;
         if matches!(channel.purpose, Purpose::TxnMarkers | Purpose::ControllerProducerIds) {
-            self.with_transactions(out, |c, (ctx, _, o)| c.net(ctx, input, o));
+            self.with_transactions(out, |c, turn| c.net(turn, input));
             return self.settle(out);
         }
         match input {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Broker;
 use super::fetch::not_hosted;
-use super::purgatory::{ProduceOperation, Waiter};
+use super::purgatory::ProduceOperation;
 use super::timer::Timer;
 use super::verification::{Caller, Operation};
+use super::wait::Waiter;
 use crate::batch::{Payload, RecordBatch};
 use crate::config::BrokerVariant;
 use crate::error::ErrorCode;

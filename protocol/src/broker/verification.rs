@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Broker;
-use super::coordinators::CoordinatorKind;
 use super::link::Link;
+use crate::coordinator::CoordinatorKind;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;

@@ -7,6 +7,7 @@ use crate::error::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
 use crate::image::*;
 use crate::message::*;
+use crate::records::*;
 
 words! { Acks, IsolationLevel, CoordinatorType, AssignorName, TransactionState, TransactionResult }
 

@@ -9,6 +9,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::ConnId;
 use crate::message::*;
+use crate::records::GroupMetadataValue;
 use crate::time::*;
 
 impl Group {

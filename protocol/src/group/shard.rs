@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::fencing;
 use super::membership::{Group, GroupState, refused_join};
-use super::offsets::{Offsets, Source, Stored};
+use super::offsets::{Offsets, Source};
+use super::slots::Stored;
 use super::timers::Timer;
 use super::writes::{Effect, Env, Then, Writes, shown_to_reader};
 use crate::batch::{Payload, RecordBatch};
@@ -15,6 +16,7 @@ use crate::ids::*;
 use crate::io::ConnId;
 use crate::log::VerificationGuard;
 use crate::message::*;
+use crate::records::{CommittedOffset, GroupLogRecord};
 
 /// A coordinator partition.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::producer_state::{BatchDescriptor, ProducerEntry};
+use super::producer_entry::{BatchDescriptor, ProducerEntry};
 use super::*;
 use crate::batch::{Payload, Record, TransactionResult};
 use crate::error::ErrorCode;

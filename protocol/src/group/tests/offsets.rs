@@ -167,7 +167,7 @@ fn a_marker_is_reported_when_the_high_watermark_passes_it_or_by_7() {
     assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, error: None }));
     assert_eq!(rig.marker(7, Commit), None);
     let (ticket, _) = rig.in_flight.pop_front().expect("the marker is in flight");
-    rig.call(|gc, ctx, out| gc.committed(ctx, ticket, Err(RequestTimedOut), out));
+    rig.call(|gc, turn| gc.committed(turn, ticket, Err(RequestTimedOut)));
     assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, error: Some(RequestTimedOut) }));
 }
 
@@ -184,7 +184,7 @@ fn resigning_answers_16_and_leaves_markers_to_their_writes() {
     assert_eq!(rig.fetched(fetch), Some(Err(NotCoordinator)));
     assert!(rig.done.is_empty());
     let (ticket, _) = rig.in_flight.pop_back().expect("the marker is in flight");
-    rig.call(|gc, ctx, out| gc.committed(ctx, ticket, Err(NotLeaderOrFollower), out));
+    rig.call(|gc, turn| gc.committed(turn, ticket, Err(NotLeaderOrFollower)));
     assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, error: Some(NotLeaderOrFollower) }));
 }
 
