@@ -96,8 +96,8 @@ pub struct CoordinatorOutputs {
 pub struct MarkerDone {
     /// What the broker passed with the marker.
     pub token: u64,
-    /// `None` for success. 14, 15 and 16 are shown as 6 (§1.9).
-    pub error: Option<ErrorCode>,
+    /// 14, 15 and 16 are shown as 6 (§1.9).
+    pub outcome: Result<(), ErrorCode>,
 }
 
 /// What a coordinator is given with every call, and where it pushes.
@@ -150,11 +150,11 @@ pub trait Coordinator {
     /// Second outcome of a write: the high watermark has passed it, or the wait for that ended.
     fn committed(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Committed);
 
-    /// When [`Coordinator::wake`] has something to do.
-    fn next_deadline(&self) -> Instant;
+    /// When [`Coordinator::handle_timeout`] has something to do.
+    fn poll_timeout(&self) -> Instant;
 
     /// Does what is due.
-    fn wake(&mut self, turn: &mut Turn<'_>);
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>);
 }
 
 /// What the caller of a coordinator sees of a failed append to its log (§3.3 step 4, §4.2, §1.10).

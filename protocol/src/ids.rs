@@ -80,9 +80,25 @@ impl TopicId {
     /// `__consumer_offsets`.
     pub const CONSUMER_OFFSETS: TopicId = TopicId(1);
 
+    const INTERNAL: u32 = 2;
+
+    /// The `n`-th topic of an application.
+    ///
+    /// # Panics
+    /// If there are more topics than ids.
+    pub const fn application(n: usize) -> TopicId {
+        assert!(n < (u32::MAX - Self::INTERNAL) as usize, "more topics than ids");
+        TopicId(n as u32 + Self::INTERNAL)
+    }
+
+    /// The inverse of [`TopicId::application`]; `None` for Kafka's own topics.
+    pub const fn application_index(self) -> Option<usize> {
+        if self.is_internal() { None } else { Some((self.0 - Self::INTERNAL) as usize) }
+    }
+
     /// Whether the topic is one of Kafka's own.
     pub const fn is_internal(self) -> bool {
-        self.0 < 2
+        self.0 < Self::INTERNAL
     }
 }
 
@@ -234,6 +250,14 @@ impl<V> PartitionMap<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn application_topics_come_after_those_of_kafka() {
+        assert_eq!(TopicId::application(0), TopicId(2));
+        assert_eq!(TopicId::application(3).application_index(), Some(3));
+        assert_eq!(TopicId::CONSUMER_OFFSETS.application_index(), None);
+        assert!(TopicId::TRANSACTION_STATE.is_internal() && !TopicId::application(0).is_internal());
+    }
 
     #[test]
     fn java_hash_is_that_of_java() {

@@ -382,7 +382,7 @@ impl<C> Connections<C> {
 
     /// Earliest time-out of a request or of a connection attempt.
     #[inline]
-    pub fn next_deadline(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         self.connections.iter().map(|c| c.deadline).min().unwrap_or(Instant::NEVER)
     }
 
@@ -451,7 +451,7 @@ mod tests {
         let (mut c, mut out) = (established(), Vec::new());
         c.send(Now::at_ms(0), CHANNEL, ApiVersionsRequest, "a", &mut out);
         c.send(Now::at_ms(10), CHANNEL, ApiVersionsRequest, "b", &mut out);
-        assert_eq!(c.next_deadline(), Now::at_ms(30_000).mono);
+        assert_eq!(c.poll_timeout(), Now::at_ms(30_000).mono);
         assert_eq!(c.expire(Now::at_ms(29_999), &mut out), None);
         assert_eq!(c.expire(Now::at_ms(30_000), &mut out), Some((CHANNEL, vec!["a", "b"])));
         assert_eq!(out.last(), Some(&Output::Close(CHANNEL)));
@@ -476,7 +476,7 @@ mod tests {
     fn a_connection_attempt_times_out() {
         let (mut c, mut out) = (connections(), Vec::new());
         c.ready(Now::at_ms(0), CHANNEL, &mut out);
-        assert_eq!(c.next_deadline(), Now::at_ms(10_000).mono);
+        assert_eq!(c.poll_timeout(), Now::at_ms(10_000).mono);
         assert_eq!(c.expire(Now::at_ms(10_000), &mut out), Some((CHANNEL, vec![])));
         assert!(!c.connected(CHANNEL), "a late Connected is not wanted any more");
     }

@@ -89,7 +89,7 @@ impl Broker {
         let mut markers = core::mem::take(&mut buffer.markers);
         self.scratch.0 = buffer;
         for marker in markers.drain(..) {
-            self.marker_done(marker.token, marker.error, out);
+            self.marker_done(marker.token, marker.outcome, out);
         }
         self.scratch.0.markers = markers;
         result
@@ -173,7 +173,7 @@ impl Broker {
             Entry::Batch(batch, guard) => {
                 let verification = guard.is_some() || self.config.transaction_verification;
                 let origin = AppendOrigin::Coordinator;
-                partition.log.append_as_leader(batch, epoch, origin, *guard, verification, wall_ms)?
+                partition.log.append_as_leader(batch, epoch, origin, *guard, verification)?
             }
             Entry::Marker(marker) => partition.log.append_marker(marker, epoch, wall_ms)?,
         };

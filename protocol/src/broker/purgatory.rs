@@ -119,7 +119,7 @@ impl Broker {
                 }
                 self.produce_progressed(operation, out);
             }
-            Waiter::Marker { token } => self.marker_done(token, outcome.err(), out),
+            Waiter::Marker { token } => self.marker_done(token, outcome, out),
             Waiter::Coordinator { which, ticket, min_isr } => {
                 let outcome = match outcome {
                     Err(ErrorCode::NotEnoughReplicasAfterAppend) if !min_isr => Ok(()),

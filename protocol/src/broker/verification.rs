@@ -25,6 +25,12 @@ pub(super) enum Operation {
     Add,
 }
 
+impl Operation {
+    pub fn verify_only(self) -> bool {
+        self != Operation::Add
+    }
+}
+
 /// Who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
@@ -76,19 +82,14 @@ impl Broker {
     /// Asks the coordinator of a transactional id; the outcome goes to the caller, perhaps at once.
     pub(super) fn add_or_verify(
         &mut self,
-        transactional_id: Name,
-        producer: ProducerIdAndEpoch,
-        partitions: Vec<TopicPartition>,
+        transaction: AddPartitionsTransaction,
         operation: Operation,
         caller: Caller,
         out: &mut Outputs,
     ) {
-        let coordinator = self.coordinator_of(CoordinatorKind::Transaction, &transactional_id);
-        let verify_only = operation != Operation::Add;
-        let question = Question {
-            transaction: AddPartitionsTransaction { transactional_id, producer, verify_only, partitions },
-            caller,
-        };
+        let coordinator = self.coordinator_of(CoordinatorKind::Transaction, &transaction.transactional_id);
+        let producer = transaction.producer;
+        let question = Question { transaction, caller };
         let Some(node) = coordinator else {
             let results = all(&question, Some(ErrorCode::CoordinatorNotAvailable));
             return self.verified(caller, &results, out);

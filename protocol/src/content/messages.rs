@@ -1,4 +1,4 @@
-//! What Kafka's messages contain, struct by struct. Requests and responses themselves are in `message.rs`.
+//! What Kafka's messages contain, struct by struct. Requests and responses themselves are in `message/`.
 
 use super::{Content, Hash, words};
 use crate::batch::*;

@@ -6,8 +6,9 @@
 
 mod fencing;
 mod fetch;
+#[expect(clippy::module_inception, reason = "a group, among what coordinates groups")]
+mod group;
 mod join;
-mod membership;
 mod offsets;
 mod rebalance;
 mod shard;
@@ -21,7 +22,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use self::membership::GroupState;
+pub use self::group::GroupState;
 use self::shard::Shard;
 use self::timers::{Timer, Timers};
 pub use self::view::GroupView;
@@ -136,7 +137,7 @@ impl GroupCoordinator {
         match shard.filter(|s| s.active) {
             Some(shard) => shard.writes.marker(&mut env, marker, token),
             // Not led here or loading: 16 and 14, both shown as 6.
-            None => turn.out.markers.push(MarkerDone { token, error: Some(ErrorCode::NotLeaderOrFollower) }),
+            None => turn.out.markers.push(MarkerDone { token, outcome: Err(ErrorCode::NotLeaderOrFollower) }),
         }
     }
 
@@ -146,7 +147,7 @@ impl GroupCoordinator {
     fn end_orphan(&mut self, ticket: Ticket, error: ErrorCode, out: &mut CoordinatorOutputs) {
         if let Some(at) = self.orphans.iter().position(|(t, _)| *t == ticket) {
             let (_, token) = self.orphans.remove(at);
-            out.markers.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+            out.markers.push(MarkerDone { token, outcome: Err(shown_to_marker_sender(error)) });
         }
     }
 
@@ -173,7 +174,7 @@ impl GroupCoordinator {
     /// or is being loaded.
     pub fn state_of(&self, partition: u32, id: &Name) -> Option<Option<GroupState>> {
         let shard = self.shards.get(partition as usize)?.as_ref().filter(|s| s.active)?;
-        Some(shard.group(id).map(membership::Group::state))
+        Some(shard.group(id).map(group::Group::state))
     }
 
     /// Committed offsets of all groups led here (white-box checks), in (group, partition) order; of the newest state,
@@ -266,7 +267,7 @@ impl Coordinator for GroupCoordinator {
     fn written(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Written) {
         let (shard, mut env) = self.split(turn, partition_of(ticket));
         if let Some((token, error)) = shard.and_then(|s| s.written(&mut env, ticket, outcome)) {
-            turn.out.markers.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+            turn.out.markers.push(MarkerDone { token, outcome: Err(shown_to_marker_sender(error)) });
         }
         if let Err(error) = outcome {
             self.end_orphan(ticket, error, turn.out);
@@ -279,17 +280,18 @@ impl Coordinator for GroupCoordinator {
         if let Some(shard) = shard {
             shard.committed(&mut env, ticket, outcome, &mut markers);
         }
-        let done = markers.into_iter().map(|(token, e)| MarkerDone { token, error: e.map(shown_to_marker_sender) });
+        let shown = |outcome: Committed| outcome.map_err(shown_to_marker_sender);
+        let done = markers.into_iter().map(|(token, outcome)| MarkerDone { token, outcome: shown(outcome) });
         turn.out.markers.extend(done);
         self.end_orphan(ticket, ErrorCode::NotLeaderOrFollower, turn.out);
     }
 
     #[inline]
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         self.timers.next()
     }
 
-    fn wake(&mut self, turn: &mut Turn<'_>) {
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
         while let Some(timer) = self.timers.pop_due(turn.now.mono) {
             match timer {
                 Timer::Replies { partition } => {
@@ -332,7 +334,7 @@ fn partition_for(turn: &Turn<'_>, group_id: &str) -> u32 {
 fn refuse(conn: ConnId, request: &Request, error: ErrorCode, out: &mut CoordinatorOutputs) {
     let of_offsets = |offsets: &[OffsetToCommit]| -> Vec<_> { offsets.iter().map(|o| (o.tp, Some(error))).collect() };
     let response = match request {
-        Request::JoinGroup(r) => membership::refused_join(error, &r.member_id, &r.protocols).into(),
+        Request::JoinGroup(r) => group::refused_join(error, &r.member_id, &r.protocols).into(),
         Request::SyncGroup(_) => SyncGroupResponse { error: Some(error), assignment: Vec::new() }.into(),
         // While the group is being loaded nobody knows better: Kafka answers a heartbeat with success.
         Request::Heartbeat(_) if error == ErrorCode::CoordinatorLoadInProgress => {

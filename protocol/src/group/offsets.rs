@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::membership::Group;
+use super::group::Group;
 use super::slots::Stored;
 use crate::batch::TransactionResult;
 use crate::coordinator::Ticket;

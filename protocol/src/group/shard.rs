@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::fencing;
-use super::membership::{Group, GroupState, refused_join};
+use super::group::{Group, GroupState, refused_join};
 use super::offsets::{Offsets, Source};
 use super::slots::Stored;
 use super::timers::Timer;
@@ -173,7 +173,7 @@ impl Shard {
         env: &mut Env<'_>,
         ticket: Ticket,
         outcome: Committed,
-        markers: &mut Vec<(u64, Option<ErrorCode>)>,
+        markers: &mut Vec<(u64, Committed)>,
     ) {
         // After 20 the records are below the high watermark; the group log does not promise min.insync.replicas.
         if let Err(error) = outcome
@@ -182,7 +182,7 @@ impl Shard {
             if let Some(write) = self.writes.uncommitted.iter_mut().find(|w| w.ticket == ticket)
                 && let Some(token) = write.marker.take()
             {
-                markers.push((token, Some(error)));
+                markers.push((token, Err(error)));
             } else if let Some(then) = self.writes.take_waiting(ticket) {
                 self.follow(env, then, Err(error));
             }
@@ -191,7 +191,7 @@ impl Shard {
         while let Some(write) = self.writes.uncommitted.front()
             && write.ticket <= ticket
         {
-            markers.extend(write.marker.map(|token| (token, None)));
+            markers.extend(write.marker.map(|token| (token, Ok(()))));
             self.writes.uncommitted.pop_front();
         }
         self.offsets.committed_up_to(ticket);
@@ -383,11 +383,11 @@ impl Shard {
 
     /// Heartbeat.
     pub(super) fn heartbeat(&mut self, env: &mut Env<'_>, conn: ConnId, request: &HeartbeatRequest) {
-        let error = match self.keys.get(&request.group.group_id) {
+        let outcome = match self.keys.get(&request.group.group_id) {
             Some(key) => self.groups.get_mut(key).expect("a known group").heartbeat(env, request),
-            None => Some(ErrorCode::UnknownMemberId),
+            None => Err(ErrorCode::UnknownMemberId),
         };
-        env.respond(conn, HeartbeatResponse { error });
+        env.respond(conn, HeartbeatResponse { error: outcome.err() });
     }
 
     /// LeaveGroup. If the group becomes empty by it, the answer waits until the log says so.

@@ -14,8 +14,6 @@ mod truncation;
 mod verification;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

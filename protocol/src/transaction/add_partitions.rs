@@ -5,7 +5,7 @@ use super::metadata::{TV2, TransactionalId};
 use super::writes::Then;
 use super::{TransactionCoordinator, fenced_before};
 use crate::config::BrokerVariant;
-use crate::coordinator::Turn;
+use crate::coordinator::{Committed, Turn};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::ConnId;
@@ -65,6 +65,14 @@ fn all(partitions: &[TopicPartition], error: Option<ErrorCode>) -> PartitionErro
     partitions.iter().map(|&tp| (tp, error)).collect()
 }
 
+/// What two requests ask for: partitions for a transaction.
+struct Addition<'a> {
+    name: &'a Name,
+    producer: ProducerIdAndEpoch,
+    partitions: &'a [TopicPartition],
+    client_version: u8,
+}
+
 impl TransactionCoordinator {
     /// Answers once every transaction of the request is settled.
     pub(super) fn add_partitions_to_txn(
@@ -91,8 +99,8 @@ impl TransactionCoordinator {
             } else if transaction.verify_only {
                 self.verify(turn, transaction).unwrap_or_else(|error| all(partitions, Some(error)))
             } else {
-                let then = Then::AddPartitions(conn, index);
-                let added = self.add(turn, name, transaction.producer, partitions, client_version, then);
+                let addition = Addition { name, producer: transaction.producer, partitions, client_version };
+                let added = self.add(turn, addition, Then::AddPartitions(conn, index));
                 let error = match added {
                     Ok(Added::Later) => {
                         answer.outstanding += 1;
@@ -114,10 +122,10 @@ impl TransactionCoordinator {
     }
 
     /// A record that an AddPartitionsToTxn waited for is settled.
-    pub(super) fn settle_added(&mut self, conn: ConnId, index: usize, error: Option<ErrorCode>, turn: &mut Turn<'_>) {
+    pub(super) fn settle_added(&mut self, turn: &mut Turn<'_>, conn: ConnId, index: usize, outcome: Committed) {
         let answer = self.answers.get_mut(&conn).expect("an answer waits for each record of its request");
         for (_, slot) in &mut answer.transactions[index].1 {
-            *slot = error;
+            *slot = outcome.err();
         }
         answer.outstanding -= 1;
         if answer.outstanding == 0 {
@@ -134,8 +142,9 @@ impl TransactionCoordinator {
         };
         let partition = coordinator_partition(&request.group_id, partitions);
         let tp = TopicPartition::new(TopicId::CONSUMER_OFFSETS, partition);
-        let then = Then::AddOffsets(conn);
-        let added = self.add(turn, &request.transactional_id, request.producer, &[tp], 0, then);
+        let (name, producer) = (&request.transactional_id, request.producer);
+        let addition = Addition { name, producer, partitions: &[tp], client_version: 0 };
+        let added = self.add(turn, addition, Then::AddOffsets(conn));
         let error = match added {
             Ok(Added::Later) => return,
             Ok(Added::Already) => None,
@@ -144,16 +153,8 @@ impl TransactionCoordinator {
         turn.respond(conn, AddOffsetsToTxnResponse { error });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of two requests")]
-    fn add(
-        &mut self,
-        turn: &mut Turn<'_>,
-        name: &Name,
-        producer: ProducerIdAndEpoch,
-        partitions: &[TopicPartition],
-        client_version: u8,
-        then: Then,
-    ) -> Result<Added, ErrorCode> {
+    fn add(&mut self, turn: &mut Turn<'_>, addition: Addition<'_>, then: Then) -> Result<Added, ErrorCode> {
+        let Addition { name, producer, partitions, client_version } = addition;
         if name.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }

@@ -23,10 +23,10 @@ enum Reaction {
     Drop,
 }
 
-fn reaction(error: Option<ErrorCode>) -> Reaction {
-    match error {
-        None | Some(ErrorCode::UnsupportedForMessageFormat | ErrorCode::UnsupportedVersion) => Reaction::Settled,
-        Some(
+fn reaction(answer: Result<(), ErrorCode>) -> Reaction {
+    match answer {
+        Ok(()) | Err(ErrorCode::UnsupportedForMessageFormat | ErrorCode::UnsupportedVersion) => Reaction::Settled,
+        Err(
             ErrorCode::UnknownTopicOrPartition
             | ErrorCode::NotLeaderOrFollower
             | ErrorCode::NotEnoughReplicas
@@ -34,8 +34,8 @@ fn reaction(error: Option<ErrorCode>) -> Reaction {
             | ErrorCode::RequestTimedOut
             | ErrorCode::KafkaStorageError,
         ) => Reaction::SendAgain,
-        Some(ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced) => Reaction::GiveUp,
-        Some(_) => Reaction::Drop,
+        Err(ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced) => Reaction::GiveUp,
+        Err(_) => Reaction::Drop,
     }
 }
 
@@ -145,12 +145,12 @@ impl TransactionCoordinator {
             for &tp in &marker.entry.partitions {
                 // The answer is keyed by producer id, usually in the order of the request.
                 let of_producer = |i: &usize| answers[*i].0 == marker.entry.producer.id;
-                let error = (cursor..answers.len()).chain(0..cursor).filter(of_producer).find_map(|i| {
+                let answer = (cursor..answers.len()).chain(0..cursor).filter(of_producer).find_map(|i| {
                     let answer = answers[i].1.iter().find(|(answered, _)| *answered == tp)?;
                     cursor = i;
-                    Some(answer.1)
+                    Some(answer.1.map_or(Ok(()), Err))
                 });
-                match error.map_or(Reaction::Drop, reaction) {
+                match answer.map_or(Reaction::Drop, reaction) {
                     Reaction::Settled => completion.settle(tp),
                     Reaction::SendAgain => again.push(tp),
                     Reaction::GiveUp => give_up = true,

@@ -146,13 +146,13 @@ impl MarkerSender {
         waiting
     }
 
-    pub fn next_deadline(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         let resend = self.resend.front().map_or(Instant::NEVER, |(at, _)| *at);
         self.deadline.min(resend)
     }
 
     /// Gives up what timed out: the markers whose destination is to be looked up again. A flush must follow.
-    pub fn wake(&mut self, now: Now, out: &mut Outputs) -> Vec<Marker> {
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Outputs) -> Vec<Marker> {
         let mut due = Vec::new();
         while self.resend.front().is_some_and(|(at, _)| *at <= now.mono) {
             due.extend(self.resend.pop_front().map(|(_, marker)| marker));

@@ -195,17 +195,17 @@ impl Coordinator for TransactionCoordinator {
         self.markers.flush(turn.now, &mut turn.out.net);
     }
 
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         let retry = self.completion_retries.front().map_or(Instant::NEVER, |retry| retry.at);
-        self.markers.next_deadline().min(self.producer_ids.next_deadline()).min(self.sweeps.next_deadline()).min(retry)
+        self.markers.poll_timeout().min(self.producer_ids.poll_timeout()).min(self.sweeps.poll_timeout()).min(retry)
     }
 
-    fn wake(&mut self, turn: &mut Turn<'_>) {
-        if self.producer_ids.next_deadline() <= turn.now.mono {
-            self.producer_ids.wake(turn.now, &mut turn.out.net);
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        if self.producer_ids.poll_timeout() <= turn.now.mono {
+            self.producer_ids.handle_timeout(turn.now, &mut turn.out.net);
         }
-        if self.markers.next_deadline() <= turn.now.mono {
-            let due = self.markers.wake(turn.now, &mut turn.out.net);
+        if self.markers.poll_timeout() <= turn.now.mono {
+            let due = self.markers.handle_timeout(turn.now, &mut turn.out.net);
             self.route_again(turn, due);
         }
         self.retry_completions(turn);

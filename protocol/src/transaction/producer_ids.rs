@@ -111,11 +111,11 @@ impl ProducerIds {
         }
     }
 
-    pub fn next_deadline(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         self.connection.poll_timeout(self.wanted)
     }
 
-    pub fn wake(&mut self, now: Now, out: &mut Outputs) {
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
         if self.connection.is_overdue(now.mono) {
             self.connection.hang_up(out);
             self.disconnected(now);

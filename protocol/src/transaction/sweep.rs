@@ -47,7 +47,7 @@ impl Sweeps {
         self.expiry += by;
     }
 
-    pub fn next_deadline(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         self.timeouts.min(self.expiry)
     }
 }

@@ -217,7 +217,7 @@ impl TransactionCoordinator {
                 let result = result.map(|()| target.value.producer);
                 turn.respond(conn, InitProducerIdResponse { result });
             }
-            Then::AddPartitions(conn, index) => self.settle_added(conn, index, result.err(), turn),
+            Then::AddPartitions(conn, index) => self.settle_added(turn, conn, index, result),
             Then::AddOffsets(conn) => {
                 turn.respond(conn, AddOffsetsToTxnResponse { error: result.err() });
             }

@@ -141,14 +141,14 @@ impl Caller {
             Some((at, _)) if !self.connections.is_connected(self.channel) => {
                 match self.connections.not_before(self.channel) {
                     // It connects already, or has not begun to.
-                    Instant::ZERO if self.connections.next_deadline() != Instant::NEVER => Instant::NEVER,
+                    Instant::ZERO if self.connections.poll_timeout() != Instant::NEVER => Instant::NEVER,
                     not_before => not_before.max(*at),
                 }
             }
             Some((at, _)) => *at,
             None => Instant::NEVER,
         };
-        own.min(self.connections.next_deadline())
+        own.min(self.connections.poll_timeout())
     }
 
     /// Does what is due.

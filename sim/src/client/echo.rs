@@ -96,7 +96,7 @@ impl EchoClient {
         if self.is_finished() {
             return Instant::NEVER;
         }
-        let deadline = self.connections.next_deadline();
+        let deadline = self.connections.poll_timeout();
         if deadline != Instant::NEVER {
             return deadline;
         }

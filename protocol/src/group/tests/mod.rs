@@ -208,12 +208,12 @@ impl Rig {
     /// Lets time pass up to `ms`, waking the coordinator exactly when it asks for it.
     pub(super) fn at(&mut self, ms: u64) {
         let end = Now::at_ms(ms);
-        while self.gc.next_deadline() <= end.mono {
-            let due = self.gc.next_deadline();
+        while self.gc.poll_timeout() <= end.mono {
+            let due = self.gc.poll_timeout();
             assert!(due >= self.now.mono, "nothing due is left undone");
             self.now = Now::new(due, (due.0 / 1_000_000) as i64);
-            self.call(|gc, turn| gc.wake(turn));
-            assert!(self.gc.next_deadline() > due, "waking does what is due");
+            self.call(|gc, turn| gc.handle_timeout(turn));
+            assert!(self.gc.poll_timeout() > due, "waking does what is due");
         }
         self.now = end;
     }

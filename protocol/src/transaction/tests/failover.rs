@@ -138,7 +138,7 @@ fn resignation_drops_the_markers_that_wait() {
     h.answer_markers(Some(NotEnoughReplicas));
     h.advance(60_000);
     assert!(h.sent.is_empty());
-    assert_eq!(h.coordinator.next_deadline(), Instant::NEVER, "nothing is left to do");
+    assert_eq!(h.coordinator.poll_timeout(), Instant::NEVER, "nothing is left to do");
 }
 
 #[test]

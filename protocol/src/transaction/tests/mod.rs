@@ -295,8 +295,8 @@ impl Harness {
     fn advance(&mut self, ms: u64) {
         self.now.mono += Span::from_millis(ms as i64);
         self.now.wall_ms += ms as i64;
-        if self.coordinator.next_deadline() <= self.now.mono {
-            self.run(|c, turn| c.wake(turn));
+        if self.coordinator.poll_timeout() <= self.now.mono {
+            self.run(|c, turn| c.handle_timeout(turn));
         }
     }
 
