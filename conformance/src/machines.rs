@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use fencepost_protocol::broker::{Broker, BrokerDisk};
+use fencepost_protocol::broker::{Broker, BrokerDisk, BrokerProcess};
 use fencepost_protocol::config::{BrokerConfig, Domains};
 use fencepost_protocol::controller::{Controller, NewTopic};
 use fencepost_protocol::ids::*;
@@ -105,7 +105,9 @@ impl Machines {
         let disk = self.disks.remove(&id).unwrap_or_default();
         let mut out = Vec::new();
         let (config, now) = (self.config.clone(), self.clock());
-        let broker = Broker::start(id, config, Domains::default(), disk, self.incarnation, now, &mut out);
+        let incarnation = self.incarnation;
+        let process = BrokerProcess { id, config, domains: Domains::default(), disk, incarnation };
+        let broker = Broker::start(process, now, &mut out);
         self.brokers.insert(id, broker);
         self.outputs(id, out);
     }
@@ -239,8 +241,8 @@ impl Machines {
             let now = self.clock();
             let mut out = Vec::new();
             match self.brokers.get_mut(&id) {
-                Some(broker) => broker.wake(now, &mut out),
-                None => self.controller.as_mut().expect("a cluster has a controller").wake(now, &mut out),
+                Some(broker) => broker.handle_timeout(now, &mut out),
+                None => self.controller.as_mut().expect("a cluster has a controller").handle_timeout(now, &mut out),
             }
             self.outputs(id, out);
             steps += 1;
@@ -249,14 +251,14 @@ impl Machines {
     }
 
     fn due(&self) -> Option<NodeId> {
-        let broker = self.brokers.iter().find(|(_, b)| b.next_deadline() <= self.now).map(|(id, _)| *id);
-        let controller = self.controller.as_ref().filter(|c| c.next_deadline() <= self.now);
+        let broker = self.brokers.iter().find(|(_, b)| b.poll_timeout() <= self.now).map(|(id, _)| *id);
+        let controller = self.controller.as_ref().filter(|c| c.poll_timeout() <= self.now);
         broker.or(controller.map(|_| NodeId::CONTROLLER))
     }
 
     fn next_deadline(&self) -> Instant {
-        let brokers = self.brokers.values().map(|b| b.next_deadline()).min().unwrap_or(Instant::NEVER);
-        brokers.min(self.controller.as_ref().map_or(Instant::NEVER, |c| c.next_deadline()))
+        let brokers = self.brokers.values().map(|b| b.poll_timeout()).min().unwrap_or(Instant::NEVER);
+        brokers.min(self.controller.as_ref().map_or(Instant::NEVER, |c| c.poll_timeout()))
     }
 
     /// Lets time pass until `done`, at most until `end`; answers whether it is done.

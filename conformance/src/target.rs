@@ -31,7 +31,7 @@ pub trait Target {
     fn prefix(&self) -> String;
 
     /// Prepares for a new dialogue: fresh names, no open connections, its topics created; the i-th has the
-    /// [`TopicId`] i + 2.
+    /// id [`TopicId::application`] of i.
     ///
     /// # Errors
     /// The cluster cannot be brought into that state.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::content::Shared;
 use crate::ids::*;
+use crate::records::{GroupLogRecord, TransactionLogRecord};
 pub use crate::value::{Blob, Value};
 
 /// The identity of a record: a header that travels with it and that nothing in the protocol looks at.
@@ -77,9 +78,9 @@ pub enum Payload {
         coordinator_epoch: CoordinatorEpoch,
     },
     /// Records of `__transaction_state`.
-    TransactionLog(Shared<crate::message::TransactionLogRecord>),
+    TransactionLog(Shared<TransactionLogRecord>),
     /// Records of `__consumer_offsets`.
-    GroupLog(Shared<crate::message::GroupLogRecord>),
+    GroupLog(Shared<GroupLogRecord>),
     /// A batch whose records compaction removed; the header stays.
     Empty,
 }

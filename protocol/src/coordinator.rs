@@ -7,10 +7,39 @@ use crate::batch::RecordBatch;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::ClusterImage;
-use crate::io::{ConnId, Outputs};
+use crate::io::{ConnId, Output, Outputs};
 use crate::log::{EndMarker, PartitionLog, VerificationGuard};
-use crate::message::Request;
+use crate::message::{Request, Response};
 use crate::time::{Instant, Now, Span};
+
+/// Which of the two coordinators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CoordinatorKind {
+    Transaction,
+    Group,
+}
+
+impl CoordinatorKind {
+    /// In the order in which they do what is due.
+    pub const BOTH: [CoordinatorKind; 2] = [CoordinatorKind::Transaction, CoordinatorKind::Group];
+
+    /// The coordinator whose log is `topic`.
+    pub fn of(topic: TopicId) -> Option<CoordinatorKind> {
+        match topic {
+            TopicId::TRANSACTION_STATE => Some(CoordinatorKind::Transaction),
+            TopicId::CONSUMER_OFFSETS => Some(CoordinatorKind::Group),
+            _ => None,
+        }
+    }
+
+    /// Topic of its log.
+    pub fn topic(self) -> TopicId {
+        match self {
+            CoordinatorKind::Transaction => TopicId::TRANSACTION_STATE,
+            CoordinatorKind::Group => TopicId::CONSUMER_OFFSETS,
+        }
+    }
+}
 
 /// Pairs a write with what waits for it; chosen by the coordinator, never reused within one broker run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,15 +80,6 @@ pub type Written = Result<Offset, ErrorCode>;
 /// Outcome of a [`CoordinatorAppend`] at its second step.
 pub type Committed = Result<(), ErrorCode>;
 
-/// What a coordinator is given with every call.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// Time.
-    pub now: Now,
-    /// The broker's view of the cluster.
-    pub image: &'a ClusterImage,
-}
-
 /// What a coordinator pushes.
 #[derive(Debug, Default)]
 pub struct CoordinatorOutputs {
@@ -76,8 +96,25 @@ pub struct CoordinatorOutputs {
 pub struct MarkerDone {
     /// What the broker passed with the marker.
     pub token: u64,
-    /// `None` for success. 14, 15 and 16 are shown as 6 (§1.9).
-    pub error: Option<ErrorCode>,
+    /// 14, 15 and 16 are shown as 6 (§1.9).
+    pub outcome: Result<(), ErrorCode>,
+}
+
+/// What a coordinator is given with every call, and where it pushes.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// Time.
+    pub now: Now,
+    /// The broker's view of the cluster.
+    pub image: &'a ClusterImage,
+    /// What the call brings about.
+    pub out: &'a mut CoordinatorOutputs,
+}
+
+impl Turn<'_> {
+    pub(crate) fn respond(&mut self, conn: ConnId, response: impl Into<Response>) {
+        self.out.net.push(Output::Respond(conn, response.into()));
+    }
 }
 
 /// A coordinator: a state machine over the partitions of one internal topic. Its broker tells it which of them it leads,
@@ -85,40 +122,39 @@ pub struct MarkerDone {
 pub trait Coordinator {
     /// The broker leads a partition of the topic from now on, at this epoch. Until [`Coordinator::load`] requests are
     /// answered COORDINATOR_LOAD_IN_PROGRESS.
-    fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs);
+    fn elected(&mut self, turn: &mut Turn<'_>, partition: u32, epoch: CoordinatorEpoch);
 
     /// The broker leads the partition no longer: what is in memory goes, and who waits is told NOT_COORDINATOR.
-    fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs);
+    fn resigned(&mut self, turn: &mut Turn<'_>, partition: u32);
 
     /// The partition's log is read, up to its end (§3.10, §4.2). Ignored unless [`Coordinator::elected`] came before with
     /// the same epoch. With a ticket, the coordinator wants to be told ([`Coordinator::committed`]) when the high watermark
     /// has reached the end that the log has now.
     fn load(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         epoch: CoordinatorEpoch,
         log: &PartitionLog,
-        out: &mut CoordinatorOutputs,
     ) -> Option<Ticket>;
 
     /// One of its requests. It is answered by [`crate::io::Output::Respond`], now or later.
     ///
     /// # Panics
     /// On a request of somebody else: routing it here is the broker's bug.
-    fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs);
+    fn request(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: Request);
 
     /// First outcome of a write: it was appended to the local log, or could not be.
-    fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs);
+    fn written(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Written);
 
     /// Second outcome of a write: the high watermark has passed it, or the wait for that ended.
-    fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs);
+    fn committed(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Committed);
 
-    /// When [`Coordinator::wake`] has something to do.
-    fn next_deadline(&self) -> Instant;
+    /// When [`Coordinator::handle_timeout`] has something to do.
+    fn poll_timeout(&self) -> Instant;
 
     /// Does what is due.
-    fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs);
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>);
 }
 
 /// What the caller of a coordinator sees of a failed append to its log (§3.3 step 4, §4.2, §1.10).

@@ -29,6 +29,30 @@ pub const NO_SEQUENCE: Sequence = -1;
 /// "No leader epoch" on the wire.
 pub const NO_LEADER_EPOCH: LeaderEpoch = -1;
 
+/// Producer id and epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProducerIdAndEpoch {
+    /// Producer id.
+    pub id: ProducerId,
+    /// Producer epoch.
+    pub epoch: ProducerEpoch,
+}
+
+impl ProducerIdAndEpoch {
+    /// (-1, -1).
+    pub const NONE: ProducerIdAndEpoch = ProducerIdAndEpoch { id: NO_PRODUCER_ID, epoch: NO_PRODUCER_EPOCH };
+
+    /// The pair (`id`, `epoch`).
+    pub const fn new(id: ProducerId, epoch: ProducerEpoch) -> Self {
+        ProducerIdAndEpoch { id, epoch }
+    }
+
+    /// Whether there is a producer id.
+    pub const fn is_some(self) -> bool {
+        self.id != NO_PRODUCER_ID
+    }
+}
+
 /// A broker or the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -56,9 +80,25 @@ impl TopicId {
     /// `__consumer_offsets`.
     pub const CONSUMER_OFFSETS: TopicId = TopicId(1);
 
+    const INTERNAL: u32 = 2;
+
+    /// The `n`-th topic of an application.
+    ///
+    /// # Panics
+    /// If there are more topics than ids.
+    pub const fn application(n: usize) -> TopicId {
+        assert!(n < (u32::MAX - Self::INTERNAL) as usize, "more topics than ids");
+        TopicId(n as u32 + Self::INTERNAL)
+    }
+
+    /// The inverse of [`TopicId::application`]; `None` for Kafka's own topics.
+    pub const fn application_index(self) -> Option<usize> {
+        if self.is_internal() { None } else { Some((self.0 - Self::INTERNAL) as usize) }
+    }
+
     /// Whether the topic is one of Kafka's own.
     pub const fn is_internal(self) -> bool {
-        self.0 < 2
+        self.0 < Self::INTERNAL
     }
 }
 
@@ -210,6 +250,14 @@ impl<V> PartitionMap<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn application_topics_come_after_those_of_kafka() {
+        assert_eq!(TopicId::application(0), TopicId(2));
+        assert_eq!(TopicId::application(3).application_index(), Some(3));
+        assert_eq!(TopicId::CONSUMER_OFFSETS.application_index(), None);
+        assert!(TopicId::TRANSACTION_STATE.is_internal() && !TopicId::application(0).is_internal());
+    }
 
     #[test]
     fn java_hash_is_that_of_java() {

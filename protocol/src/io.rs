@@ -90,11 +90,11 @@ pub(crate) fn push_made(out: &mut Outputs, make: impl FnOnce() -> Output) {
 
 /// What every participant has in common.
 pub trait Machine: Clone {
-    /// The earliest time at which [`Machine::wake`] has something to do; [`Instant::NEVER`] if nothing is pending.
-    fn next_deadline(&self) -> Instant;
+    /// The earliest time at which [`Machine::handle_timeout`] has something to do; [`Instant::NEVER`] if nothing is pending.
+    fn poll_timeout(&self) -> Instant;
 
     /// Does what is due at `now`. Calling it early is harmless.
-    fn wake(&mut self, now: Now, out: &mut Outputs);
+    fn handle_timeout(&mut self, now: Now, out: &mut Outputs);
 }
 
 /// A machine that serves requests (broker, controller).

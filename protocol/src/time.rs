@@ -13,6 +13,8 @@ pub struct Span(pub u64);
 impl Span {
     /// No time at all.
     pub const ZERO: Span = Span(0);
+    /// A span that does not end.
+    pub const FOREVER: Span = Span(u64::MAX);
 
     /// A span of whole milliseconds. Kafka's configuration is in milliseconds; negative values count as zero.
     pub const fn from_millis(ms: i64) -> Span {

@@ -150,12 +150,12 @@ impl Embedded {
     /// The topic of that name and its number of partitions.
     pub fn topic(&self, name: &str) -> Option<(TopicId, u32)> {
         let index = self.plan.topics.iter().position(|t| t.name == name)?;
-        Some((TopicId(index as u32 + 2), self.plan.topics[index].partitions))
+        Some((TopicId::application(index), self.plan.topics[index].partitions))
     }
 
     /// Name of a topic.
     pub fn topic_name(&self, topic: TopicId) -> &str {
-        (topic.0 as usize).checked_sub(2).and_then(|i| self.plan.topics.get(i)).map_or("?", |t| &t.name)
+        topic.application_index().and_then(|i| self.plan.topics.get(i)).map_or("?", |t| &t.name)
     }
 
     /// The cluster's metadata, as the controller has it.

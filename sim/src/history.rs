@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fencepost_protocol::batch::{Origin, Record, Value};
-use fencepost_protocol::ids::TopicPartition;
+use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Instant;
 use fencepost_reports::history::event as h;
@@ -126,12 +126,14 @@ impl<'a> History<'a> {
         for (id, partitions) in partitions.enumerate() {
             let name = history.topics[id].clone().into();
             let config = &plan.cluster.config;
-            let may_be_empty = id.checked_sub(2).and_then(|n| plan.topics.get(n)).is_some_and(|t| t.may_be_empty);
+            let numbered = TopicId(id as u32);
+            let may_be_empty =
+                numbered.application_index().and_then(|n| plan.topics.get(n)).is_some_and(|t| t.may_be_empty);
             let topic = h::Topic {
-                id: id as u32,
+                id: numbered.0,
                 name,
                 partitions,
-                internal: id < 2,
+                internal: numbered.is_internal(),
                 may_be_empty,
                 max_sequence: plan.cluster.domains.max_sequence,
                 forgets_after: config.producer_id_expiration_ms as u64 * 1_000_000,

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::ids::{Name, Offset, PartitionMap, ProducerId, TopicId, TopicPartition};
 use fencepost_protocol::log::PartitionLog;
-use fencepost_protocol::message::{
-    EndCause, GroupLogRecord, ProducerIdAndEpoch, TransactionLogRecord, TransactionState,
-};
+use fencepost_protocol::message::ProducerIdAndEpoch;
+use fencepost_protocol::records::{EndCause, GroupLogRecord, TransactionLogRecord, TransactionState};
 use fencepost_reports::history::event as h;
 
 use crate::history::History;

@@ -275,7 +275,7 @@ impl Target for KafkaCluster {
         let mut list = Vec::new();
         let mut wanted = Vec::new();
         for (i, topic) in topics.iter().enumerate() {
-            let id = TopicId(i as u32 + 2);
+            let id = TopicId::application(i);
             let name = format!("{prefix}{}", topic.name);
             self.directory.add_topic(id, &name, 0);
             if topic.partitions > 0 {

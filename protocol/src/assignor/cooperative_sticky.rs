@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::subscription::Subscription;
 use crate::ids::{Name, TopicId, TopicPartition};
-use crate::message::Subscription;
 
 /// The partitions of each member, by its index in `members`.
 pub(super) fn assign(members: &[(Name, Subscription)], topics: &[(TopicId, u32)]) -> Vec<Vec<TopicPartition>> {

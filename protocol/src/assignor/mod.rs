@@ -4,11 +4,13 @@
 
 mod cooperative_sticky;
 mod range;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
 use crate::ids::{Name, TopicId, TopicPartition};
-use crate::message::{AssignorName, Subscription};
+
+pub use subscription::{AssignorName, Subscription};
 
 /// Assigns the partitions of the subscribed topics to `members`, one entry a member, in the order of `members`, each
 /// with its partitions sorted. `partitions_of` is the number of partitions that the group's leader knows of a topic,

@@ -1,8 +1,8 @@
 //! `range`: each topic by itself, in contiguous ranges, over its subscribers sorted by member id; the first ones get
 //! one partition more if the division leaves a rest.
 
+use super::subscription::Subscription;
 use crate::ids::{Name, TopicId, TopicPartition};
-use crate::message::Subscription;
 
 /// The partitions of each member, by its index in `members`.
 pub(super) fn assign(members: &[(Name, Subscription)], topics: &[(TopicId, u32)]) -> Vec<Vec<TopicPartition>> {

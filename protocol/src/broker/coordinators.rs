@@ -2,7 +2,7 @@
 
 use super::Broker;
 use super::partition::Partition;
-use super::purgatory::Waiter;
+use super::wait::Waiter;
 use crate::coordinator::*;
 use crate::error::ErrorCode;
 use crate::group::GroupCoordinator;
@@ -12,35 +12,6 @@ use crate::log::AppendOrigin;
 use crate::message::*;
 use crate::time::Span;
 use crate::transaction::TransactionCoordinator;
-
-/// Which of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum CoordinatorKind {
-    Transaction,
-    Group,
-}
-
-impl CoordinatorKind {
-    /// In the order in which they do what is due.
-    pub const BOTH: [CoordinatorKind; 2] = [CoordinatorKind::Transaction, CoordinatorKind::Group];
-
-    /// The coordinator whose log is `topic`.
-    pub fn of(topic: TopicId) -> Option<CoordinatorKind> {
-        match topic {
-            TopicId::TRANSACTION_STATE => Some(CoordinatorKind::Transaction),
-            TopicId::CONSUMER_OFFSETS => Some(CoordinatorKind::Group),
-            _ => None,
-        }
-    }
-
-    /// Topic of its log.
-    pub fn topic(self) -> TopicId {
-        match self {
-            CoordinatorKind::Transaction => TopicId::TRANSACTION_STATE,
-            CoordinatorKind::Group => TopicId::CONSUMER_OFFSETS,
-        }
-    }
-}
 
 /// Buffer of one coordinator call; empty between calls, kept only for its memory.
 #[derive(Debug, Default)]
@@ -52,26 +23,35 @@ impl Clone for Scratch {
     }
 }
 
-/// What a call of a coordinator is given besides its own arguments.
-pub(super) type Call<'a> = (Context<'a>, &'a PartitionMap<Partition>, &'a mut CoordinatorOutputs);
+/// What of the broker is at hand during a call.
+struct Callee<'a> {
+    transactions: &'a mut TransactionCoordinator,
+    groups: &'a mut GroupCoordinator,
+    partitions: &'a PartitionMap<Partition>,
+}
+
+impl<'a> Callee<'a> {
+    fn coordinator(self, which: CoordinatorKind) -> &'a mut dyn Coordinator {
+        match which {
+            CoordinatorKind::Transaction => self.transactions,
+            CoordinatorKind::Group => self.groups,
+        }
+    }
+}
 
 impl Broker {
     /// Calls the transaction coordinator.
-    pub(super) fn with_transactions<T>(
+    pub(super) fn with_transactions(
         &mut self,
         out: &mut Outputs,
-        call: impl FnOnce(&mut TransactionCoordinator, Call<'_>) -> T,
-    ) -> T {
-        self.call(CoordinatorKind::Transaction, out, |both, context| call(both.0, context))
+        call: impl FnOnce(&mut TransactionCoordinator, &mut Turn<'_>),
+    ) {
+        self.call(CoordinatorKind::Transaction, out, |broker, turn| call(broker.transactions, turn));
     }
 
     /// Calls the group coordinator.
-    pub(super) fn with_groups<T>(
-        &mut self,
-        out: &mut Outputs,
-        call: impl FnOnce(&mut GroupCoordinator, Call<'_>) -> T,
-    ) -> T {
-        self.call(CoordinatorKind::Group, out, |both, context| call(both.1, context))
+    pub(super) fn with_groups(&mut self, out: &mut Outputs, call: impl FnOnce(&mut GroupCoordinator, &mut Turn<'_>)) {
+        self.call(CoordinatorKind::Group, out, |broker, turn| call(broker.groups, turn));
     }
 
     pub(super) fn coordinator(&self, which: CoordinatorKind) -> &dyn Coordinator {
@@ -82,16 +62,13 @@ impl Broker {
     }
 
     /// Calls one of them for what both can do.
-    pub(super) fn with_coordinator<T>(
+    pub(super) fn with_coordinator(
         &mut self,
         which: CoordinatorKind,
         out: &mut Outputs,
-        call: impl FnOnce(&mut dyn Coordinator, Call<'_>) -> T,
-    ) -> T {
-        self.call(which, out, |both, context| match which {
-            CoordinatorKind::Transaction => call(both.0, context),
-            CoordinatorKind::Group => call(both.1, context),
-        })
+        call: impl FnOnce(&mut dyn Coordinator, &mut Turn<'_>),
+    ) {
+        self.call(which, out, |broker, turn| call(broker.coordinator(which), turn));
     }
 
     /// What is pushed during a call goes straight to `out`, writes go onto the list of appends, and markers that are
@@ -100,19 +77,19 @@ impl Broker {
         &mut self,
         which: CoordinatorKind,
         out: &mut Outputs,
-        call: impl FnOnce((&mut TransactionCoordinator, &mut GroupCoordinator), Call<'_>) -> T,
+        call: impl FnOnce(Callee<'_>, &mut Turn<'_>) -> T,
     ) -> T {
         let mut buffer = core::mem::take(&mut self.scratch.0);
         core::mem::swap(&mut buffer.net, out);
-        let context = Context { now: self.now, image: &self.image };
-        let both = (&mut self.transactions, &mut self.groups);
-        let result = call(both, (context, &self.partitions, &mut buffer));
+        let Broker { transactions, groups, partitions, .. } = self;
+        let mut turn = Turn { now: self.now, image: &self.image, out: &mut buffer };
+        let result = call(Callee { transactions, groups, partitions }, &mut turn);
         core::mem::swap(&mut buffer.net, out);
         self.appends.extend(buffer.appends.drain(..).map(|a| (which, a)));
         let mut markers = core::mem::take(&mut buffer.markers);
         self.scratch.0 = buffer;
         for marker in markers.drain(..) {
-            self.marker_done(marker.token, marker.error, out);
+            self.marker_done(marker.token, marker.outcome, out);
         }
         self.scratch.0.markers = markers;
         result
@@ -126,13 +103,13 @@ impl Broker {
         epoch: CoordinatorEpoch,
         out: &mut Outputs,
     ) {
-        self.with_coordinator(which, out, |c, (ctx, _, o)| c.elected(ctx, partition, epoch, o));
+        self.with_coordinator(which, out, |c, turn| c.elected(turn, partition, epoch));
         self.plan_load(which, partition, epoch);
     }
 
     /// This broker leads a partition of a coordinator's log no longer.
     pub(super) fn coordinator_resigned(&mut self, which: CoordinatorKind, partition: u32, out: &mut Outputs) {
-        self.with_coordinator(which, out, |c, (ctx, _, o)| c.resigned(ctx, partition, o));
+        self.with_coordinator(which, out, |c, turn| c.resigned(turn, partition));
     }
 
     /// Reads the log of a coordinator partition into its coordinator (§3.10), if it is still led at that epoch.
@@ -142,13 +119,13 @@ impl Broker {
             return;
         }
         let end = self.partitions.get(tp).expect("a partition led here").log.log_end_offset();
-        let ticket = self.with_coordinator(which, out, |c, (ctx, partitions, o)| {
-            let log = &partitions.get(tp).expect("a partition led here").log;
-            c.load(ctx, partition, epoch, log, o)
+        let ticket = self.call(which, out, |broker, turn| {
+            let log = &broker.partitions.get(tp).expect("a partition led here").log;
+            broker.coordinator(which).load(turn, partition, epoch, log)
         });
         // What lies above the high watermark counts as committed once that has come here.
         if let Some(ticket) = ticket {
-            self.wait(tp, end, Span(u64::MAX), Waiter::Coordinator { which, ticket, min_isr: false });
+            self.wait(tp, end, Span::FOREVER, Waiter::Coordinator { which, ticket, min_isr: false });
             self.complete_waits(tp, out);
         }
     }
@@ -161,7 +138,7 @@ impl Broker {
         outcome: Committed,
         out: &mut Outputs,
     ) {
-        self.with_coordinator(which, out, |c, (ctx, _, o)| c.committed(ctx, ticket, outcome, o));
+        self.with_coordinator(which, out, |c, turn| c.committed(turn, ticket, outcome));
     }
 
     /// Performs a coordinator's write: appends it, says so, and waits for the high watermark.
@@ -170,7 +147,7 @@ impl Broker {
         let ticket = append.ticket;
         let outcome = self.append_for_coordinator(&append);
         let written = outcome.map(|(base, _)| base);
-        self.with_coordinator(which, out, |c, (ctx, _, o)| c.written(ctx, ticket, written, o));
+        self.with_coordinator(which, out, |c, turn| c.written(turn, ticket, written));
         if let Ok((_, required)) = outcome {
             let waiter = Waiter::Coordinator { which, ticket, min_isr: append.check_min_isr };
             self.wait(tp, required, append.timeout, waiter);
@@ -196,7 +173,7 @@ impl Broker {
             Entry::Batch(batch, guard) => {
                 let verification = guard.is_some() || self.config.transaction_verification;
                 let origin = AppendOrigin::Coordinator;
-                partition.log.append_as_leader(batch, epoch, origin, *guard, verification, wall_ms)?
+                partition.log.append_as_leader(batch, epoch, origin, *guard, verification)?
             }
             Entry::Marker(marker) => partition.log.append_marker(marker, epoch, wall_ms)?,
         };
@@ -211,7 +188,7 @@ impl Broker {
         request: Request,
         out: &mut Outputs,
     ) {
-        self.with_coordinator(which, out, |c, (ctx, _, o)| c.request(ctx, conn, request, o));
+        self.with_coordinator(which, out, |c, turn| c.request(turn, conn, request));
     }
 
     /// Broker that coordinates `key`, as the metadata knows it (§1.2); `None` if there is none that is alive.

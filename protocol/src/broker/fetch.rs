@@ -1,13 +1,14 @@
 //! Fetch at the leader (§1.11, §2.9, §7.2): long poll, divergence check, and what a follower's position tells.
 
 use super::Broker;
-use super::partition::{Partition, Role};
-use super::session::{ParkedFetch, Session, SessionPartition, Watch};
+use super::partition::{Partition, Role, Watch};
+use super::session::{ParkedFetch, Session, SessionPartition};
 use super::timer::Timer;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::io::*;
+use crate::log::{LogRead, PartitionLog};
 use crate::message::*;
 use crate::time::Span;
 
@@ -116,6 +117,53 @@ impl Session {
         }
         false
     }
+}
+
+/// What an answer has room for.
+struct Room {
+    bytes: u64,
+    something_read: bool,
+}
+
+impl Room {
+    /// Reads one partition. Only the first batch of an answer may exceed the limits.
+    fn read(&mut self, log: &PartitionLog, position: &FetchPartition, upper: Offset) -> LogRead {
+        if upper <= position.fetch_offset || (self.bytes == 0 && self.something_read) {
+            return LogRead::default();
+        }
+        let limit = self.bytes.min(position.max_bytes.max(0) as u64);
+        let read = log.read(position.fetch_offset, upper, limit as u32);
+        if self.something_read && read.bytes > limit {
+            return LogRead::default();
+        }
+        self.bytes = self.bytes.saturating_sub(read.bytes);
+        self.something_read |= !read.batches.is_empty();
+        read
+    }
+}
+
+/// The answer for a partition that cannot be read.
+fn refused(
+    partitions: &PartitionMap<Partition>,
+    image: &ClusterImage,
+    follower: bool,
+    tp: TopicPartition,
+    error: ErrorCode,
+) -> FetchPartitionResponse {
+    let mut answer = bare(tp, Some(error));
+    if matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch) {
+        answer.current_leader = image.partition(tp).and_then(|p| Some((p.leader?, p.leader_epoch)));
+    }
+    if error == ErrorCode::OffsetOutOfRange
+        && follower
+        && let Some(partition) = partitions.get(tp)
+    {
+        // Stands for the two ListOffsets that Kafka's follower sends next.
+        answer.log_start_offset = partition.log.log_start_offset();
+        let end_offset = partition.log.log_end_offset();
+        answer.diverging_epoch = Some(EpochEndOffset { epoch: partition.leader_epoch, end_offset });
+    }
+    answer
 }
 
 impl Broker {
@@ -236,37 +284,23 @@ impl Broker {
         let Broker { sessions, partitions, image, .. } = self;
         let session = sessions.get_mut(id).expect("a session whose fetch was parked");
         let follower = session.replica.is_some();
-        let mut budget = parked.max_bytes.max(0) as u64;
-        let mut something_read = false;
+        let mut room = Room { bytes: parked.max_bytes.max(0) as u64, something_read: false };
         let mut answers = Vec::with_capacity(session.dirty.len());
         for _ in 0..session.dirty.len() {
             let tp = session.dirty.pop_front().expect("a dirty partition");
             let Some(entry) = session.partitions.get(tp) else { continue };
             let judged = session.look(partitions, image, entry);
             let entry = session.partitions.get_mut(tp).expect("a partition of the session");
-            let mut answer = bare(tp, None);
             let mut stays_dirty = true;
             match judged {
                 Look::Failed(error) => {
-                    answer.error = Some(error);
-                    if matches!(error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch) {
-                        answer.current_leader = image.partition(tp).and_then(|p| Some((p.leader?, p.leader_epoch)));
-                    }
-                    if error == ErrorCode::OffsetOutOfRange
-                        && follower
-                        && let Some(partition) = partitions.get(tp)
-                    {
-                        // Stands for the two ListOffsets that Kafka's follower sends next.
-                        answer.log_start_offset = partition.log.log_start_offset();
-                        let end_offset = partition.log.log_end_offset();
-                        answer.diverging_epoch = Some(EpochEndOffset { epoch: partition.leader_epoch, end_offset });
-                    }
                     entry.sent_high_watermark = -1;
-                    answers.push(answer);
+                    answers.push(refused(partitions, image, follower, tp, error));
                 }
                 Look::Diverging(_) | Look::Readable { .. } => {
                     let partition = partitions.get_mut(tp).expect("a partition that can be read");
                     let log = &partition.log;
+                    let mut answer = bare(tp, None);
                     answer.high_watermark = log.high_watermark();
                     answer.last_stable_offset = log.last_stable_offset();
                     answer.log_start_offset = log.log_start_offset();
@@ -276,22 +310,14 @@ impl Broker {
                         Look::Readable { upper: readable } => upper = readable,
                         Look::Failed(_) => {}
                     }
-                    if upper > entry.position.fetch_offset && (budget > 0 || !something_read) {
-                        let limit = budget.min(entry.position.max_bytes.max(0) as u64);
-                        let mut read = log.read(entry.position.fetch_offset, upper, limit as u32);
-                        if something_read && read.bytes > limit {
-                            read = Default::default(); // only the first batch of an answer may exceed the limits
-                        }
-                        budget = budget.saturating_sub(read.bytes);
-                        if let Some(last) = read.batches.last() {
-                            something_read = true;
-                            if !follower && session.isolation == IsolationLevel::ReadCommitted {
-                                answer.aborted =
-                                    log.aborted_transactions(entry.position.fetch_offset, last.next_offset());
-                            }
-                        }
-                        answer.batches = read.batches;
+                    let read = room.read(log, &entry.position, upper);
+                    if let Some(last) = read.batches.last()
+                        && !follower
+                        && session.isolation == IsolationLevel::ReadCommitted
+                    {
+                        answer.aborted = log.aborted_transactions(entry.position.fetch_offset, last.next_offset());
                     }
+                    answer.batches = read.batches;
                     stays_dirty = answer.diverging_epoch.is_some() || upper > entry.position.fetch_offset;
                     let news = !answer.batches.is_empty()
                         || answer.diverging_epoch.is_some()

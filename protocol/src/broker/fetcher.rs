@@ -8,6 +8,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::{Instant, Span};
 
 /// Fetches from one broker.
@@ -165,7 +166,7 @@ impl Broker {
             forgotten: core::mem::take(&mut fetcher.forgotten),
         };
         let timeout = Span::from_millis(config.replica_socket_timeout_ms.into());
-        fetcher.link.send(request.into(), Some(timeout), now.mono, timers, out);
+        fetcher.link.send(request.into(), timeout, now.mono, timers, out);
     }
 
     /// The next fetch of a fetcher opens a session anew: every position has to be told again.
@@ -198,10 +199,10 @@ impl Broker {
 
     /// The connection is gone; it is tried again after `replica.fetch.backoff.ms`.
     pub(super) fn fetcher_lost(&mut self, leader: NodeId) {
-        let (now, backoff) = (self.now.mono, self.fetch_backoff());
+        let reconnect = Reconnect::after_ms(self.config.replica_fetch_backoff_ms.into());
         let Some(fetcher) = self.fetchers.get_mut(&leader) else { return };
         let session_id = fetcher.session_id;
-        fetcher.link.lost(now, backoff);
+        fetcher.link.lost(self.now, reconnect);
         self.restart_session(leader, session_id);
         self.fetchers_to_pump.insert(leader, ());
     }

@@ -8,10 +8,12 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::Span;
 
-/// Pause before AlterPartition is sent again after an error or a lost connection.
+/// Pause before AlterPartition is sent again after an error.
 const RETRY_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 
 /// Proposals on their way to the controller.
 #[derive(Clone, Debug)]
@@ -127,12 +129,12 @@ impl Broker {
         }
         let request = AlterPartitionRequest { broker: self.id, broker_epoch, partitions: entries };
         let timeout = Span::from_millis(self.config.request_timeout_ms.into());
-        self.isr.link.send(request.into(), Some(timeout), self.now.mono, &mut self.timers, out);
+        self.isr.link.send(request.into(), timeout, self.now.mono, &mut self.timers, out);
     }
 
     /// The connection is gone; the outcome of what was in flight is unknown, so it is sent again.
     pub(super) fn isr_link_lost(&mut self, out: &mut Outputs) {
-        self.isr.link.lost(self.now.mono, RETRY_PAUSE);
+        self.isr.link.lost(self.now, RECONNECT);
         self.isr.take_back();
         self.send_proposals(out);
     }

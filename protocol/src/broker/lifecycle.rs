@@ -7,12 +7,12 @@ use crate::config::BrokerVariant;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::{Instant, Now, Span};
 
 /// First pause after a failed registration or heartbeat; doubles up to the session timeout.
 const FIRST_PAUSE_MS: i64 = 100;
-/// Pause before a lost connection is tried again.
-const RECONNECT_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 
 /// How far a controlled shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Broker {
             .into(),
         };
         let timeout = Span::from_millis((self.config.session_timeout_ms / 2).max(1).into());
-        self.life.link.send(request, Some(timeout), self.now.mono, &mut self.timers, out);
+        self.life.link.send(request, timeout, self.now.mono, &mut self.timers, out);
     }
 
     fn speaking_failed(&mut self) {
@@ -138,7 +138,7 @@ impl Broker {
 
     /// The connection for heartbeats is gone.
     pub(super) fn life_link_lost(&mut self, out: &mut Outputs) {
-        self.life.link.lost(self.now.mono, RECONNECT_PAUSE);
+        self.life.link.lost(self.now, RECONNECT);
         self.life.hurry = true;
         self.speak(out);
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::Broker;
 use super::fetch::not_hosted;
-use super::purgatory::Waiter;
 use super::verification::{Caller, Operation};
+use super::wait::Waiter;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
@@ -69,28 +69,28 @@ impl Broker {
     fn write_txn_marker(&mut self, token: u64, entry: &TxnMarkerEntry, tp: TopicPartition, out: &mut Outputs) {
         let wall_ms = self.now.wall_ms;
         if !self.partitions.contains(tp) {
-            return self.marker_done(token, Some(ErrorCode::UnknownTopicOrPartition), out);
+            return self.marker_done(token, Err(ErrorCode::UnknownTopicOrPartition), out);
         }
         let TxnMarkerEntry { producer, result, coordinator_epoch, transaction_version, .. } = *entry;
         let marker = EndMarker { producer, result, coordinator_epoch, transaction_version };
         if tp.topic == TopicId::CONSUMER_OFFSETS {
-            self.with_groups(out, |c, (ctx, _, o)| c.write_marker(ctx, token, tp.partition, marker, o));
+            self.with_groups(out, |c, turn| c.write_marker(turn, token, tp.partition, marker));
             // The next entry must find what this one wrote.
             return self.run_appends(out);
         }
         let partition = self.partitions.get(tp).expect("a partition with a replica here");
         if !partition.is_leader() {
-            return self.marker_done(token, Some(ErrorCode::NotLeaderOrFollower), out);
+            return self.marker_done(token, Err(ErrorCode::NotLeaderOrFollower), out);
         }
         if !partition.has_enough_in_sync() {
-            return self.marker_done(token, Some(ErrorCode::NotEnoughReplicas), out);
+            return self.marker_done(token, Err(ErrorCode::NotEnoughReplicas), out);
         }
         self.before_append(tp);
         let partition = self.partitions.get_mut(tp).expect("a partition led here");
         let epoch = partition.leader_epoch;
         let outcome = partition.log.append_marker(&marker, epoch, wall_ms);
         match outcome {
-            Err(error) => self.marker_done(token, Some(error), out),
+            Err(error) => self.marker_done(token, Err(error), out),
             Ok(done) => {
                 let timeout = Span::from_millis(self.config.request_timeout_ms.into());
                 self.wait(tp, done.last_offset + 1, timeout, Waiter::Marker { token });
@@ -101,10 +101,10 @@ impl Broker {
     }
 
     /// A marker has its outcome.
-    pub(super) fn marker_done(&mut self, token: u64, error: Option<ErrorCode>, out: &mut Outputs) {
+    pub(super) fn marker_done(&mut self, token: u64, outcome: Result<(), ErrorCode>, out: &mut Outputs) {
         let Some((operation, slot, index)) = self.markers.tokens.remove(&token) else { return };
         let markers = self.markers.operations.get_mut(&operation).expect("a request with markers to come");
-        markers.response.markers[slot].1[index].1 = error;
+        markers.response.markers[slot].1[index].1 = outcome.err();
         self.marker_progressed(operation, out);
     }
 
@@ -149,9 +149,14 @@ impl Broker {
             Ok(Verification::NotNeeded) => self.commit_offsets(conn, request, None, out),
             Ok(Verification::Needed(guard)) => {
                 let id = self.purgatory.next();
-                let (transactional_id, producer) = (request.transactional_id.clone(), request.producer);
+                let transaction = AddPartitionsTransaction {
+                    transactional_id: request.transactional_id.clone(),
+                    producer: request.producer,
+                    verify_only: operation.verify_only(),
+                    partitions: vec![tp],
+                };
                 self.offset_commits.0.insert(id, (conn, request, guard));
-                self.add_or_verify(transactional_id, producer, vec![tp], operation, Caller::Offsets(id), out);
+                self.add_or_verify(transaction, operation, Caller::Offsets(id), out);
             }
         }
     }
@@ -177,7 +182,7 @@ impl Broker {
         guard: Option<VerificationGuard>,
         out: &mut Outputs,
     ) {
-        self.with_groups(out, |c, (ctx, _, o)| c.txn_offset_commit(ctx, conn, request, guard, o));
+        self.with_groups(out, |c, turn| c.txn_offset_commit(turn, conn, request, guard));
     }
 
     /// Performs the coordinators' writes that are on the list, in order.

@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 
 use super::Broker;
-use super::coordinators::CoordinatorKind;
 use super::link::Link;
 use super::partition::{Follower, Partition, Role, lead};
 use super::timer::Timer;
+use crate::coordinator::CoordinatorKind;
 use crate::ids::*;
 use crate::image::{ClusterImage, MetadataChange};
 use crate::io::*;
 use crate::log::{LogSettings, PartitionLog};
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::{Instant, Span};
 
-/// Pause before a lost connection is tried again.
-const RECONNECT_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 
 /// The long poll for metadata changes.
 #[derive(Clone, Debug)]
@@ -56,12 +56,12 @@ impl Broker {
             return;
         }
         let request = MetadataFetchRequest { broker: self.id, after_version: self.feed.received };
-        self.feed.link.send(request.into(), None, self.now.mono, &mut self.timers, out);
+        self.feed.link.send(request.into(), Span::FOREVER, self.now.mono, &mut self.timers, out);
     }
 
     /// The connection is gone.
     pub(super) fn feed_link_lost(&mut self, out: &mut Outputs) {
-        self.feed.link.lost(self.now.mono, RECONNECT_PAUSE);
+        self.feed.link.lost(self.now, RECONNECT);
         self.poll_metadata(out);
     }
 
@@ -93,7 +93,7 @@ impl Broker {
                         MetadataChange::Broker(..) | MetadataChange::Features(_) => {}
                     }
                 }
-                self.with_transactions(out, |c, (ctx, _, o)| c.image_changed(ctx, o));
+                self.with_transactions(out, |c, turn| c.image_changed(turn));
             } else {
                 self.maybe_catch_up(out);
             }
@@ -111,7 +111,7 @@ impl Broker {
         for index in 0..self.image.topics.len() {
             self.take_roles(TopicId(index as u32), out);
         }
-        self.with_transactions(out, |c, (ctx, _, o)| c.image_changed(ctx, o));
+        self.with_transactions(out, |c, turn| c.image_changed(turn));
         self.speak_soon(out);
     }
 

@@ -13,6 +13,7 @@ mod disk;
 mod fetch;
 mod fetcher;
 mod isr;
+mod job;
 mod jobs;
 mod journal;
 mod lifecycle;
@@ -27,6 +28,7 @@ mod session;
 mod states;
 mod timer;
 mod verification;
+mod wait;
 
 #[cfg(test)]
 mod tests;
@@ -35,23 +37,39 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::config::{BrokerConfig, Domains};
-use crate::coordinator::{Coordinator, CoordinatorAppend};
+use crate::coordinator::{Coordinator, CoordinatorAppend, CoordinatorKind};
 use crate::group::{GroupCoordinator, GroupView};
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::io::*;
 use crate::log::PartitionLog;
 use crate::message::*;
+use crate::records::CommittedOffset;
 use crate::sorted::Sorted;
 use crate::time::{Instant, Now, Span};
 use crate::transaction::TransactionCoordinator;
 
-use coordinators::{CoordinatorKind, Scratch};
+use coordinators::Scratch;
 pub use disk::BrokerDisk;
-pub use jobs::Job;
+pub use job::Job;
 pub use journal::{BrokerTally, JournalEntry};
 pub use partition::Partition;
 use timer::{Timer, Timers};
+
+/// What a broker's process is started with.
+#[derive(Clone, Debug)]
+pub struct BrokerProcess {
+    /// Its id.
+    pub id: NodeId,
+    /// Its configuration.
+    pub config: Arc<BrokerConfig>,
+    /// The domains of epochs and sequences.
+    pub domains: Domains,
+    /// What a former run left.
+    pub disk: BrokerDisk,
+    /// Differs from that of every former run.
+    pub incarnation: u64,
+}
 
 /// A running broker.
 #[derive(Clone, Debug)]
@@ -93,17 +111,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker process on what a former run left on disk: it loads its logs and asks for its connections to the
-    /// controller. `incarnation` differs from that of every former run.
-    pub fn start(
-        id: NodeId,
-        config: Arc<BrokerConfig>,
-        domains: Domains,
-        disk: BrokerDisk,
-        incarnation: u64,
-        now: Now,
-        out: &mut Outputs,
-    ) -> Broker {
+    /// Starts a broker process: it loads its logs and asks for its connections to the controller.
+    pub fn start(process: BrokerProcess, now: Now, out: &mut Outputs) -> Broker {
+        let BrokerProcess { id, config, domains, disk, incarnation } = process;
         let mut partitions = PartitionMap::new();
         let clean = disk.clean_shutdown;
         for (tp, stored) in disk.into_logs() {
@@ -208,7 +218,7 @@ impl Broker {
     }
 
     fn earliest(&self) -> Instant {
-        self.timers.next().min(self.transactions.next_deadline()).min(self.groups.next_deadline())
+        self.timers.next().min(self.transactions.poll_timeout()).min(self.groups.poll_timeout())
     }
 
     fn connected(&mut self, channel: Channel, out: &mut Outputs) {
@@ -307,20 +317,20 @@ impl Broker {
 }
 
 impl Machine for Broker {
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         debug_assert_eq!(self.deadline, self.earliest(), "whatever changes a deadline settles");
         self.deadline
     }
 
-    fn wake(&mut self, now: Now, out: &mut Outputs) {
+    fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
         self.now = now;
         while let Some(timer) = self.timers.pop_due(now.mono) {
             self.timer(timer, out);
             self.run_appends(out);
         }
         for which in CoordinatorKind::BOTH {
-            if self.coordinator(which).next_deadline() <= now.mono {
-                self.with_coordinator(which, out, |c, (ctx, _, o)| c.wake(ctx, o));
+            if self.coordinator(which).poll_timeout() <= now.mono {
+                self.with_coordinator(which, out, |c, turn| c.handle_timeout(turn));
             }
         }
         self.settle(out);
@@ -389,7 +399,7 @@ impl Client for Broker {
         self.now = now;
         let (NetInput::Connected(channel) | NetInput::Disconnected(channel) | NetInput::Response(channel, ..)) = &input;
         if matches!(channel.purpose, Purpose::TxnMarkers | Purpose::ControllerProducerIds) {
-            self.with_transactions(out, |c, (ctx, _, o)| c.net(ctx, input, o));
+            self.with_transactions(out, |c, turn| c.net(turn, input));
             return self.settle(out);
         }
         match input {

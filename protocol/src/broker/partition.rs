@@ -1,7 +1,6 @@
 //! One replica as the broker holds it: its log, its role, and the high-watermark rule (§7.2).
 
-use super::purgatory::Wait;
-use super::session::Watch;
+use super::wait::Wait;
 use crate::config::BrokerVariant;
 use crate::error::ErrorCode;
 use crate::ids::*;
@@ -133,6 +132,14 @@ pub(super) enum Role {
     Leader(Leader),
     /// Follower.
     Follower(Follower),
+}
+
+/// An entry in a partition's list of watchers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Watch {
+    pub session: u32,
+    /// The reader is a follower: appends are news, not only moves of the high watermark.
+    pub follower: bool,
 }
 
 /// One replica.

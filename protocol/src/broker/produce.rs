@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Broker;
 use super::fetch::not_hosted;
-use super::purgatory::{ProduceOperation, Waiter};
+use super::purgatory::ProduceOperation;
 use super::timer::Timer;
 use super::verification::{Caller, Operation};
+use super::wait::Waiter;
 use crate::batch::{Payload, RecordBatch};
 use crate::config::BrokerVariant;
 use crate::error::ErrorCode;
@@ -132,7 +133,9 @@ impl Broker {
         preflight.guards = guards;
         let id = self.purgatory.next();
         self.preflights.0.insert(id, preflight);
-        self.add_or_verify(transactional_id, producer, asked, operation, Caller::Produce(id), out);
+        let verify_only = operation.verify_only();
+        let transaction = AddPartitionsTransaction { transactional_id, producer, verify_only, partitions: asked };
+        self.add_or_verify(transaction, operation, Caller::Produce(id), out);
     }
 
     /// The coordinator's answer to the add/verify of a Produce.
@@ -270,10 +273,9 @@ impl Broker {
             return Err(ErrorCode::RecordListTooLarge);
         }
         self.before_append(tp);
-        let wall_ms = self.now.wall_ms;
         let partition = self.partitions.get_mut(tp).expect("a partition led here");
         let epoch = partition.leader_epoch;
-        partition.log.append_as_leader(&part.batch, epoch, AppendOrigin::Client, guard, verification, wall_ms)
+        partition.log.append_as_leader(&part.batch, epoch, AppendOrigin::Client, guard, verification)
     }
 
     /// To be called before a leader's log end moves: followers that sat at the old end were caught up until their last

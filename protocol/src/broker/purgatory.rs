@@ -1,34 +1,15 @@
 //! Writes that wait for the high watermark (§1.6, §1.9, §3.3): keyed per partition by the offset that it must reach.
 
 use super::Broker;
-use super::coordinators::CoordinatorKind;
 use super::timer::Timer;
+use super::wait::{Wait, Waiter};
 use crate::config::BrokerVariant;
-use crate::coordinator::Ticket;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
 use crate::sorted::Sorted;
-use crate::time::{Instant, Span};
-
-/// Who waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waiter {
-    /// Partition `index` of a Produce with acks=all.
-    Produce { operation: u64, index: usize },
-    /// Marker of a WriteTxnMarkers.
-    Marker { token: u64 },
-    /// A coordinator's record; `min_isr`: a shrunken in-sync set fails it (20).
-    Coordinator { which: CoordinatorKind, ticket: Ticket, min_isr: bool },
-}
-
-/// A wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wait {
-    pub deadline: Instant,
-    pub waiter: Waiter,
-}
+use crate::time::Span;
 
 /// A Produce with acks=all that is not answered yet.
 #[derive(Clone, Debug)]
@@ -138,7 +119,7 @@ impl Broker {
                 }
                 self.produce_progressed(operation, out);
             }
-            Waiter::Marker { token } => self.marker_done(token, outcome.err(), out),
+            Waiter::Marker { token } => self.marker_done(token, outcome, out),
             Waiter::Coordinator { which, ticket, min_isr } => {
                 let outcome = match outcome {
                     Err(ErrorCode::NotEnoughReplicasAfterAppend) if !min_isr => Ok(()),

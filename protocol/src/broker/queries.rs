@@ -1,9 +1,9 @@
 //! Requests that only ask: Metadata, ApiVersions, FindCoordinator, ListOffsets, OffsetForLeaderEpoch, DescribeProducers.
 
 use super::Broker;
-use super::coordinators::CoordinatorKind;
 use super::fetch::not_hosted;
 use super::partition::{Partition, Role};
+use crate::coordinator::CoordinatorKind;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::message::*;

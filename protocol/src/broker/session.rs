@@ -16,14 +16,6 @@ use crate::time::{Instant, Span};
 /// A session that was not used for this long may be evicted for a new one (Kafka's constant).
 const MIN_EVICTION: Span = Span::from_secs(120);
 
-/// An entry in a partition's list of watchers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Watch {
-    pub session: u32,
-    /// The reader is a follower: appends are news, not only moves of the high watermark.
-    pub follower: bool,
-}
-
 /// One partition of a session.
 #[derive(Clone, Debug)]
 pub(super) struct SessionPartition {

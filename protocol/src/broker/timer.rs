@@ -1,6 +1,6 @@
 //! What the broker's timers are for.
 
-use super::jobs::Job;
+use super::job::Job;
 use crate::ids::*;
 use crate::io::Channel;
 

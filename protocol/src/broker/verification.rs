@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::Broker;
-use super::coordinators::CoordinatorKind;
 use super::link::Link;
+use crate::coordinator::CoordinatorKind;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::*;
 use crate::message::*;
+use crate::net::Reconnect;
 use crate::time::Span;
 
-/// Pause before a lost connection is tried again.
-const RECONNECT_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 
 /// What is asked of the coordinator, and what its 120 becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub(super) enum Operation {
     Verify,
     /// Add (transaction version 2).
     Add,
+}
+
+impl Operation {
+    pub fn verify_only(self) -> bool {
+        self != Operation::Add
+    }
 }
 
 /// Who asked.
@@ -76,19 +82,14 @@ impl Broker {
     /// Asks the coordinator of a transactional id; the outcome goes to the caller, perhaps at once.
     pub(super) fn add_or_verify(
         &mut self,
-        transactional_id: Name,
-        producer: ProducerIdAndEpoch,
-        partitions: Vec<TopicPartition>,
+        transaction: AddPartitionsTransaction,
         operation: Operation,
         caller: Caller,
         out: &mut Outputs,
     ) {
-        let coordinator = self.coordinator_of(CoordinatorKind::Transaction, &transactional_id);
-        let verify_only = operation != Operation::Add;
-        let question = Question {
-            transaction: AddPartitionsTransaction { transactional_id, producer, verify_only, partitions },
-            caller,
-        };
+        let coordinator = self.coordinator_of(CoordinatorKind::Transaction, &transaction.transactional_id);
+        let producer = transaction.producer;
+        let question = Question { transaction, caller };
         let Some(node) = coordinator else {
             let results = all(&question, Some(ErrorCode::CoordinatorNotAvailable));
             return self.verified(caller, &results, out);
@@ -140,7 +141,7 @@ impl Broker {
         let transactions = bundle.questions.iter().map(|q| q.transaction.clone()).collect();
         let request = AddPartitionsToTxnRequest { version: 5, transactions };
         let timeout = Span::from_millis(config.request_timeout_ms.into());
-        peer.link.send(request.into(), Some(timeout), now.mono, timers, out);
+        peer.link.send(request.into(), timeout, now.mono, timers, out);
     }
 
     /// The connection to a coordinator's broker is there.
@@ -159,7 +160,7 @@ impl Broker {
     /// The connection is gone, or took too long: 13 for what was taken.
     pub(super) fn verifier_lost(&mut self, node: NodeId, out: &mut Outputs) {
         let Some(peer) = self.verifier.0.get_mut(&node) else { return };
-        peer.link.lost(self.now.mono, RECONNECT_PAUSE);
+        peer.link.lost(self.now, RECONNECT);
         if let Some(bundle) = peer.in_flight.take() {
             for question in &bundle.questions {
                 self.verified(question.caller, &all(question, Some(ErrorCode::NetworkException)), out);

@@ -11,13 +11,15 @@
 //! it and answers with [`Consumer::revoked`]. In automatic mode (the default) the consumer answers for itself.
 
 mod commit;
+mod coordinator;
 mod event;
 mod fetch;
 mod fetcher;
-mod group;
+mod membership;
 mod metadata;
 mod partition;
 mod position;
+mod rebalance;
 #[cfg(test)]
 mod tests;
 
@@ -25,19 +27,19 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use event::*;
-pub use group::Membership;
+pub use membership::Membership;
 
 use crate::config::ConsumerConfig;
-use crate::connections::{ConnectionSettings, Connections, Lost, backoff};
 use crate::error::ErrorCode;
 use crate::ids::*;
-use crate::io::{Channel, Client, Machine, NetInput, Outputs, Purpose};
+use crate::io::{Channel, Client, Machine, NetInput, Output, Outputs, Purpose, push_made};
 use crate::message::*;
+use crate::net::{ConnectionSettings, Connections, Lost, Reconnect, backoff};
 use crate::time::{Instant, Now, Span};
 
 use commit::{Commit, OffsetFetch};
 use fetch::CompletedFetch;
-use group::Group;
+use membership::Member;
 use metadata::Metadata;
 use partition::{Broker, Partition};
 
@@ -74,7 +76,7 @@ pub struct Consumer {
     subscription: Vec<TopicId>,
     partitions: PartitionMap<Partition>,
     brokers: Vec<Broker>,
-    group: Option<Group>,
+    group: Option<Member>,
     /// Fetched and not delivered, in the order of arrival.
     buffer: VecDeque<CompletedFetch>,
     /// Fetched data of paused partitions.
@@ -117,11 +119,13 @@ impl Consumer {
     pub fn new(config: ConsumerConfig, bootstrap: Vec<NodeId>) -> Consumer {
         assert!(!bootstrap.is_empty(), "bootstrap.servers names at least one broker");
         let empty: Name = "".into();
-        let group = config.group_id.clone().map(|id| Group::new(id, config.group_instance_id.clone(), empty.clone()));
+        let group = config.group_id.clone().map(|id| Member::new(id, config.group_instance_id.clone(), empty.clone()));
         Consumer {
             connections: Connections::new(ConnectionSettings {
-                reconnect_backoff_ms: config.reconnect_backoff_ms,
-                reconnect_backoff_max_ms: config.reconnect_backoff_max_ms,
+                reconnect: Reconnect {
+                    backoff_ms: config.reconnect_backoff_ms,
+                    backoff_max_ms: config.reconnect_backoff_max_ms,
+                },
                 max_in_flight: MAX_IN_FLIGHT,
                 request_timeout_ms: i64::from(config.request_timeout_ms),
             }),
@@ -512,11 +516,11 @@ impl Consumer {
 }
 
 impl Machine for Consumer {
-    fn next_deadline(&self) -> Instant {
-        if self.dead { Instant::NEVER } else { self.again.min(self.connections.next_deadline()) }
+    fn poll_timeout(&self) -> Instant {
+        if self.dead { Instant::NEVER } else { self.again.min(self.connections.poll_timeout()) }
     }
 
-    fn wake(&mut self, now: Now, out: &mut Outputs) {
+    fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
         if self.dead {
             return;
         }

@@ -1,4 +1,4 @@
-//! What Kafka's messages contain, struct by struct. Requests and responses themselves are in `message.rs`.
+//! What Kafka's messages contain, struct by struct. Requests and responses themselves are in `message/`.
 
 use super::{Content, Hash, words};
 use crate::batch::*;
@@ -7,6 +7,7 @@ use crate::error::ErrorCode;
 use crate::ids::{NodeId, TopicId, TopicPartition};
 use crate::image::*;
 use crate::message::*;
+use crate::records::*;
 
 words! { Acks, IsolationLevel, CoordinatorType, AssignorName, TransactionState, TransactionResult }
 

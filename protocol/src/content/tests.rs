@@ -10,6 +10,7 @@ use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::*;
 use crate::message::*;
+use crate::records::*;
 
 /// Something of which there is an example, and for each field of it examples that differ from it there and nowhere else.
 trait Sample: Clone + Debug {

@@ -146,11 +146,11 @@ impl Controller {
 }
 
 impl Machine for Controller {
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         self.deadline
     }
 
-    fn wake(&mut self, now: Now, out: &mut Outputs) {
+    fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
         self.expire_sessions(now);
         self.publish(out);
     }

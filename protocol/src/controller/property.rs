@@ -139,8 +139,8 @@ impl Life {
             }
             Step::Pass { ms } => {
                 self.cluster.ms += ms;
-                self.cluster.controller.wake(self.cluster.now(), &mut out);
-                assert!(self.cluster.controller.next_deadline() > self.cluster.now().mono);
+                self.cluster.controller.handle_timeout(self.cluster.now(), &mut out);
+                assert!(self.cluster.controller.poll_timeout() > self.cluster.now().mono);
             }
             Step::Alter { partition, ref members, behind } => {
                 let tp = PARTITIONS[partition];
@@ -186,7 +186,7 @@ impl Life {
             assert_eq!(session.leaderships, leaderships.get(broker).copied().unwrap_or(0));
         }
         let earliest = controller.sessions.values().map(|s| s.deadline).min();
-        assert_eq!(Some(controller.next_deadline()), earliest);
+        assert_eq!(Some(controller.poll_timeout()), earliest);
     }
 }
 

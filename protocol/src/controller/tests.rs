@@ -120,15 +120,15 @@ impl Cluster {
             for broker in alive.into_iter().filter(|b| !dead.contains(b)) {
                 self.heartbeat(broker);
             }
-            self.wake();
+            self.handle_timeout();
         }
         for broker in dead {
             assert!(!self.controller.image().is_alive(*broker));
         }
     }
 
-    pub fn wake(&mut self) {
-        self.controller.wake(self.now(), &mut Outputs::new());
+    pub fn handle_timeout(&mut self) {
+        self.controller.handle_timeout(self.now(), &mut Outputs::new());
     }
 
     fn partition(&self) -> &PartitionImage {
@@ -284,7 +284,7 @@ fn a_broker_that_never_appears_is_taken_for_dead() {
     let mut cluster = Cluster::asleep(3, 1, vec![topic("t", 2, &[&[1, 2, 3]])]);
     cluster.start(B2, -1);
     cluster.start(B3, -1);
-    assert_eq!(cluster.controller.next_deadline(), Instant::ZERO + Span::from_secs(9));
+    assert_eq!(cluster.controller.poll_timeout(), Instant::ZERO + Span::from_secs(9));
     cluster.lose(&[]);
     assert_eq!((cluster.partition().leader, &cluster.partition().isr[..]), (Some(B2), &[B2, B3][..]));
     // Should it appear after all, it registers like any other.
@@ -390,14 +390,14 @@ fn a_session_ends_when_no_heartbeat_came_for_the_session_timeout() {
     cluster.ms = 3_000;
     cluster.heartbeat(B2);
     cluster.heartbeat(B3);
-    assert_eq!(cluster.controller.next_deadline(), Instant::ZERO + Span::from_secs(9));
+    assert_eq!(cluster.controller.poll_timeout(), Instant::ZERO + Span::from_secs(9));
     cluster.ms = 8_999;
-    cluster.wake();
+    cluster.handle_timeout();
     assert!(cluster.controller.image().is_alive(B1));
     cluster.ms = 9_000;
-    cluster.wake();
+    cluster.handle_timeout();
     assert!(!cluster.controller.image().is_alive(B1));
-    assert_eq!(cluster.controller.next_deadline(), Instant::ZERO + Span::from_secs(12));
+    assert_eq!(cluster.controller.poll_timeout(), Instant::ZERO + Span::from_secs(12));
     assert_eq!(cluster.partition().leader, Some(B2));
     assert_eq!(cluster.partition().isr, [B2, B3]);
 }
@@ -406,10 +406,10 @@ fn a_session_ends_when_no_heartbeat_came_for_the_session_timeout() {
 fn a_fenced_broker_has_no_session_to_lose() {
     let mut cluster = Cluster::alive(1, 2);
     cluster.lose(&[B1, B2, B3]);
-    assert_eq!(cluster.controller.next_deadline(), Instant::NEVER);
+    assert_eq!(cluster.controller.poll_timeout(), Instant::NEVER);
     // Its heartbeat unfences it again, with the epoch that it has.
     assert!(!cluster.heartbeat(B1).is_fenced);
-    assert_eq!(cluster.controller.next_deadline(), Now::at_ms(cluster.ms + 9_000).mono);
+    assert_eq!(cluster.controller.poll_timeout(), Now::at_ms(cluster.ms + 9_000).mono);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who may commit offsets (§4.3, classic groups).
 
-use super::membership::{Group, GroupState};
+use super::group::{Group, GroupState};
 use crate::config::{BrokerVariant, BrokerVariants};
 use crate::error::ErrorCode;
 use crate::message::GroupMetadata;

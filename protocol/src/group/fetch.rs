@@ -1,6 +1,6 @@
 //! OffsetFetch (§4.4). Classic groups check no member here.
 
-use super::offsets::Stored;
+use super::slots::Stored;
 use std::collections::BTreeSet;
 
 use super::shard::Shard;

@@ -1,6 +1,6 @@
 //! JoinGroup (§4.6).
 
-use super::membership::{Group, GroupState, Member, refused_join};
+use super::group::{Group, GroupState, Member, refused_join};
 use super::timers::Timer;
 use super::writes::{Env, Then, Writes};
 use crate::error::ErrorCode;
@@ -30,7 +30,9 @@ impl Group {
         if request.member_id.is_empty() {
             let id = new_id(&request.client_id);
             match request.group_instance_id.as_ref().map(|instance| self.statics.get(instance).cloned()) {
-                Some(Some(old)) => self.replace_static(writes, env, conn, request, &old, id),
+                Some(Some(old)) => {
+                    self.replace_static(writes, env, conn, JoinGroupRequest { member_id: id, ..request }, &old);
+                }
                 Some(None) => self.add(writes, env, conn, request, id),
                 None => self.hand_out(env, conn, &request, id),
             }
@@ -98,7 +100,7 @@ impl Group {
         member.join = Some(conn);
     }
 
-    /// A known static member comes back without its member id: it gets a new one and keeps its assignment; whoever still
+    /// A known static member comes back without its member id: it gets the new one in `request` and keeps its assignment; whoever still
     /// uses the old one is fenced (82). In a stable group nobody else notices, unless the assignor changes by it.
     fn replace_static(
         &mut self,
@@ -107,8 +109,8 @@ impl Group {
         conn: ConnId,
         request: JoinGroupRequest,
         old: &Name,
-        id: Name,
     ) {
+        let id = Name::clone(&request.member_id);
         let led = self.leader.clone();
         let mut member = self.remove(env, old, ErrorCode::FencedInstanceId).expect("a static member is a member");
         member.serial = env.serials.subject();

@@ -6,11 +6,13 @@
 
 mod fencing;
 mod fetch;
+#[expect(clippy::module_inception, reason = "a group, among what coordinates groups")]
+mod group;
 mod join;
-mod membership;
 mod offsets;
 mod rebalance;
 mod shard;
+mod slots;
 mod timers;
 mod view;
 mod writes;
@@ -20,7 +22,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use self::membership::GroupState;
+pub use self::group::GroupState;
 use self::shard::Shard;
 use self::timers::{Timer, Timers};
 pub use self::view::GroupView;
@@ -33,6 +35,7 @@ use crate::ids::*;
 use crate::io::*;
 use crate::log::{EndMarker, PartitionLog, VerificationGuard};
 use crate::message::*;
+use crate::records::CommittedOffset;
 use crate::time::*;
 
 /// The group coordinator of one broker.
@@ -63,13 +66,9 @@ impl GroupCoordinator {
     }
 
     /// The shard of `partition`, beside what its handlers may use.
-    fn split<'a>(
-        &'a mut self,
-        ctx: Context<'_>,
-        partition: u32,
-        out: &'a mut CoordinatorOutputs,
-    ) -> (Option<&'a mut Shard>, Env<'a>) {
-        let env = Env { now: ctx.now, config: &self.config, timers: &mut self.timers, serials: &mut self.serials, out };
+    fn split<'a>(&'a mut self, turn: &'a mut Turn<'_>, partition: u32) -> (Option<&'a mut Shard>, Env<'a>) {
+        let (timers, serials) = (&mut self.timers, &mut self.serials);
+        let env = Env { now: turn.now, config: &self.config, timers, serials, out: turn.out };
         (self.shards.get_mut(partition as usize).and_then(Option::as_mut), env)
     }
 
@@ -90,17 +89,16 @@ impl GroupCoordinator {
     /// same epoch.
     pub fn loaded<'b>(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         epoch: CoordinatorEpoch,
         log: impl Iterator<Item = &'b RecordBatch>,
-        out: &mut CoordinatorOutputs,
     ) {
-        let (shard, mut env) = self.split(ctx, partition, out);
+        let (shard, mut env) = self.split(turn, partition);
         let Some(shard) = shard.filter(|s| !s.active && s.writes.epoch == epoch) else { return };
         shard.load(&mut env, log);
         if self.expiry == Instant::NEVER {
-            self.schedule_expiry(ctx.now.mono);
+            self.schedule_expiry(turn.now.mono);
         }
     }
 
@@ -110,15 +108,15 @@ impl GroupCoordinator {
     /// open there). Membership is checked here, hence after the verification.
     pub fn txn_offset_commit(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         conn: ConnId,
         request: TxnOffsetCommitRequest,
         guard: Option<VerificationGuard>,
-        out: &mut CoordinatorOutputs,
     ) {
         let id = &request.group.group_id;
         let empty = id.is_empty();
-        let (shard, mut env) = self.split(ctx, partition_for(ctx, id), out);
+        let partition = partition_for(turn, id);
+        let (shard, mut env) = self.split(turn, partition);
         let error = match &shard {
             _ if empty => ErrorCode::InvalidGroupId,
             None => ErrorCode::NotCoordinator,
@@ -134,19 +132,12 @@ impl GroupCoordinator {
     /// A marker of WriteTxnMarkers for partition `partition` of `__consumer_offsets`; the outcome comes back through
     /// [`CoordinatorOutputs::markers`]. The offsets change in the same instant as the log: Kafka applies first and rolls back what could not be
     /// written, which nobody can tell apart.
-    pub fn write_marker(
-        &mut self,
-        ctx: Context<'_>,
-        token: u64,
-        partition: u32,
-        marker: EndMarker,
-        out: &mut CoordinatorOutputs,
-    ) {
-        let (shard, mut env) = self.split(ctx, partition, out);
+    pub fn write_marker(&mut self, turn: &mut Turn<'_>, token: u64, partition: u32, marker: EndMarker) {
+        let (shard, mut env) = self.split(turn, partition);
         match shard.filter(|s| s.active) {
             Some(shard) => shard.writes.marker(&mut env, marker, token),
             // Not led here or loading: 16 and 14, both shown as 6.
-            None => out.markers.push(MarkerDone { token, error: Some(ErrorCode::NotLeaderOrFollower) }),
+            None => turn.out.markers.push(MarkerDone { token, outcome: Err(ErrorCode::NotLeaderOrFollower) }),
         }
     }
 
@@ -156,7 +147,7 @@ impl GroupCoordinator {
     fn end_orphan(&mut self, ticket: Ticket, error: ErrorCode, out: &mut CoordinatorOutputs) {
         if let Some(at) = self.orphans.iter().position(|(t, _)| *t == ticket) {
             let (_, token) = self.orphans.remove(at);
-            out.markers.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+            out.markers.push(MarkerDone { token, outcome: Err(shown_to_marker_sender(error)) });
         }
     }
 
@@ -183,7 +174,7 @@ impl GroupCoordinator {
     /// or is being loaded.
     pub fn state_of(&self, partition: u32, id: &Name) -> Option<Option<GroupState>> {
         let shard = self.shards.get(partition as usize)?.as_ref().filter(|s| s.active)?;
-        Some(shard.group(id).map(membership::Group::state))
+        Some(shard.group(id).map(group::Group::state))
     }
 
     /// Committed offsets of all groups led here (white-box checks), in (group, partition) order; of the newest state,
@@ -202,7 +193,7 @@ impl GroupCoordinator {
     pub fn pending_offsets(&self) -> Vec<(ProducerId, Name, TopicPartition, CommittedOffset)> {
         let mut all = Vec::new();
         for shard in self.shards.iter().flatten() {
-            let named = |(pid, group, tp, stored): (ProducerId, u32, TopicPartition, &offsets::Stored)| {
+            let named = |(pid, group, tp, stored): (ProducerId, u32, TopicPartition, &slots::Stored)| {
                 (pid, Name::clone(&shard.groups[&group].id), tp, stored.value.clone())
             };
             all.extend(shard.offsets.pending().map(named));
@@ -213,8 +204,8 @@ impl GroupCoordinator {
 }
 
 impl Coordinator for GroupCoordinator {
-    fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, out: &mut CoordinatorOutputs) {
-        self.resigned(ctx, partition, out);
+    fn elected(&mut self, turn: &mut Turn<'_>, partition: u32, epoch: CoordinatorEpoch) {
+        self.resigned(turn, partition);
         let index = partition as usize;
         if self.shards.len() <= index {
             self.shards.resize_with(index + 1, || None);
@@ -222,28 +213,27 @@ impl Coordinator for GroupCoordinator {
         self.shards[index] = Some(Shard::new(partition, epoch));
     }
 
-    fn resigned(&mut self, ctx: Context<'_>, partition: u32, out: &mut CoordinatorOutputs) {
+    fn resigned(&mut self, turn: &mut Turn<'_>, partition: u32) {
         let Some(shard) = self.shards.get_mut(partition as usize).and_then(Option::take) else { return };
-        let (_, mut env) = self.split(ctx, partition, out);
+        let (_, mut env) = self.split(turn, partition);
         let orphans = shard.resign(&mut env);
         self.orphans.extend(orphans);
     }
 
     fn load(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         epoch: CoordinatorEpoch,
         log: &PartitionLog,
-        out: &mut CoordinatorOutputs,
     ) -> Option<Ticket> {
         let ticket = self.loading_high_watermark(partition, log.high_watermark());
-        self.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), out);
+        self.loaded(turn, partition, epoch, log.batches().map(|b| &**b));
         ticket
     }
 
     /// JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch.
-    fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
+    fn request(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: Request) {
         let (id, may_be_empty) = match &request {
             Request::JoinGroup(r) => (&r.group_id, false),
             Request::SyncGroup(r) => (&r.group.group_id, false),
@@ -255,9 +245,10 @@ impl Coordinator for GroupCoordinator {
             other => unreachable!("not a request of groups: {:?}", other.api_key()),
         };
         if id.is_empty() && !may_be_empty {
-            return refuse(conn, &request, ErrorCode::InvalidGroupId, out);
+            return refuse(conn, &request, ErrorCode::InvalidGroupId, turn.out);
         }
-        let (shard, mut env) = self.split(ctx, partition_for(ctx, id), out);
+        let partition = partition_for(turn, id);
+        let (shard, mut env) = self.split(turn, partition);
         let Some(shard) = shard else { return refuse(conn, &request, ErrorCode::NotCoordinator, env.out) };
         if !shard.active {
             return refuse(conn, &request, ErrorCode::CoordinatorLoadInProgress, env.out);
@@ -273,37 +264,38 @@ impl Coordinator for GroupCoordinator {
         }
     }
 
-    fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
-        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
+    fn written(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Written) {
+        let (shard, mut env) = self.split(turn, partition_of(ticket));
         if let Some((token, error)) = shard.and_then(|s| s.written(&mut env, ticket, outcome)) {
-            out.markers.push(MarkerDone { token, error: Some(shown_to_marker_sender(error)) });
+            turn.out.markers.push(MarkerDone { token, outcome: Err(shown_to_marker_sender(error)) });
         }
         if let Err(error) = outcome {
-            self.end_orphan(ticket, error, out);
+            self.end_orphan(ticket, error, turn.out);
         }
     }
 
-    fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
+    fn committed(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Committed) {
         let mut markers = Vec::new();
-        let (shard, mut env) = self.split(ctx, partition_of(ticket), out);
+        let (shard, mut env) = self.split(turn, partition_of(ticket));
         if let Some(shard) = shard {
             shard.committed(&mut env, ticket, outcome, &mut markers);
         }
-        let done = markers.into_iter().map(|(token, e)| MarkerDone { token, error: e.map(shown_to_marker_sender) });
-        out.markers.extend(done);
-        self.end_orphan(ticket, ErrorCode::NotLeaderOrFollower, out);
+        let shown = |outcome: Committed| outcome.map_err(shown_to_marker_sender);
+        let done = markers.into_iter().map(|(token, outcome)| MarkerDone { token, outcome: shown(outcome) });
+        turn.out.markers.extend(done);
+        self.end_orphan(ticket, ErrorCode::NotLeaderOrFollower, turn.out);
     }
 
     #[inline]
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         self.timers.next()
     }
 
-    fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        while let Some(timer) = self.timers.pop_due(ctx.now.mono) {
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        while let Some(timer) = self.timers.pop_due(turn.now.mono) {
             match timer {
                 Timer::Replies { partition } => {
-                    let (shard, mut env) = self.split(ctx, partition, out);
+                    let (shard, mut env) = self.split(turn, partition);
                     if let Some(shard) = shard {
                         shard.replies_timer_rang(&mut env);
                     }
@@ -311,19 +303,19 @@ impl Coordinator for GroupCoordinator {
                 Timer::Join { partition, group }
                 | Timer::Sync { partition, group }
                 | Timer::Session { partition, group, .. } => {
-                    let (shard, mut env) = self.split(ctx, partition, out);
+                    let (shard, mut env) = self.split(turn, partition);
                     if let Some(shard) = shard {
                         shard.group_timer_rang(&mut env, group, timer);
                     }
                 }
                 Timer::Expiry => {
                     for partition in 0..self.shards.len() as u32 {
-                        let (shard, mut env) = self.split(ctx, partition, out);
+                        let (shard, mut env) = self.split(turn, partition);
                         if let Some(shard) = shard.filter(|s| s.active) {
                             shard.expire(&mut env);
                         }
                     }
-                    self.schedule_expiry(ctx.now.mono);
+                    self.schedule_expiry(turn.now.mono);
                 }
             }
         }
@@ -331,8 +323,8 @@ impl Coordinator for GroupCoordinator {
 }
 
 /// The partition of `__consumer_offsets` that coordinates the group; one that nobody leads if the topic is not known.
-fn partition_for(ctx: Context<'_>, group_id: &str) -> u32 {
-    match ctx.image.topic(TopicId::CONSUMER_OFFSETS).map_or(0, |t| t.partitions.len() as u32) {
+fn partition_for(turn: &Turn<'_>, group_id: &str) -> u32 {
+    match turn.image.topic(TopicId::CONSUMER_OFFSETS).map_or(0, |t| t.partitions.len() as u32) {
         0 => u32::MAX,
         partitions => coordinator_partition(group_id, partitions),
     }
@@ -342,7 +334,7 @@ fn partition_for(ctx: Context<'_>, group_id: &str) -> u32 {
 fn refuse(conn: ConnId, request: &Request, error: ErrorCode, out: &mut CoordinatorOutputs) {
     let of_offsets = |offsets: &[OffsetToCommit]| -> Vec<_> { offsets.iter().map(|o| (o.tp, Some(error))).collect() };
     let response = match request {
-        Request::JoinGroup(r) => membership::refused_join(error, &r.member_id, &r.protocols).into(),
+        Request::JoinGroup(r) => group::refused_join(error, &r.member_id, &r.protocols).into(),
         Request::SyncGroup(_) => SyncGroupResponse { error: Some(error), assignment: Vec::new() }.into(),
         // While the group is being loaded nobody knows better: Kafka answers a heartbeat with success.
         Request::Heartbeat(_) if error == ErrorCode::CoordinatorLoadInProgress => {

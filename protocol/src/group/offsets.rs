@@ -5,62 +5,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::membership::Group;
+use super::group::Group;
+use super::slots::Stored;
 use crate::batch::TransactionResult;
 use crate::coordinator::Ticket;
 use crate::ids::*;
-use crate::message::CommittedOffset;
-
-/// An offset and where its record stands in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) value: CommittedOffset,
-    pub(super) record_offset: Offset,
-}
-
-/// What a group knows of one input partition.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Slot {
-    pub(super) committed: Option<Stored>,
-    /// Producers with an open transactional offset.
-    pub(super) open: Vec<ProducerId>,
-}
-
-/// Offsets of one group.
-#[derive(Clone, Debug, Default)]
-pub(super) struct GroupOffsets {
-    /// By input partition.
-    pub(super) slots: PartitionMap<Slot>,
-    /// Number of slots with a committed offset.
-    pub(super) committed: usize,
-    /// Number of (producer, partition) pairs that are open.
-    pub(super) open: usize,
-}
-
-impl GroupOffsets {
-    fn replace(&mut self, tp: TopicPartition, new: Option<Stored>) -> Option<Stored> {
-        let slot = self.slots.get_or_insert_with(tp, Slot::default);
-        self.committed += usize::from(new.is_some());
-        let old = core::mem::replace(&mut slot.committed, new);
-        self.committed -= usize::from(old.is_some());
-        old
-    }
-
-    fn open(&mut self, tp: TopicPartition, producer: ProducerId) {
-        let slot = self.slots.get_or_insert_with(tp, Slot::default);
-        if !slot.open.contains(&producer) {
-            slot.open.push(producer);
-            self.open += 1;
-        }
-    }
-
-    fn close(&mut self, tp: TopicPartition, producer: ProducerId) {
-        let slot = self.slots.get_mut(tp).expect("an open transactional offset has a slot");
-        let at = slot.open.iter().position(|p| *p == producer).expect("a pending offset is listed as open");
-        slot.open.remove(at);
-        self.open -= 1;
-    }
-}
 
 /// The value that a change not yet committed replaced.
 #[derive(Clone, Debug)]

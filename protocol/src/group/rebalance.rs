@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::membership::{Group, GroupState};
+use super::group::{Group, GroupState};
 use super::timers::Timer;
 use super::writes::{Env, Then, Writes};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::ConnId;
 use crate::message::*;
+use crate::records::GroupMetadataValue;
 use crate::time::*;
 
 impl Group {
@@ -193,16 +194,14 @@ impl Group {
     }
 
     /// Heartbeat.
-    pub(super) fn heartbeat(&mut self, env: &mut Env<'_>, request: &HeartbeatRequest) -> Option<ErrorCode> {
+    pub(super) fn heartbeat(&mut self, env: &mut Env<'_>, request: &HeartbeatRequest) -> Result<(), ErrorCode> {
         let id = &request.group.member_id;
-        if let Err(error) = self.validate_member(id, request.group.group_instance_id.as_ref()) {
-            return Some(error);
-        }
+        self.validate_member(id, request.group.group_instance_id.as_ref())?;
         if request.group.generation != self.generation {
-            return Some(ErrorCode::IllegalGeneration);
+            return Err(ErrorCode::IllegalGeneration);
         }
         self.touch(env, id);
-        (self.state == GroupState::PreparingRebalance).then_some(ErrorCode::RebalanceInProgress)
+        if self.state == GroupState::PreparingRebalance { Err(ErrorCode::RebalanceInProgress) } else { Ok(()) }
     }
 
     /// A sign of life.

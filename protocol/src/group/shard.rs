@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::fencing;
-use super::membership::{Group, GroupState, refused_join};
-use super::offsets::{Offsets, Source, Stored};
+use super::group::{Group, GroupState, refused_join};
+use super::offsets::{Offsets, Source};
+use super::slots::Stored;
 use super::timers::Timer;
 use super::writes::{Effect, Env, Then, Writes, shown_to_reader};
 use crate::batch::{Payload, RecordBatch};
@@ -15,6 +16,7 @@ use crate::ids::*;
 use crate::io::ConnId;
 use crate::log::VerificationGuard;
 use crate::message::*;
+use crate::records::{CommittedOffset, GroupLogRecord};
 
 /// A coordinator partition.
 #[derive(Clone, Debug)]
@@ -171,7 +173,7 @@ impl Shard {
         env: &mut Env<'_>,
         ticket: Ticket,
         outcome: Committed,
-        markers: &mut Vec<(u64, Option<ErrorCode>)>,
+        markers: &mut Vec<(u64, Committed)>,
     ) {
         // After 20 the records are below the high watermark; the group log does not promise min.insync.replicas.
         if let Err(error) = outcome
@@ -180,7 +182,7 @@ impl Shard {
             if let Some(write) = self.writes.uncommitted.iter_mut().find(|w| w.ticket == ticket)
                 && let Some(token) = write.marker.take()
             {
-                markers.push((token, Some(error)));
+                markers.push((token, Err(error)));
             } else if let Some(then) = self.writes.take_waiting(ticket) {
                 self.follow(env, then, Err(error));
             }
@@ -189,7 +191,7 @@ impl Shard {
         while let Some(write) = self.writes.uncommitted.front()
             && write.ticket <= ticket
         {
-            markers.extend(write.marker.map(|token| (token, None)));
+            markers.extend(write.marker.map(|token| (token, Ok(()))));
             self.writes.uncommitted.pop_front();
         }
         self.offsets.committed_up_to(ticket);
@@ -381,11 +383,11 @@ impl Shard {
 
     /// Heartbeat.
     pub(super) fn heartbeat(&mut self, env: &mut Env<'_>, conn: ConnId, request: &HeartbeatRequest) {
-        let error = match self.keys.get(&request.group.group_id) {
+        let outcome = match self.keys.get(&request.group.group_id) {
             Some(key) => self.groups.get_mut(key).expect("a known group").heartbeat(env, request),
-            None => Some(ErrorCode::UnknownMemberId),
+            None => Err(ErrorCode::UnknownMemberId),
         };
-        env.respond(conn, HeartbeatResponse { error });
+        env.respond(conn, HeartbeatResponse { error: outcome.err() });
     }
 
     /// LeaveGroup. If the group becomes empty by it, the answer waits until the log says so.

@@ -1,6 +1,6 @@
 //! What a group coordinator knows of its groups, for those who look into it (white box).
 
-use super::membership::GroupState;
+use super::group::GroupState;
 use super::{GroupCoordinator, Shard};
 use crate::ids::{Name, TopicPartition};
 
@@ -21,7 +21,7 @@ impl GroupCoordinator {
     /// All groups led here, by partition and then by id.
     pub fn groups(&self) -> Vec<GroupView> {
         let groups = self.shards.iter().flatten().flat_map(Shard::groups_by_id);
-        let view = |(id, group): (&Name, &super::membership::Group)| GroupView {
+        let view = |(id, group): (&Name, &super::group::Group)| GroupView {
             id: Name::clone(id),
             state: group.state(),
             generation: group.generation(),

@@ -12,6 +12,7 @@ use crate::ids::*;
 use crate::io::*;
 use crate::log::EndMarker;
 use crate::message::*;
+use crate::records::{GroupLogRecord, GroupMemberValue, GroupMetadataValue};
 use crate::time::*;
 
 /// Numbers that one run of the broker hands out only once.

@@ -38,7 +38,6 @@ impl PartitionLog {
         origin: AppendOrigin,
         guard: Option<VerificationGuard>,
         verification: bool,
-        _wall_ms: i64,
     ) -> Result<LeaderAppend, ErrorCode> {
         if batch.size > self.settings.segment_bytes {
             return Err(ErrorCode::RecordListTooLarge);

@@ -5,6 +5,7 @@ mod append;
 mod batches;
 mod disk;
 mod epoch_cache;
+mod producer_entry;
 mod producer_state;
 mod self_check;
 mod snapshot;
@@ -12,8 +13,6 @@ mod transactions;
 mod truncation;
 mod verification;
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;
 
@@ -311,7 +310,7 @@ impl PartitionLog {
 
     /// DescribeProducers (§2.11), by producer id.
     pub fn active_producers(&self) -> Vec<ActiveProducer> {
-        let describe = |(id, entry): (&ProducerId, &producer_state::ProducerEntry)| ActiveProducer {
+        let describe = |(id, entry): (&ProducerId, &producer_entry::ProducerEntry)| ActiveProducer {
             producer: ProducerIdAndEpoch::new(*id, entry.epoch),
             last_sequence: entry.last_sequence(),
             last_timestamp_ms: entry.last_timestamp_ms,

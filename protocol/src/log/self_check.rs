@@ -2,7 +2,8 @@
 //! time in proportion to the log.
 
 use super::PartitionLog;
-use super::producer_state::{ProducerEntry, ProducerState};
+use super::producer_entry::ProducerEntry;
+use super::producer_state::ProducerState;
 use crate::ids::*;
 
 impl PartitionLog {

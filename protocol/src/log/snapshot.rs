@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::producer_state::{BatchDescriptor, ProducerEntry};
+use super::producer_entry::{BatchDescriptor, ProducerEntry};
 use crate::ids::*;
 
 /// One producer in a snapshot. Of its remembered batches only the last is there: after a reload a retry of an older one

@@ -1,5 +1,6 @@
 //! One test a rule; sections are those of the reference.
 
+mod properties;
 mod variants;
 
 use super::*;
@@ -49,12 +50,12 @@ impl Leader {
     }
 
     fn append(&mut self, batch: RecordBatch) -> Result<(Offset, bool), ErrorCode> {
-        let done = self.0.append_as_leader(&Arc::new(batch), 0, AppendOrigin::Client, None, false, NOW)?;
+        let done = self.0.append_as_leader(&Arc::new(batch), 0, AppendOrigin::Client, None, false)?;
         Ok((done.base_offset, done.duplicate))
     }
 
     fn guarded(&mut self, batch: RecordBatch, guard: Option<VerificationGuard>) -> Result<Offset, ErrorCode> {
-        let done = self.0.append_as_leader(&Arc::new(batch), 0, AppendOrigin::Client, guard, true, NOW)?;
+        let done = self.0.append_as_leader(&Arc::new(batch), 0, AppendOrigin::Client, guard, true)?;
         Ok(done.base_offset)
     }
 
@@ -249,7 +250,7 @@ fn an_ordinary_batch_inside_a_transaction_is_refused() {
 fn offset_batches_are_checked_for_epoch_and_guard_only() {
     let mut leader = Leader::new();
     let append = |leader: &mut Leader, batch, guard| {
-        leader.0.append_as_leader(&Arc::new(batch), 0, AppendOrigin::Coordinator, guard, true, NOW)
+        leader.0.append_as_leader(&Arc::new(batch), 0, AppendOrigin::Coordinator, guard, true)
     };
     assert_eq!(append(&mut leader, txn(7, 1, 0, 1), None), Err(InvalidTxnState));
     let guard = leader.guard(7, 1, NO_SEQUENCE, true);

@@ -11,8 +11,10 @@
 //! go on in the background until the simulator kills it or calls [`Pipeline::proceed`].
 
 mod config;
+mod ending;
 mod event;
 mod function;
+mod producer_life;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -413,20 +415,20 @@ fn inner(channel: Channel) -> Option<Channel> {
 }
 
 impl Machine for Pipeline {
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         if self.phase == Phase::Dead {
             return Instant::NEVER;
         }
         let own = if self.halted { Instant::NEVER } else { self.own_deadline() };
-        own.min(self.consumer.next_deadline()).min(self.producer.next_deadline())
+        own.min(self.consumer.poll_timeout()).min(self.producer.poll_timeout())
     }
 
-    fn wake(&mut self, now: Now, out: &mut Outputs) {
-        if self.consumer.next_deadline() <= now.mono {
-            self.consumer.wake(now, out);
+    fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
+        if self.consumer.poll_timeout() <= now.mono {
+            self.consumer.handle_timeout(now, out);
         }
-        if self.producer.next_deadline() <= now.mono {
-            self.with_producer(out, |producer, out| producer.wake(now, out));
+        if self.producer.poll_timeout() <= now.mono {
+            self.with_producer(out, |producer, out| producer.handle_timeout(now, out));
         }
         self.run(now, out);
     }

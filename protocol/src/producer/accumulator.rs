@@ -6,7 +6,7 @@ use super::batch::{Batches, ProducerBatch, Slot};
 use super::sequences::Sequences;
 use crate::batch::{BATCH_OVERHEAD, Record};
 use crate::ids::*;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// Whether a partition belongs to the open transaction (§5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +52,24 @@ impl Partition {
     }
 }
 
+/// A record and where it is to go, as Java's class of that name.
+#[derive(Clone, Debug)]
+pub struct ProducerRecord {
+    /// Its topic.
+    pub topic: TopicId,
+    /// Its partition, if the application chooses it.
+    pub partition: Option<u32>,
+    /// What is written.
+    pub record: Record,
+}
+
 /// A record whose `send` blocks, as Java's would.
 #[derive(Clone, Debug)]
 pub(super) struct WaitingRecord {
     pub deadline: Instant,
     pub generation: u64,
     pub token: u64,
-    pub topic: TopicId,
-    pub partition: Option<u32>,
-    pub record: Record,
+    pub record: ProducerRecord,
 }
 
 /// What a record waits for.
@@ -149,12 +158,13 @@ pub(super) struct Accumulator {
     /// Those of them without a known leader.
     pub leaderless: BTreeSet<TopicPartition>,
     batch_size: u32,
+    delivery_timeout: Span,
     buffer_memory: i64,
     free_memory: i64,
 }
 
 impl Accumulator {
-    pub fn new(batch_size: i32, buffer_memory: i64) -> Accumulator {
+    pub fn new(batch_size: i32, buffer_memory: i64, delivery_timeout: Span) -> Accumulator {
         Accumulator {
             partitions: PartitionMap::new(),
             batches: Batches::default(),
@@ -165,6 +175,7 @@ impl Accumulator {
             queued: BTreeSet::new(),
             leaderless: BTreeSet::new(),
             batch_size: batch_size.max(1) as u32,
+            delivery_timeout,
             buffer_memory,
             free_memory: buffer_memory,
         }
@@ -177,7 +188,6 @@ impl Accumulator {
         token: u64,
         mut record: Record,
         now: Instant,
-        expires: Instant,
         generation: u64,
     ) -> Appended {
         let partition = self.partitions.get_mut(tp).expect("the partition was entered before the record");
@@ -201,7 +211,7 @@ impl Accumulator {
         let slot = self.batches.insert(batch);
         partition.queue.push_back(slot);
         self.queued.insert(tp);
-        self.expiry.insert((expires, self.batches[slot].serial, slot));
+        self.expiry.insert((now + self.delivery_timeout, self.batches[slot].serial, slot));
         self.generations.begin(generation);
         Appended::News
     }

@@ -1,12 +1,11 @@
 //! The application's calls (§5.2).
 
 use super::Producer;
-use super::accumulator::WaitingRecord;
+use super::accumulator::{ProducerRecord, WaitingRecord};
 use super::event::*;
 use super::transaction_manager::{Call, Handler, PendingCall, TxnRequest};
-use crate::batch::{BATCH_OVERHEAD, Record, TransactionResult};
+use crate::batch::{BATCH_OVERHEAD, TransactionResult};
 use crate::error::ErrorCode;
-use crate::ids::*;
 use crate::io::Outputs;
 use crate::message::{GroupMetadata, OffsetToCommit, ProducerIdAndEpoch};
 use crate::time::{Instant, Now, Span};
@@ -55,9 +54,7 @@ impl Producer {
         &mut self,
         now: Now,
         token: u64,
-        topic: TopicId,
-        partition: Option<u32>,
-        record: Record,
+        record: ProducerRecord,
         out: &mut Outputs,
     ) -> Result<(), ProducerError> {
         self.check_open()?;
@@ -70,7 +67,7 @@ impl Producer {
                 }
             }
         }
-        let size = i64::from(record.size()) + i64::from(BATCH_OVERHEAD);
+        let size = i64::from(record.record.size()) + i64::from(BATCH_OVERHEAD);
         if size > i64::from(self.config.max_request_size) || size > self.config.buffer_memory {
             self.never_sent(token, DeliveryErrorKind::RecordTooLarge);
             if self.transactions.enabled {
@@ -82,7 +79,7 @@ impl Producer {
         let generation = self.accumulator.generations.current();
         let mut record = record;
         if self.accumulator.waiting.is_empty() {
-            match self.place(now, token, topic, partition, record, generation) {
+            match self.place(now, token, record, generation) {
                 Ok(news) => {
                     if news {
                         self.run(now, out);
@@ -98,7 +95,7 @@ impl Producer {
         let deadline = now.mono + Span::from_millis(self.config.max_block_ms);
         self.accumulator.generations.begin(generation);
         let first = self.accumulator.waiting.is_empty();
-        self.accumulator.waiting.push_back(WaitingRecord { deadline, generation, token, topic, partition, record });
+        self.accumulator.waiting.push_back(WaitingRecord { deadline, generation, token, record });
         if first {
             self.run(now, out);
         }

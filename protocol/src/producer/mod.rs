@@ -24,6 +24,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
+pub use accumulator::ProducerRecord;
 pub use backlog::Backlog;
 pub use event::*;
 pub use partitioner::{murmur2, partition_for_key};
@@ -35,12 +36,12 @@ use nodes::{Nodes, Phase};
 use transaction_manager::{Step, TransactionManager};
 
 use crate::config::{Domains, ProducerConfig};
-use crate::connections::{ConnectionSettings, Connections};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::{Channel, Client, Machine, NetInput, Outputs};
 use crate::message::{ApiVersionsRequest, ProducerIdAndEpoch, Response};
-use crate::time::{Instant, Now};
+use crate::net::{ConnectionSettings, Connections, Reconnect};
+use crate::time::{Instant, Now, Span};
 
 /// What a request in flight was.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ impl Producer {
     /// A producer that knows the brokers `bootstrap`. `config` is resolved. `topics` are asked for in the first Metadata
     /// request; others join with their first record.
     ///
-    /// Nothing happens before the first call or [`Machine::wake`]; a new producer wants to be woken at once, to ask for
+    /// Nothing happens before the first call or [`Machine::handle_timeout`]; a new producer wants to be woken at once, to ask for
     /// metadata and, if it is idempotent, for a producer id.
     pub fn new(config: ProducerConfig, domains: Domains, bootstrap: Vec<NodeId>, topics: Vec<TopicId>) -> Producer {
         let mut nodes = Nodes::default();
@@ -88,14 +89,20 @@ impl Producer {
         Producer {
             domains,
             connections: Connections::new(ConnectionSettings {
-                reconnect_backoff_ms: config.reconnect_backoff_ms,
-                reconnect_backoff_max_ms: config.reconnect_backoff_max_ms,
+                reconnect: Reconnect {
+                    backoff_ms: config.reconnect_backoff_ms,
+                    backoff_max_ms: config.reconnect_backoff_max_ms,
+                },
                 max_in_flight: config.max_in_flight as usize,
                 request_timeout_ms: i64::from(config.request_timeout_ms),
             }),
             nodes,
             metadata: Metadata::new(topics, config.retry_backoff_ms, config.metadata_max_age_ms),
-            accumulator: Accumulator::new(config.batch_size, config.buffer_memory),
+            accumulator: Accumulator::new(
+                config.batch_size,
+                config.buffer_memory,
+                Span::from_millis(i64::from(config.delivery_timeout_ms)),
+            ),
             transactions: TransactionManager::new(
                 config.enable_idempotence,
                 config.transactional_id.clone(),
@@ -171,11 +178,11 @@ impl Producer {
 }
 
 impl Machine for Producer {
-    fn next_deadline(&self) -> Instant {
+    fn poll_timeout(&self) -> Instant {
         if self.closed { Instant::NEVER } else { self.earliest_deadline() }
     }
 
-    fn wake(&mut self, now: Now, out: &mut Outputs) {
+    fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
         if self.closed {
             return;
         }

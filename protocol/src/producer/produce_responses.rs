@@ -7,10 +7,10 @@ use super::event::*;
 use super::sequences::{is_later, last_sequence};
 use crate::batch::BATCH_OVERHEAD;
 use crate::config::ProducerVariant;
-use crate::connections::backoff;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::message::{ProducePartitionResponse, ProduceResponse};
+use crate::net::backoff;
 use crate::time::{Now, Span};
 
 /// Whether a batch that was answered so may nevertheless be in the log, or get there.

@@ -140,7 +140,7 @@ impl Producer {
     }
 
     pub(super) fn earliest_deadline(&self) -> Instant {
-        let mut earliest = self.connections.next_deadline();
+        let mut earliest = self.connections.poll_timeout();
         let mut consider = |at: Instant| earliest = earliest.min(at);
         let t = &self.transactions;
         if let Some((at, ..)) = self.accumulator.expiry.first() {

@@ -5,20 +5,19 @@ use core::ops::Bound::{Excluded, Unbounded};
 
 use super::Producer;
 use super::Sent;
-use super::accumulator::{Appended, Membership, Partition, WaitingRecord, WaitsFor};
+use super::accumulator::{Appended, Membership, Partition, ProducerRecord, WaitingRecord, WaitsFor};
 use super::batch::Slot;
 use super::event::*;
 use super::nodes::Phase;
 use super::partitioner::partition_for_key;
 use super::schedule::may_drain;
 use super::transaction_manager::{Handler, TxnRequest};
-use crate::batch::Record;
 use crate::config::{ProducerVariant, ProtocolGeneration};
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::Outputs;
 use crate::message::*;
-use crate::time::{Instant, Now, Span};
+use crate::time::{Instant, Now};
 
 impl Producer {
     /// Does everything that can be done at `now`.
@@ -169,11 +168,11 @@ impl Producer {
     /// Lets waiting records go on, in the order in which they were sent, until one must wait further.
     fn place_waiting(&mut self, now: Now) {
         while let Some(first) = self.accumulator.waiting.pop_front() {
-            let WaitingRecord { deadline, generation, token, topic, partition, record } = first;
-            match self.place(now, token, topic, partition, record, generation) {
+            let WaitingRecord { deadline, generation, token, record } = first;
+            match self.place(now, token, record, generation) {
                 Ok(_) => self.accumulator.generations.end(generation),
                 Err((record, waits_for)) => {
-                    let first = WaitingRecord { deadline, generation, token, topic, partition, record };
+                    let first = WaitingRecord { deadline, generation, token, record };
                     self.accumulator.waits_for = waits_for;
                     self.accumulator.waiting.push_front(first);
                     break;
@@ -188,22 +187,21 @@ impl Producer {
         &mut self,
         now: Now,
         token: u64,
-        topic: TopicId,
-        partition: Option<u32>,
-        record: Record,
+        wanted: ProducerRecord,
         generation: u64,
-    ) -> Result<bool, (Record, WaitsFor)> {
+    ) -> Result<bool, (ProducerRecord, WaitsFor)> {
+        let ProducerRecord { topic, partition, ref record } = wanted;
         let size = record.size();
         let Some(known) = self.metadata.topic(topic) else {
             self.metadata.add_interest(topic);
-            return Err((record, WaitsFor::Metadata));
+            return Err((wanted, WaitsFor::Metadata));
         };
         let partitions = known.leaders.len() as u32;
         let chosen = match (partition, &record.key) {
             (Some(p), _) if p < partitions => p,
             (Some(_), _) => {
                 self.metadata.request_update();
-                return Err((record, WaitsFor::Metadata));
+                return Err((wanted, WaitsFor::Metadata));
             }
             (None, Some(key)) => partition_for_key(key, partitions),
             (None, None) => known.sticky.next(size, self.config.batch_size.max(1) as u32, &known.leaders),
@@ -214,14 +212,13 @@ impl Producer {
             let (leader, epoch) = self.metadata.leader(tp);
             self.accumulator.partitions.insert(tp, Partition::new(leader, epoch));
         }
-        let expires = now.mono + Span::from_millis(i64::from(self.config.delivery_timeout_ms));
-        let appended = self.accumulator.append(tp, token, record, now.mono, expires, generation);
+        let appended = self.accumulator.append(tp, token, wanted.record, now.mono, generation);
         let news = match appended {
             Appended::NoMemory(record) => {
                 if let (true, Some(known)) = (sticky, self.metadata.topic(topic)) {
                     known.sticky.undo(size);
                 }
-                return Err((record, WaitsFor::Memory));
+                return Err((ProducerRecord { topic, partition, record }, WaitsFor::Memory));
             }
             Appended::Joined => false,
             Appended::News => true,

@@ -5,10 +5,10 @@ use super::metadata::{TV2, TransactionalId};
 use super::writes::Then;
 use super::{TransactionCoordinator, fenced_before};
 use crate::config::BrokerVariant;
-use crate::coordinator::{Context, CoordinatorOutputs};
+use crate::coordinator::{Committed, Turn};
 use crate::error::ErrorCode;
 use crate::ids::*;
-use crate::io::{ConnId, Output};
+use crate::io::ConnId;
 use crate::message::*;
 
 type PartitionErrors = Vec<(TopicPartition, Option<ErrorCode>)>;
@@ -65,14 +65,21 @@ fn all(partitions: &[TopicPartition], error: Option<ErrorCode>) -> PartitionErro
     partitions.iter().map(|&tp| (tp, error)).collect()
 }
 
+/// What two requests ask for: partitions for a transaction.
+struct Addition<'a> {
+    name: &'a Name,
+    producer: ProducerIdAndEpoch,
+    partitions: &'a [TopicPartition],
+    client_version: u8,
+}
+
 impl TransactionCoordinator {
     /// Answers once every transaction of the request is settled.
     pub(super) fn add_partitions_to_txn(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         conn: ConnId,
         request: &AddPartitionsToTxnRequest,
-        out: &mut CoordinatorOutputs,
     ) {
         let mut answer = AddAnswer { outstanding: 0, transactions: Vec::with_capacity(request.transactions.len()) };
         let client_version = if request.version >= 4 { TV2 } else { 0 };
@@ -80,7 +87,7 @@ impl TransactionCoordinator {
             let name = &transaction.transactional_id;
             let partitions = &transaction.partitions;
             // Clients may not name Kafka's own topics, whatever their rights; brokers may (v4+).
-            let flaw = |tp: &TopicPartition| match ctx.image.partition(*tp) {
+            let flaw = |tp: &TopicPartition| match turn.image.partition(*tp) {
                 _ if request.version < 4 && tp.topic.is_internal() => Some(ErrorCode::TopicAuthorizationFailed),
                 None => Some(ErrorCode::UnknownTopicOrPartition),
                 Some(_) => None,
@@ -90,10 +97,10 @@ impl TransactionCoordinator {
                 let error = |tp| flaw(tp).unwrap_or(ErrorCode::OperationNotAttempted);
                 partitions.iter().map(|tp| (*tp, Some(error(tp)))).collect()
             } else if transaction.verify_only {
-                self.verify(ctx, transaction).unwrap_or_else(|error| all(partitions, Some(error)))
+                self.verify(turn, transaction).unwrap_or_else(|error| all(partitions, Some(error)))
             } else {
-                let then = Then::AddPartitions(conn, index);
-                let added = self.add(ctx, name, transaction.producer, partitions, client_version, then, out);
+                let addition = Addition { name, producer: transaction.producer, partitions, client_version };
+                let added = self.add(turn, addition, Then::AddPartitions(conn, index));
                 let error = match added {
                     Ok(Added::Later) => {
                         answer.outstanding += 1;
@@ -108,70 +115,50 @@ impl TransactionCoordinator {
         }
         if answer.outstanding == 0 {
             let transactions = answer.transactions;
-            out.net.push(Output::Respond(conn, AddPartitionsToTxnResponse { error: None, transactions }.into()));
+            turn.respond(conn, AddPartitionsToTxnResponse { error: None, transactions });
         } else {
             self.answers.insert(conn, answer);
         }
     }
 
     /// A record that an AddPartitionsToTxn waited for is settled.
-    pub(super) fn settle_added(
-        &mut self,
-        conn: ConnId,
-        index: usize,
-        error: Option<ErrorCode>,
-        out: &mut CoordinatorOutputs,
-    ) {
+    pub(super) fn settle_added(&mut self, turn: &mut Turn<'_>, conn: ConnId, index: usize, outcome: Committed) {
         let answer = self.answers.get_mut(&conn).expect("an answer waits for each record of its request");
         for (_, slot) in &mut answer.transactions[index].1 {
-            *slot = error;
+            *slot = outcome.err();
         }
         answer.outstanding -= 1;
         if answer.outstanding == 0 {
             let answer = self.answers.remove(&conn).expect("it was found just now");
             let transactions = answer.transactions;
-            out.net.push(Output::Respond(conn, AddPartitionsToTxnResponse { error: None, transactions }.into()));
+            turn.respond(conn, AddPartitionsToTxnResponse { error: None, transactions });
         }
     }
 
-    pub(super) fn add_offsets_to_txn(
-        &mut self,
-        ctx: Context<'_>,
-        conn: ConnId,
-        request: &AddOffsetsToTxnRequest,
-        out: &mut CoordinatorOutputs,
-    ) {
-        let partitions = match ctx.image.topic(TopicId::CONSUMER_OFFSETS) {
+    pub(super) fn add_offsets_to_txn(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: &AddOffsetsToTxnRequest) {
+        let partitions = match turn.image.topic(TopicId::CONSUMER_OFFSETS) {
             Some(topic) if !topic.partitions.is_empty() => topic.partitions.len() as u32,
             _ => self.config.offsets_partitions,
         };
         let partition = coordinator_partition(&request.group_id, partitions);
         let tp = TopicPartition::new(TopicId::CONSUMER_OFFSETS, partition);
-        let then = Then::AddOffsets(conn);
-        let added = self.add(ctx, &request.transactional_id, request.producer, &[tp], 0, then, out);
+        let (name, producer) = (&request.transactional_id, request.producer);
+        let addition = Addition { name, producer, partitions: &[tp], client_version: 0 };
+        let added = self.add(turn, addition, Then::AddOffsets(conn));
         let error = match added {
             Ok(Added::Later) => return,
             Ok(Added::Already) => None,
             Err(error) => Some(fenced_before(request.version, 2, error)),
         };
-        out.net.push(Output::Respond(conn, AddOffsetsToTxnResponse { error }.into()));
+        turn.respond(conn, AddOffsetsToTxnResponse { error });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of two requests")]
-    fn add(
-        &mut self,
-        ctx: Context<'_>,
-        name: &Name,
-        producer: ProducerIdAndEpoch,
-        partitions: &[TopicPartition],
-        client_version: u8,
-        then: Then,
-        out: &mut CoordinatorOutputs,
-    ) -> Result<Added, ErrorCode> {
+    fn add(&mut self, turn: &mut Turn<'_>, addition: Addition<'_>, then: Then) -> Result<Added, ErrorCode> {
+        let Addition { name, producer, partitions, client_version } = addition;
         if name.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
-        let partition = self.owned(ctx, name)?;
+        let partition = self.owned(turn, name)?;
         let forgets = self.config.variant.has(BrokerVariant::CoordinatorFailoverForgetsBegin);
         let id = self.id_mut(partition, name).ok_or(ErrorCode::InvalidProducerIdMapping)?;
         may_add(id, producer)?;
@@ -180,21 +167,21 @@ impl TransactionCoordinator {
         if metadata.value.state == TransactionState::Ongoing && partitions.iter().all(present) {
             return Ok(Added::Already);
         }
-        let target = metadata.with_partitions(partitions, client_version, ctx.now.wall_ms);
+        let target = metadata.with_partitions(partitions, client_version, turn.now.wall_ms);
         if forgets {
             id.metadata = target;
             return Ok(Added::Already);
         }
-        self.transit(ctx, partition, name, target, then, out);
+        self.transit(turn, partition, name, target, then);
         Ok(Added::Later)
     }
 
-    fn verify(&self, ctx: Context<'_>, transaction: &AddPartitionsTransaction) -> Result<PartitionErrors, ErrorCode> {
+    fn verify(&self, turn: &Turn<'_>, transaction: &AddPartitionsTransaction) -> Result<PartitionErrors, ErrorCode> {
         let name = &transaction.transactional_id;
         if name.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
-        let led = self.led(self.owned(ctx, name)?);
+        let led = self.led(self.owned(turn, name)?);
         let id = led.ids.get(name).ok_or(ErrorCode::InvalidProducerIdMapping)?;
         may_verify(id, transaction.producer)?;
         let stored = &id.metadata.value.partitions;

@@ -3,38 +3,14 @@
 
 use super::TransactionCoordinator;
 use super::markers::Marker;
-use super::metadata::{Completion, Metadata};
-use super::writes::{Then, Transition};
-use crate::coordinator::{Context, CoordinatorOutputs};
+use super::metadata::Completion;
+use super::writes::{CompletionRetry, Then, Transition};
+use crate::coordinator::Turn;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::image::ClusterImage;
 use crate::io::CorrelationId;
 use crate::message::{ProducerIdAndEpoch, TxnMarkerEntry, WriteTxnMarkersResponse};
-use crate::time::{Instant, Now, Span};
-
-/// Pause before a Complete record that the log refused is written again.
-const RETRY_PAUSE: Span = Span::from_millis(100);
-
-/// A Complete record to be written again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CompletionRetry {
-    at: Instant,
-    partition: u32,
-    epoch: CoordinatorEpoch,
-    name: Name,
-    target: Metadata,
-}
-
-impl CompletionRetry {
-    pub fn new(now: Now, partition: u32, epoch: CoordinatorEpoch, name: Name, target: Metadata) -> CompletionRetry {
-        CompletionRetry { at: now.mono + RETRY_PAUSE, partition, epoch, name, target }
-    }
-
-    pub fn at(&self) -> Instant {
-        self.at
-    }
-}
 
 /// What the coordinator makes of the answer for one partition (§1.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +23,10 @@ enum Reaction {
     Drop,
 }
 
-fn reaction(error: Option<ErrorCode>) -> Reaction {
-    match error {
-        None | Some(ErrorCode::UnsupportedForMessageFormat | ErrorCode::UnsupportedVersion) => Reaction::Settled,
-        Some(
+fn reaction(answer: Result<(), ErrorCode>) -> Reaction {
+    match answer {
+        Ok(()) | Err(ErrorCode::UnsupportedForMessageFormat | ErrorCode::UnsupportedVersion) => Reaction::Settled,
+        Err(
             ErrorCode::UnknownTopicOrPartition
             | ErrorCode::NotLeaderOrFollower
             | ErrorCode::NotEnoughReplicas
@@ -58,8 +34,8 @@ fn reaction(error: Option<ErrorCode>) -> Reaction {
             | ErrorCode::RequestTimedOut
             | ErrorCode::KafkaStorageError,
         ) => Reaction::SendAgain,
-        Some(ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced) => Reaction::GiveUp,
-        Some(_) => Reaction::Drop,
+        Err(ErrorCode::InvalidProducerEpoch | ErrorCode::TransactionCoordinatorFenced) => Reaction::GiveUp,
+        Err(_) => Reaction::Drop,
     }
 }
 
@@ -85,9 +61,9 @@ fn destination(image: &ClusterImage, tp: TopicPartition) -> Destination {
 impl TransactionCoordinator {
     /// A Prepare state is installed: the transition to Complete is pending from here on. Returns the pair that is valid
     /// for the next transaction.
-    pub(super) fn begin_completion(&mut self, ctx: Context<'_>, partition: u32, name: &Name) -> ProducerIdAndEpoch {
+    pub(super) fn begin_completion(&mut self, turn: &Turn<'_>, partition: u32, name: &Name) -> ProducerIdAndEpoch {
         let id = self.id_mut(partition, name).expect("the id was installed just now");
-        let target = id.metadata.completed(ctx.now.wall_ms);
+        let target = id.metadata.completed(turn.now.wall_ms);
         let producer = target.value.producer;
         id.has_failed_epoch_fence = false;
         id.begin(target.value.state);
@@ -96,7 +72,7 @@ impl TransactionCoordinator {
     }
 
     /// Queues the markers of a transaction whose completion has begun.
-    pub(super) fn send_markers(&mut self, ctx: Context<'_>, partition: u32, name: &Name, out: &mut CoordinatorOutputs) {
+    pub(super) fn send_markers(&mut self, turn: &mut Turn<'_>, partition: u32, name: &Name) {
         let coordinator_epoch = self.led(partition).epoch;
         let metadata = &self.id_mut(partition, name).expect("its completion has begun").metadata;
         let entry = TxnMarkerEntry {
@@ -106,7 +82,7 @@ impl TransactionCoordinator {
             transaction_version: metadata.value.client_transaction_version,
             partitions: metadata.value.partitions.to_vec(),
         };
-        self.route(ctx, Marker { coordinator_partition: partition, transactional_id: name.clone(), entry }, out);
+        self.route(turn, Marker { coordinator_partition: partition, transactional_id: name.clone(), entry });
     }
 
     /// The transaction that a marker belongs to, if it is still this coordinator's at that epoch.
@@ -118,12 +94,12 @@ impl TransactionCoordinator {
 
     /// Groups the partitions of a marker by their present leaders and queues it for each; dropped silently if the
     /// transaction is no longer ours.
-    fn route(&mut self, ctx: Context<'_>, marker: Marker, out: &mut CoordinatorOutputs) {
+    fn route(&mut self, turn: &mut Turn<'_>, marker: Marker) {
         let Some(completion) = self.completion_of(&marker) else { return };
         let Marker { coordinator_partition, transactional_id, mut entry } = marker;
         let mut groups: Vec<(Option<NodeId>, Vec<TopicPartition>)> = Vec::new();
         for tp in core::mem::take(&mut entry.partitions) {
-            let leader = match destination(ctx.image, tp) {
+            let leader = match destination(turn.image, tp) {
                 Destination::Leader(leader) => Some(leader),
                 Destination::Nobody => None,
                 Destination::Deleted => {
@@ -141,13 +117,13 @@ impl TransactionCoordinator {
             let transactional_id = transactional_id.clone();
             self.markers.queue(leader, Marker { coordinator_partition, transactional_id, entry });
         }
-        self.complete_if_done(ctx, coordinator_partition, &transactional_id, out);
+        self.complete_if_done(turn, coordinator_partition, &transactional_id);
     }
 
     /// Looks up the destinations of markers again.
-    pub(super) fn route_again(&mut self, ctx: Context<'_>, markers: Vec<Marker>, out: &mut CoordinatorOutputs) {
+    pub(super) fn route_again(&mut self, turn: &mut Turn<'_>, markers: Vec<Marker>) {
         for marker in markers {
-            self.route(ctx, marker, out);
+            self.route(turn, marker);
         }
     }
 
@@ -155,11 +131,10 @@ impl TransactionCoordinator {
     /// transaction is given up.
     pub(super) fn markers_answered(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         node: NodeId,
         correlation: CorrelationId,
         response: &WriteTxnMarkersResponse,
-        out: &mut CoordinatorOutputs,
     ) {
         let answers = &response.markers;
         let mut cursor = 0;
@@ -170,12 +145,12 @@ impl TransactionCoordinator {
             for &tp in &marker.entry.partitions {
                 // The answer is keyed by producer id, usually in the order of the request.
                 let of_producer = |i: &usize| answers[*i].0 == marker.entry.producer.id;
-                let error = (cursor..answers.len()).chain(0..cursor).filter(of_producer).find_map(|i| {
+                let answer = (cursor..answers.len()).chain(0..cursor).filter(of_producer).find_map(|i| {
                     let answer = answers[i].1.iter().find(|(answered, _)| *answered == tp)?;
                     cursor = i;
-                    Some(answer.1)
+                    Some(answer.1.map_or(Ok(()), Err))
                 });
-                match error.map_or(Reaction::Drop, reaction) {
+                match answer.map_or(Reaction::Drop, reaction) {
                     Reaction::Settled => completion.settle(tp),
                     Reaction::SendAgain => again.push(tp),
                     Reaction::GiveUp => give_up = true,
@@ -192,29 +167,29 @@ impl TransactionCoordinator {
             }
             if !again.is_empty() {
                 marker.entry.partitions = again;
-                self.markers.queue_again(ctx.now, marker);
+                self.markers.queue_again(turn.now, marker);
             }
-            self.complete_if_done(ctx, partition, &name, out);
+            self.complete_if_done(turn, partition, &name);
         }
     }
 
     /// Writes the Complete record once no marker remains.
-    fn complete_if_done(&mut self, ctx: Context<'_>, partition: u32, name: &Name, out: &mut CoordinatorOutputs) {
+    fn complete_if_done(&mut self, turn: &mut Turn<'_>, partition: u32, name: &Name) {
         let epoch = self.led(partition).epoch;
         let id = self.id_mut(partition, name).expect("the id completes its transaction");
         if let Some(Completion { target, .. }) = id.completion.take_if(|completion| completion.remaining.is_empty()) {
             let transition = Transition { partition, epoch, name: name.clone(), target, then: Then::Complete };
-            self.writes.transition(ctx, transition, out);
+            self.writes.transition(turn, transition);
         }
     }
 
     /// Writes Complete records again that are due, as far as their ids are still ours.
-    pub(super) fn retry_completions(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        while self.completion_retries.front().is_some_and(|retry| retry.at <= ctx.now.mono) {
+    pub(super) fn retry_completions(&mut self, turn: &mut Turn<'_>) {
+        while self.completion_retries.front().is_some_and(|retry| retry.at <= turn.now.mono) {
             let CompletionRetry { partition, epoch, name, target, .. } =
                 self.completion_retries.pop_front().expect("there is a first one");
             if self.id_at(partition, epoch, &name).is_ok() {
-                self.writes.transition(ctx, Transition { partition, epoch, name, target, then: Then::Complete }, out);
+                self.writes.transition(turn, Transition { partition, epoch, name, target, then: Then::Complete });
             }
         }
     }

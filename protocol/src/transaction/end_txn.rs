@@ -5,10 +5,10 @@ use super::writes::Then;
 use super::{TransactionCoordinator, fenced_before};
 use crate::batch::TransactionResult;
 use crate::config::Domains;
-use crate::coordinator::{Context, CoordinatorOutputs};
+use crate::coordinator::Turn;
 use crate::error::ErrorCode;
 use crate::ids::*;
-use crate::io::{ConnId, Output};
+use crate::io::ConnId;
 use crate::message::{EndTxnRequest, EndTxnResponse, ProducerIdAndEpoch, TransactionState};
 
 /// What EndTxn does with an id.
@@ -88,14 +88,8 @@ pub(super) fn decide_v2(
 }
 
 impl TransactionCoordinator {
-    pub(super) fn end_txn(
-        &mut self,
-        ctx: Context<'_>,
-        conn: ConnId,
-        request: &EndTxnRequest,
-        out: &mut CoordinatorOutputs,
-    ) {
-        let response = match self.try_end_txn(ctx, conn, request, out) {
+    pub(super) fn end_txn(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: &EndTxnRequest) {
+        let response = match self.try_end_txn(turn, conn, request) {
             Ok(None) => return,
             Ok(Some(producer)) => EndTxnResponse { error: None, producer },
             Err(error) => {
@@ -103,22 +97,21 @@ impl TransactionCoordinator {
                 EndTxnResponse { error: Some(error), producer: ProducerIdAndEpoch::NONE }
             }
         };
-        out.net.push(Output::Respond(conn, response.into()));
+        turn.respond(conn, response);
     }
 
     /// Ok(None) if the answer comes later.
     fn try_end_txn(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         conn: ConnId,
         request: &EndTxnRequest,
-        out: &mut CoordinatorOutputs,
     ) -> Result<Option<ProducerIdAndEpoch>, ErrorCode> {
         let name = &request.transactional_id;
         if name.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
-        let partition = self.owned(ctx, name)?;
+        let partition = self.owned(turn, name)?;
         let domains = self.domains;
         let id = self.id_mut(partition, name).ok_or(ErrorCode::InvalidProducerIdMapping)?;
         let stored = id.metadata.value.producer;
@@ -131,10 +124,10 @@ impl TransactionCoordinator {
         let target = match decision {
             Decision::Done if v2 => return Ok(Some(stored)),
             Decision::Done => return Ok(Some(ProducerIdAndEpoch::NONE)),
-            Decision::Prepare if v2 => self.prepare_v2(ctx, partition, name, request.result, out)?,
-            Decision::Prepare => id.metadata.prepared_v1(request.result, ctx.now.wall_ms),
+            Decision::Prepare if v2 => self.prepare_v2(turn, partition, name, request.result)?,
+            Decision::Prepare => id.metadata.prepared_v1(request.result, turn.now.wall_ms),
         };
-        self.transit(ctx, partition, name, target, Then::EndTxn { conn, version: request.version }, out);
+        self.transit(turn, partition, name, target, Then::EndTxn { conn, version: request.version });
         Ok(None)
     }
 
@@ -145,20 +138,18 @@ impl TransactionCoordinator {
     /// 14 if no producer id is at hand; -1 for a commit at the largest epoch, which no client was ever given.
     pub(super) fn prepare_v2(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         name: &Name,
         result: TransactionResult,
-        out: &mut CoordinatorOutputs,
     ) -> Result<Metadata, ErrorCode> {
         let domains = self.domains;
         let epoch = self.id_mut(partition, name).expect("the id ends a transaction").metadata.value.producer.epoch;
         if epoch >= domains.max_epoch && result == TransactionResult::Commit {
             return Err(ErrorCode::UnknownServerError);
         }
-        let next_producer_id =
-            if domains.is_exhausted(epoch) { self.fresh_producer_id(ctx, out)? } else { NO_PRODUCER_ID };
+        let next_producer_id = if domains.is_exhausted(epoch) { self.fresh_producer_id(turn)? } else { NO_PRODUCER_ID };
         let id = self.id_mut(partition, name).expect("the id ends a transaction");
-        Ok(id.metadata.prepared_v2(result, next_producer_id, domains.max_epoch, ctx.now.wall_ms))
+        Ok(id.metadata.prepared_v2(result, next_producer_id, domains.max_epoch, turn.now.wall_ms))
     }
 }

@@ -5,10 +5,10 @@ use super::writes::Then;
 use super::{TransactionCoordinator, fenced_before};
 use crate::batch::TransactionResult;
 use crate::config::{BrokerVariant, Domains};
-use crate::coordinator::{Context, CoordinatorOutputs};
+use crate::coordinator::Turn;
 use crate::error::ErrorCode;
 use crate::ids::*;
-use crate::io::{ConnId, Output};
+use crate::io::ConnId;
 use crate::message::{InitProducerIdRequest, InitProducerIdResponse, ProducerIdAndEpoch, TransactionState};
 
 /// What InitProducerId does with an id.
@@ -61,40 +61,33 @@ fn decide(id: &TransactionalId, given: Option<ProducerIdAndEpoch>, domains: &Dom
 }
 
 impl TransactionCoordinator {
-    pub(super) fn init_producer_id(
-        &mut self,
-        ctx: Context<'_>,
-        conn: ConnId,
-        request: &InitProducerIdRequest,
-        out: &mut CoordinatorOutputs,
-    ) {
+    pub(super) fn init_producer_id(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: &InitProducerIdRequest) {
         let result = match &request.transactional_id {
             _ if (request.producer.id == NO_PRODUCER_ID) != (request.producer.epoch == NO_PRODUCER_EPOCH) => {
                 Err(ErrorCode::InvalidRequest)
             }
             // An idempotent producer: any broker answers, nothing is stored.
-            None => match self.producer_ids.generate(ctx.now, &mut out.net) {
+            None => match self.producer_ids.generate(turn.now, &mut turn.out.net) {
                 Some(id) => Ok(Some(ProducerIdAndEpoch::new(id, 0))),
                 None => Err(ErrorCode::CoordinatorLoadInProgress),
             },
-            Some(name) => self.init_transactional_id(ctx, conn, name, request, out).map(|()| None),
+            Some(name) => self.init_transactional_id(turn, conn, name, request).map(|()| None),
         };
         let result = match result {
             Ok(None) => return,
             Ok(Some(producer)) => Ok(producer),
             Err(error) => Err(fenced_before(request.version, 4, error)),
         };
-        out.net.push(Output::Respond(conn, InitProducerIdResponse { result }.into()));
+        turn.respond(conn, InitProducerIdResponse { result });
     }
 
     /// Ok if the answer comes later.
     fn init_transactional_id(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         conn: ConnId,
         name: &Name,
         request: &InitProducerIdRequest,
-        out: &mut CoordinatorOutputs,
     ) -> Result<(), ErrorCode> {
         let timeout_ms = request.transaction_timeout_ms;
         if name.is_empty() {
@@ -103,10 +96,10 @@ impl TransactionCoordinator {
         if timeout_ms <= 0 || timeout_ms > self.config.transaction_max_timeout_ms {
             return Err(ErrorCode::InvalidTransactionTimeout);
         }
-        let partition = self.owned(ctx, name)?;
+        let partition = self.owned(turn, name)?;
         if self.id_mut(partition, name).is_none() {
-            let producer_id = self.fresh_producer_id(ctx, out)?;
-            let created = TransactionalId::new(Metadata::created(producer_id, timeout_ms, ctx.now.wall_ms));
+            let producer_id = self.fresh_producer_id(turn)?;
+            let created = TransactionalId::new(Metadata::created(producer_id, timeout_ms, turn.now.wall_ms));
             // Cached before its first record is written, as in Kafka.
             let led = self.partitions[partition as usize].as_mut().expect("the partition is owned");
             led.ids.insert(name.clone(), created);
@@ -116,25 +109,19 @@ impl TransactionCoordinator {
         let id = self.id_mut(partition, name).expect("the id exists or was made just now");
         let producer_id = id.metadata.value.producer.id;
         let (producer, last_epoch) = match decide(id, given, &domains)? {
-            Decision::Fence => return self.fence(ctx, partition, name, Some(conn), out),
+            Decision::Fence => return self.fence(turn, partition, name, Some(conn)),
             Decision::Keep { epoch, last_epoch } => (ProducerIdAndEpoch::new(producer_id, epoch), last_epoch),
-            Decision::Rotate { last_epoch } => {
-                (ProducerIdAndEpoch::new(self.fresh_producer_id(ctx, out)?, 0), last_epoch)
-            }
+            Decision::Rotate { last_epoch } => (ProducerIdAndEpoch::new(self.fresh_producer_id(turn)?, 0), last_epoch),
         };
         let id = self.id_mut(partition, name).expect("the id exists");
-        let target = id.metadata.initialized(producer, last_epoch, timeout_ms, ctx.now.wall_ms);
-        self.transit(ctx, partition, name, target, Then::InitProducerId(conn), out);
+        let target = id.metadata.initialized(producer, last_epoch, timeout_ms, turn.now.wall_ms);
+        self.transit(turn, partition, name, target, Then::InitProducerId(conn));
         Ok(())
     }
 
     /// A producer id that nobody ever had; 14 if none is at hand.
-    pub(super) fn fresh_producer_id(
-        &mut self,
-        ctx: Context<'_>,
-        out: &mut CoordinatorOutputs,
-    ) -> Result<ProducerId, ErrorCode> {
-        self.producer_ids.generate(ctx.now, &mut out.net).ok_or(ErrorCode::CoordinatorLoadInProgress)
+    pub(super) fn fresh_producer_id(&mut self, turn: &mut Turn<'_>) -> Result<ProducerId, ErrorCode> {
+        self.producer_ids.generate(turn.now, &mut turn.out.net).ok_or(ErrorCode::CoordinatorLoadInProgress)
     }
 
     /// The server's own abort of an open transaction without a pending transition, at an epoch that fences its producer
@@ -145,19 +132,18 @@ impl TransactionCoordinator {
     /// 14 if a producer id is needed and none is at hand.
     pub(super) fn fence(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         name: &Name,
         conn: Option<ConnId>,
-        out: &mut CoordinatorOutputs,
     ) -> Result<(), ErrorCode> {
         let max_epoch = self.domains.max_epoch;
-        let now_ms = ctx.now.wall_ms;
+        let now_ms = turn.now.wall_ms;
         let target = if conn.is_none() && self.config.variant.has(BrokerVariant::TxnTimeoutNoFence) {
             let id = self.id_mut(partition, name).expect("an open transaction is aborted");
             id.metadata.prepared_v1(TransactionResult::Abort, now_ms)
-        } else if ctx.image.features.transaction_version >= TV2 {
-            self.prepare_v2(ctx, partition, name, TransactionResult::Abort, out)?
+        } else if turn.image.features.transaction_version >= TV2 {
+            self.prepare_v2(turn, partition, name, TransactionResult::Abort)?
         } else {
             let id = self.id_mut(partition, name).expect("an open transaction is fenced");
             // The epoch rises in memory, before the record is written, and stays so if the write fails.
@@ -168,7 +154,7 @@ impl TransactionCoordinator {
             id.metadata.last_epoch = NO_PRODUCER_EPOCH;
             id.metadata.prepared_v1(TransactionResult::Abort, now_ms)
         };
-        self.transit(ctx, partition, name, target, Then::Fence(conn), out);
+        self.transit(turn, partition, name, target, Then::Fence(conn));
         Ok(())
     }
 }

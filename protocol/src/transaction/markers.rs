@@ -5,14 +5,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::connections::CONNECTION_SETUP_TIMEOUT;
 use crate::ids::*;
-use crate::io::{Channel, CorrelationId, Output, Outputs, Purpose};
+use crate::io::{Channel, CorrelationId, Outputs, Purpose};
 use crate::message::{TxnMarkerEntry, WriteTxnMarkersRequest};
+use crate::net::{Connection, Reconnect};
 use crate::time::{Instant, Now, Span};
 
-/// Pause before a dead connection is made again.
-const RECONNECT_PAUSE: Span = Span::from_millis(100);
+const RECONNECT: Reconnect = Reconnect::after_ms(100);
 /// Pause before a marker that a leader refused for the time being is sent again, unless the metadata changes before.
 /// Kafka sends it again at once; the pause only keeps a cluster below min.insync.replicas from drowning in retries.
 const RESEND_PAUSE: Span = Span::from_millis(20);
@@ -27,35 +26,19 @@ pub(super) struct Marker {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Link {
-    Idle { not_before: Instant },
-    Connecting { deadline: Instant },
-    Ready,
-    Busy { correlation: CorrelationId, deadline: Instant, markers: Vec<Marker> },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
 struct Peer {
-    link: Link,
+    connection: Connection<Vec<Marker>>,
     queue: Vec<Marker>,
 }
 
 impl Peer {
-    fn deadline(&self) -> Instant {
-        match self.link {
-            Link::Idle { not_before } if !self.queue.is_empty() => not_before,
-            Link::Connecting { deadline } | Link::Busy { deadline, .. } => deadline,
-            Link::Idle { .. } | Link::Ready => Instant::NEVER,
-        }
+    fn new(to: NodeId) -> Peer {
+        Peer { connection: Connection::new(Channel { to, purpose: Purpose::TxnMarkers }), queue: Vec::new() }
     }
 
     /// Everything that was under way to this broker: its destination is to be looked up again.
     fn fail(&mut self, now: Now) -> Vec<Marker> {
-        let link = core::mem::replace(&mut self.link, Link::Idle { not_before: now.mono + RECONNECT_PAUSE });
-        let mut lost = match link {
-            Link::Busy { markers, .. } => markers,
-            _ => Vec::new(),
-        };
+        let mut lost: Vec<Marker> = self.connection.lost(now, RECONNECT).into_iter().flatten().collect();
         lost.append(&mut self.queue);
         lost
     }
@@ -77,10 +60,6 @@ pub(super) struct MarkerSender {
     deadline: Instant,
 }
 
-fn channel(to: NodeId) -> Channel {
-    Channel { to, purpose: Purpose::TxnMarkers }
-}
-
 impl MarkerSender {
     pub fn new(request_timeout: Span) -> MarkerSender {
         MarkerSender {
@@ -98,8 +77,7 @@ impl MarkerSender {
     pub fn queue(&mut self, leader: Option<NodeId>, marker: Marker) {
         match leader {
             Some(leader) => {
-                let new = || Peer { link: Link::Idle { not_before: Instant::ZERO }, queue: Vec::new() };
-                self.peers.entry(leader).or_insert_with(new).queue.push(marker);
+                self.peers.entry(leader).or_insert_with(|| Peer::new(leader)).queue.push(marker);
                 self.dirty = true;
             }
             None => self.unknown_destination.push(marker),
@@ -131,36 +109,21 @@ impl MarkerSender {
         }
         self.dirty = false;
         self.deadline = Instant::NEVER;
-        for (&node, peer) in &mut self.peers {
-            if !peer.queue.is_empty() {
-                match peer.link {
-                    Link::Idle { not_before } if now.mono >= not_before => {
-                        peer.link = Link::Connecting { deadline: now.mono + CONNECTION_SETUP_TIMEOUT };
-                        out.push(Output::Connect(channel(node)));
-                    }
-                    Link::Ready => {
-                        let markers = core::mem::take(&mut peer.queue);
-                        let entries = markers.iter().map(|marker| marker.entry.clone()).collect();
-                        let correlation = self.next_correlation;
-                        self.next_correlation += 1;
-                        let request = WriteTxnMarkersRequest { markers: entries };
-                        out.push(Output::Send(channel(node), correlation, request.into()));
-                        peer.link = Link::Busy { correlation, deadline: now.mono + self.request_timeout, markers };
-                    }
-                    Link::Idle { .. } | Link::Connecting { .. } | Link::Busy { .. } => {}
-                }
+        for Peer { connection, queue } in self.peers.values_mut() {
+            if !queue.is_empty() && connection.ready(now.mono, 1, out) {
+                let markers = core::mem::take(queue);
+                let entries = markers.iter().map(|marker| marker.entry.clone()).collect();
+                let request = WriteTxnMarkersRequest { markers: entries };
+                connection.count_from(self.next_correlation);
+                self.next_correlation += 1;
+                connection.send(now.mono, request, markers, self.request_timeout, out);
             }
-            self.deadline = self.deadline.min(peer.deadline());
+            self.deadline = self.deadline.min(connection.poll_timeout(!queue.is_empty()));
         }
     }
 
     pub fn connected(&mut self, node: NodeId) {
-        if let Some(peer) = self.peers.get_mut(&node)
-            && matches!(peer.link, Link::Connecting { .. })
-        {
-            peer.link = Link::Ready;
-            self.dirty = true;
-        }
+        self.dirty |= self.peers.get_mut(&node).is_some_and(|peer| peer.connection.connected());
     }
 
     /// The connection died or could not be made: the markers whose destination is to be looked up again.
@@ -171,16 +134,9 @@ impl MarkerSender {
 
     /// The markers that an answer is about; none if the request was given up.
     pub fn answered(&mut self, node: NodeId, correlation: CorrelationId) -> Vec<Marker> {
-        let Some(peer) = self.peers.get_mut(&node) else { return Vec::new() };
-        match &mut peer.link {
-            Link::Busy { correlation: expected, markers, .. } if *expected == correlation => {
-                let markers = core::mem::take(markers);
-                peer.link = Link::Ready;
-                self.dirty = true;
-                markers
-            }
-            _ => Vec::new(),
-        }
+        let answered = self.peers.get_mut(&node).and_then(|peer| peer.connection.response(correlation));
+        self.dirty |= answered.is_some();
+        answered.unwrap_or_default()
     }
 
     /// What waits for the metadata to change, or for less than that.
@@ -190,26 +146,22 @@ impl MarkerSender {
         waiting
     }
 
-    pub fn next_deadline(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         let resend = self.resend.front().map_or(Instant::NEVER, |(at, _)| *at);
         self.deadline.min(resend)
     }
 
     /// Gives up what timed out: the markers whose destination is to be looked up again. A flush must follow.
-    pub fn wake(&mut self, now: Now, out: &mut Outputs) -> Vec<Marker> {
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Outputs) -> Vec<Marker> {
         let mut due = Vec::new();
         while self.resend.front().is_some_and(|(at, _)| *at <= now.mono) {
             due.extend(self.resend.pop_front().map(|(_, marker)| marker));
         }
         if self.deadline <= now.mono {
             self.dirty = true;
-            for (&node, peer) in &mut self.peers {
-                if let Link::Connecting { deadline } | Link::Busy { deadline, .. } = peer.link
-                    && deadline <= now.mono
-                {
-                    out.push(Output::Close(channel(node)));
-                    due.append(&mut peer.fail(now));
-                }
+            for peer in self.peers.values_mut().filter(|peer| peer.connection.is_overdue(now.mono)) {
+                peer.connection.hang_up(out);
+                due.append(&mut peer.fail(now));
             }
         }
         due

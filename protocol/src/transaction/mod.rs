@@ -32,12 +32,11 @@ use crate::time::*;
 pub use metadata::IdState;
 
 use add_partitions::AddAnswer;
-use completion::CompletionRetry;
 use markers::MarkerSender;
 use ownership::Led;
 use producer_ids::ProducerIds;
 use sweep::Sweeps;
-use writes::Writes;
+use writes::{CompletionRetry, Writes};
 
 /// The transaction coordinator of one broker.
 ///
@@ -84,34 +83,34 @@ impl TransactionCoordinator {
 
     /// Something happened on a connection of the coordinator's own: [`Purpose::TxnMarkers`] or
     /// [`Purpose::ControllerProducerIds`].
-    pub fn net(&mut self, ctx: Context<'_>, input: NetInput, out: &mut CoordinatorOutputs) {
+    pub fn net(&mut self, turn: &mut Turn<'_>, input: NetInput) {
         let (NetInput::Connected(channel) | NetInput::Disconnected(channel) | NetInput::Response(channel, ..)) = input;
         match (channel.purpose, input) {
             (Purpose::TxnMarkers, NetInput::Connected(_)) => self.markers.connected(channel.to),
             (Purpose::TxnMarkers, NetInput::Disconnected(_)) => {
-                let lost = self.markers.disconnected(ctx.now, channel.to);
-                self.route_again(ctx, lost, out);
+                let lost = self.markers.disconnected(turn.now, channel.to);
+                self.route_again(turn, lost);
             }
             (Purpose::TxnMarkers, NetInput::Response(_, correlation, Response::WriteTxnMarkers(response))) => {
-                self.markers_answered(ctx, channel.to, correlation, &response, out);
+                self.markers_answered(turn, channel.to, correlation, &response);
             }
             (Purpose::ControllerProducerIds, NetInput::Connected(_)) => {
-                self.producer_ids.connected(ctx.now, &mut out.net);
+                self.producer_ids.connected(turn.now, &mut turn.out.net);
             }
-            (Purpose::ControllerProducerIds, NetInput::Disconnected(_)) => self.producer_ids.disconnected(ctx.now),
+            (Purpose::ControllerProducerIds, NetInput::Disconnected(_)) => self.producer_ids.disconnected(turn.now),
             (Purpose::ControllerProducerIds, NetInput::Response(_, id, Response::AllocateProducerIds(response))) => {
-                self.producer_ids.response(ctx.now, id, &response);
+                self.producer_ids.response(turn.now, id, &response);
             }
             (purpose, input) => unreachable!("{input:?} on a connection for {purpose:?} is not for this coordinator"),
         }
-        self.markers.flush(ctx.now, &mut out.net);
+        self.markers.flush(turn.now, &mut turn.out.net);
     }
 
     /// The metadata changed: markers that wait for a leader are looked at again.
-    pub fn image_changed(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+    pub fn image_changed(&mut self, turn: &mut Turn<'_>) {
         let waiting = self.markers.take_waiting();
-        self.route_again(ctx, waiting, out);
-        self.markers.flush(ctx.now, &mut out.net);
+        self.route_again(turn, waiting);
+        self.markers.flush(turn.now, &mut turn.out.net);
     }
 
     /// The next sweeps come later by this much: a background thread that stalls.
@@ -138,15 +137,9 @@ impl TransactionCoordinator {
         }))
     }
 
-    fn describe_transactions(
-        &self,
-        ctx: Context<'_>,
-        conn: ConnId,
-        request: &DescribeTransactionsRequest,
-        out: &mut CoordinatorOutputs,
-    ) {
+    fn describe_transactions(&self, turn: &mut Turn<'_>, conn: ConnId, request: &DescribeTransactionsRequest) {
         let describe = |name: &Name| {
-            let partition = self.owned(ctx, name)?;
+            let partition = self.owned(turn, name)?;
             let id = self.led(partition).ids.get(name).ok_or(ErrorCode::TransactionalIdNotFound)?;
             let mut value = id.metadata.value.clone();
             if let Some(completion) = &id.completion {
@@ -155,70 +148,69 @@ impl TransactionCoordinator {
             Ok(value)
         };
         let transactions = request.transactional_ids.iter().map(|name| (name.clone(), describe(name))).collect();
-        out.net.push(Output::Respond(conn, DescribeTransactionsResponse { transactions }.into()));
+        turn.respond(conn, DescribeTransactionsResponse { transactions });
     }
 }
 
 impl Coordinator for TransactionCoordinator {
-    fn elected(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch, _: &mut CoordinatorOutputs) {
-        self.own(ctx, partition, epoch);
+    fn elected(&mut self, turn: &mut Turn<'_>, partition: u32, epoch: CoordinatorEpoch) {
+        self.own(turn, partition, epoch);
     }
 
-    fn resigned(&mut self, _: Context<'_>, partition: u32, _: &mut CoordinatorOutputs) {
+    fn resigned(&mut self, _: &mut Turn<'_>, partition: u32) {
         self.disown(partition);
     }
 
     fn load(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         epoch: CoordinatorEpoch,
         log: &PartitionLog,
-        out: &mut CoordinatorOutputs,
     ) -> Option<Ticket> {
-        self.loaded(ctx, partition, epoch, log.batches().map(|b| &**b), out);
+        self.loaded(turn, partition, epoch, log.batches().map(|b| &**b));
         None
     }
 
     /// InitProducerId (with or without transactional id), AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, DescribeTransactions.
-    fn request(&mut self, ctx: Context<'_>, conn: ConnId, request: Request, out: &mut CoordinatorOutputs) {
+    fn request(&mut self, turn: &mut Turn<'_>, conn: ConnId, request: Request) {
         match request {
-            Request::InitProducerId(request) => self.init_producer_id(ctx, conn, &request, out),
-            Request::AddPartitionsToTxn(request) => self.add_partitions_to_txn(ctx, conn, &request, out),
-            Request::AddOffsetsToTxn(request) => self.add_offsets_to_txn(ctx, conn, &request, out),
-            Request::EndTxn(request) => self.end_txn(ctx, conn, &request, out),
-            Request::DescribeTransactions(request) => self.describe_transactions(ctx, conn, &request, out),
+            Request::InitProducerId(request) => self.init_producer_id(turn, conn, &request),
+            Request::AddPartitionsToTxn(request) => self.add_partitions_to_txn(turn, conn, &request),
+            Request::AddOffsetsToTxn(request) => self.add_offsets_to_txn(turn, conn, &request),
+            Request::EndTxn(request) => self.end_txn(turn, conn, &request),
+            Request::DescribeTransactions(request) => self.describe_transactions(turn, conn, &request),
             other => unreachable!("{:?} is no request of the transaction coordinator", other.api_key()),
         }
     }
 
-    fn written(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Written, out: &mut CoordinatorOutputs) {
+    fn written(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Written) {
         if let Err(error) = outcome {
-            self.committed(ctx, ticket, Err(error), out);
+            self.committed(turn, ticket, Err(error));
         }
     }
 
-    fn committed(&mut self, ctx: Context<'_>, ticket: Ticket, outcome: Committed, out: &mut CoordinatorOutputs) {
-        self.settle_write(ctx, ticket, outcome, out);
-        self.markers.flush(ctx.now, &mut out.net);
+    fn committed(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Committed) {
+        self.settle_write(turn, ticket, outcome);
+        self.markers.flush(turn.now, &mut turn.out.net);
     }
 
-    fn next_deadline(&self) -> Instant {
-        let retry = self.completion_retries.front().map_or(Instant::NEVER, CompletionRetry::at);
-        self.markers.next_deadline().min(self.producer_ids.next_deadline()).min(self.sweeps.next_deadline()).min(retry)
+    fn poll_timeout(&self) -> Instant {
+        let retry = self.completion_retries.front().map_or(Instant::NEVER, |retry| retry.at);
+        self.markers.poll_timeout().min(self.producer_ids.poll_timeout()).min(self.sweeps.poll_timeout()).min(retry)
     }
 
-    fn wake(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        if self.producer_ids.next_deadline() <= ctx.now.mono {
-            self.producer_ids.wake(ctx.now, &mut out.net);
+    fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        if self.producer_ids.poll_timeout() <= turn.now.mono {
+            self.producer_ids.handle_timeout(turn.now, &mut turn.out.net);
         }
-        if self.markers.next_deadline() <= ctx.now.mono {
-            let due = self.markers.wake(ctx.now, &mut out.net);
-            self.route_again(ctx, due, out);
+        if self.markers.poll_timeout() <= turn.now.mono {
+            let due = self.markers.handle_timeout(turn.now, &mut turn.out.net);
+            self.route_again(turn, due);
         }
-        self.retry_completions(ctx, out);
-        self.sweep(ctx, out);
-        self.markers.flush(ctx.now, &mut out.net);
+        self.retry_completions(turn);
+        self.sweep(turn);
+        self.markers.flush(turn.now, &mut turn.out.net);
     }
 }
 

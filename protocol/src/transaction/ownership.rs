@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::TransactionCoordinator;
 use super::metadata::{Metadata, TransactionalId};
 use crate::batch::{Payload, RecordBatch};
-use crate::coordinator::{Context, CoordinatorOutputs};
+use crate::coordinator::Turn;
 use crate::error::ErrorCode;
 use crate::ids::*;
 
@@ -21,14 +21,14 @@ pub(super) struct Led {
 
 impl TransactionCoordinator {
     /// This broker leads `partition` of `__transaction_state` from now on.
-    pub(super) fn own(&mut self, ctx: Context<'_>, partition: u32, epoch: CoordinatorEpoch) {
+    pub(super) fn own(&mut self, turn: &Turn<'_>, partition: u32, epoch: CoordinatorEpoch) {
         self.markers.forget(partition);
         let index = partition as usize;
         if self.partitions.len() <= index {
             self.partitions.resize_with(index + 1, || None);
         }
         self.partitions[index] = Some(Led { epoch, loading: true, ids: BTreeMap::new() });
-        self.sweeps.start(ctx.now, &self.config);
+        self.sweeps.start(turn.now, &self.config);
     }
 
     /// The log has been read, up to its end, not only to the high watermark: the last record of an id wins, and the markers
@@ -37,11 +37,10 @@ impl TransactionCoordinator {
     /// Ignored if the partition is not being loaded at that epoch any more.
     pub fn loaded<'b>(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         epoch: CoordinatorEpoch,
         log: impl Iterator<Item = &'b RecordBatch>,
-        out: &mut CoordinatorOutputs,
     ) {
         let Some(Some(led)) = self.partitions.get_mut(partition as usize) else { return };
         if !led.loading || led.epoch != epoch {
@@ -67,10 +66,10 @@ impl TransactionCoordinator {
         }
         led.loading = false;
         for name in &decided {
-            self.begin_completion(ctx, partition, name);
-            self.send_markers(ctx, partition, name, out);
+            self.begin_completion(turn, partition, name);
+            self.send_markers(turn, partition, name);
         }
-        self.markers.flush(ctx.now, &mut out.net);
+        self.markers.flush(turn.now, &mut turn.out.net);
     }
 
     /// Leadership is gone. Writes under way are still to be settled by the broker; they find 16.
@@ -85,8 +84,8 @@ impl TransactionCoordinator {
     }
 
     /// The partition that coordinates `name`, if it is owned here and loaded; else 16 or 14.
-    pub(super) fn owned(&self, ctx: Context<'_>, name: &str) -> Result<u32, ErrorCode> {
-        let topic = ctx.image.topic(TopicId::TRANSACTION_STATE).ok_or(ErrorCode::NotCoordinator)?;
+    pub(super) fn owned(&self, turn: &Turn<'_>, name: &str) -> Result<u32, ErrorCode> {
+        let topic = turn.image.topic(TopicId::TRANSACTION_STATE).ok_or(ErrorCode::NotCoordinator)?;
         let partitions = topic.partitions.len() as u32;
         if partitions == 0 {
             return Err(ErrorCode::NotCoordinator);

@@ -2,12 +2,14 @@
 //! (§1.1).
 
 use crate::ids::*;
-use crate::io::{Channel, CorrelationId, Output, Outputs, Purpose};
+use crate::io::{Channel, CorrelationId, Outputs, Purpose};
 use crate::message::{AllocateProducerIdsRequest, AllocateProducerIdsResponse};
+use crate::net::{Connection, Reconnect};
 use crate::time::{Instant, Now, Span};
 
-/// Pause after the controller refused or the connection died.
+/// Pause after the controller refused.
 const RETRY_PAUSE: Span = Span::from_millis(50);
+const RECONNECT: Reconnect = Reconnect::after_ms(50);
 const CHANNEL: Channel = Channel { to: NodeId::CONTROLLER, purpose: Purpose::ControllerProducerIds };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,14 +17,6 @@ struct Block {
     next: ProducerId,
     end: ProducerId,
     prefetch_at: ProducerId,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    Idle,
-    Connecting { deadline: Instant },
-    Ready,
-    Waiting { correlation: CorrelationId, deadline: Instant },
 }
 
 /// The allocator of one broker. Ids of a block that a restart interrupts are lost.
@@ -33,11 +27,11 @@ pub(super) struct ProducerIds {
     request_timeout: Span,
     current: Option<Block>,
     following: Option<Block>,
-    link: Link,
+    connection: Connection<()>,
     /// A block has been asked for and has not come.
     wanted: bool,
-    not_before: Instant,
-    next_correlation: CorrelationId,
+    /// The controller is not asked before.
+    refused_until: Instant,
 }
 
 impl ProducerIds {
@@ -48,10 +42,9 @@ impl ProducerIds {
             request_timeout,
             current: None,
             following: None,
-            link: Link::Idle,
+            connection: Connection::new(CHANNEL),
             wanted: false,
-            not_before: Instant::ZERO,
-            next_correlation: 0,
+            refused_until: Instant::ZERO,
         }
     }
 
@@ -77,50 +70,35 @@ impl ProducerIds {
     }
 
     fn want_block(&mut self, now: Now, out: &mut Outputs) {
-        if !self.wanted && self.following.is_none() && now.mono >= self.not_before {
+        let not_before = self.refused_until.max(self.connection.not_before());
+        if !self.wanted && self.following.is_none() && now.mono >= not_before {
             self.wanted = true;
             self.advance(now, out);
         }
     }
 
-    /// Connects or sends if a block is wanted and the pause is over.
+    /// Connects or sends if a block is wanted.
     fn advance(&mut self, now: Now, out: &mut Outputs) {
-        if !self.wanted || now.mono < self.not_before {
-            return;
-        }
-        match self.link {
-            Link::Idle => {
-                self.link = Link::Connecting { deadline: now.mono + crate::connections::CONNECTION_SETUP_TIMEOUT };
-                out.push(Output::Connect(CHANNEL));
-            }
-            Link::Ready => {
-                let correlation = self.next_correlation;
-                self.next_correlation += 1;
-                self.link = Link::Waiting { correlation, deadline: now.mono + self.request_timeout };
-                let request = AllocateProducerIdsRequest { broker: self.broker, broker_epoch: self.broker_epoch };
-                out.push(Output::Send(CHANNEL, correlation, request.into()));
-            }
-            Link::Connecting { .. } | Link::Waiting { .. } => {}
+        if self.wanted && self.connection.ready(now.mono, 1, out) {
+            let request = AllocateProducerIdsRequest { broker: self.broker, broker_epoch: self.broker_epoch };
+            self.connection.send(now.mono, request, (), self.request_timeout, out);
         }
     }
 
     pub fn connected(&mut self, now: Now, out: &mut Outputs) {
-        if matches!(self.link, Link::Connecting { .. }) {
-            self.link = Link::Ready;
+        if self.connection.connected() {
             self.advance(now, out);
         }
     }
 
     pub fn disconnected(&mut self, now: Now) {
-        self.link = Link::Idle;
-        self.not_before = now.mono + RETRY_PAUSE;
+        self.connection.lost(now, RECONNECT);
     }
 
     pub fn response(&mut self, now: Now, correlation: CorrelationId, response: &AllocateProducerIdsResponse) {
-        if !matches!(self.link, Link::Waiting { correlation: expected, .. } if expected == correlation) {
+        if self.connection.response(correlation).is_none() {
             return;
         }
-        self.link = Link::Ready;
         self.wanted = false;
         match response.block {
             Ok((start, count)) if start >= 0 && count > 0 => {
@@ -129,24 +107,17 @@ impl ProducerIds {
                 self.following = Some(Block { next: start, end: start + count, prefetch_at });
             }
             // As in Kafka, the next caller that needs an id asks again.
-            _ => self.not_before = now.mono + RETRY_PAUSE,
+            _ => self.refused_until = now.mono + RETRY_PAUSE,
         }
     }
 
-    pub fn next_deadline(&self) -> Instant {
-        match self.link {
-            Link::Idle if self.wanted => self.not_before,
-            Link::Connecting { deadline } | Link::Waiting { deadline, .. } => deadline,
-            Link::Ready if self.wanted => self.not_before,
-            Link::Idle | Link::Ready => Instant::NEVER,
-        }
+    pub fn poll_timeout(&self) -> Instant {
+        self.connection.poll_timeout(self.wanted)
     }
 
-    pub fn wake(&mut self, now: Now, out: &mut Outputs) {
-        if let Link::Connecting { deadline } | Link::Waiting { deadline, .. } = self.link
-            && now.mono >= deadline
-        {
-            out.push(Output::Close(CHANNEL));
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Outputs) {
+        if self.connection.is_overdue(now.mono) {
+            self.connection.hang_up(out);
             self.disconnected(now);
         }
         self.advance(now, out);

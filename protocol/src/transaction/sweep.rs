@@ -3,7 +3,7 @@
 use super::TransactionCoordinator;
 use super::metadata::TransactionalId;
 use crate::config::BrokerConfig;
-use crate::coordinator::{Context, CoordinatorOutputs};
+use crate::coordinator::Turn;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::message::TransactionState;
@@ -47,7 +47,7 @@ impl Sweeps {
         self.expiry += by;
     }
 
-    pub fn next_deadline(&self) -> Instant {
+    pub fn poll_timeout(&self) -> Instant {
         self.timeouts.min(self.expiry)
     }
 }
@@ -71,14 +71,14 @@ fn expired(id: &TransactionalId, expiration_ms: i32, now_ms: i64) -> bool {
 
 impl TransactionCoordinator {
     /// Runs the jobs that are due.
-    pub(super) fn sweep(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
-        if self.sweeps.timeouts <= ctx.now.mono {
-            self.sweeps.timeouts = ctx.now.mono + timeouts_every(&self.config);
-            self.abort_timed_out(ctx, out);
+    pub(super) fn sweep(&mut self, turn: &mut Turn<'_>) {
+        if self.sweeps.timeouts <= turn.now.mono {
+            self.sweeps.timeouts = turn.now.mono + timeouts_every(&self.config);
+            self.abort_timed_out(turn);
         }
-        if self.sweeps.expiry <= ctx.now.mono {
-            self.sweeps.expiry = ctx.now.mono + expiry_every(&self.config);
-            self.expire(ctx, out);
+        if self.sweeps.expiry <= turn.now.mono {
+            self.sweeps.expiry = turn.now.mono + expiry_every(&self.config);
+            self.expire(turn);
         }
     }
 
@@ -92,32 +92,32 @@ impl TransactionCoordinator {
     }
 
     /// Fences and aborts in the same step that finds the transaction, so that no later one of the id is hit.
-    fn abort_timed_out(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+    fn abort_timed_out(&mut self, turn: &mut Turn<'_>) {
         for partition in self.loaded_partitions() {
             let ids = &self.led(partition).ids;
-            let due = |(_, id): &(&Name, &TransactionalId)| timed_out(id, ctx.now.wall_ms);
+            let due = |(_, id): &(&Name, &TransactionalId)| timed_out(id, turn.now.wall_ms);
             let due: Vec<Name> = ids.iter().filter(due).map(|(name, _)| name.clone()).collect();
             for name in due {
                 // Without a producer id at hand (14) the next sweep tries again.
-                let _ = self.fence(ctx, partition, &name, None, out);
+                let _ = self.fence(turn, partition, &name, None);
             }
         }
     }
 
-    fn expire(&mut self, ctx: Context<'_>, out: &mut CoordinatorOutputs) {
+    fn expire(&mut self, turn: &mut Turn<'_>) {
         let expiration_ms = self.config.transactional_id_expiration_ms;
         let timeout = Span::from_millis(i64::from(self.config.request_timeout_ms));
         for partition in self.loaded_partitions() {
             let led = self.partitions[partition as usize].as_mut().expect("a loaded partition is led");
             let mut names = Vec::new();
             for (name, id) in &mut led.ids {
-                if expired(id, expiration_ms, ctx.now.wall_ms) {
+                if expired(id, expiration_ms, turn.now.wall_ms) {
                     id.begin(TransactionState::Dead);
                     names.push(name.clone());
                 }
             }
             if !names.is_empty() {
-                self.writes.tombstones(ctx, partition, led.epoch, names, timeout, out);
+                self.writes.tombstones(turn, partition, led.epoch, names, timeout);
             }
         }
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::TransactionCoordinator;
-use super::completion::CompletionRetry;
 use super::metadata::Metadata;
 use crate::batch::{BATCH_OVERHEAD, Payload, RECORD_OVERHEAD, RecordBatch};
 use crate::coordinator::*;
 use crate::error::ErrorCode;
 use crate::ids::*;
-use crate::io::{ConnId, Output};
+use crate::io::ConnId;
 use crate::message::*;
-use crate::time::Span;
+use crate::records::{EndCause, TransactionLogRecord};
+use crate::time::{Instant, Now, Span};
 
 /// What a committed (or failed) transition is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,25 @@ pub(super) enum Write {
     },
 }
 
+/// Pause before a Complete record that the log refused is written again.
+const RETRY_PAUSE: Span = Span::from_millis(100);
+
+/// A Complete record to be written again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CompletionRetry {
+    pub at: Instant,
+    pub partition: u32,
+    pub epoch: CoordinatorEpoch,
+    pub name: Name,
+    pub target: Metadata,
+}
+
+impl CompletionRetry {
+    pub fn new(now: Now, partition: u32, epoch: CoordinatorEpoch, name: Name, target: Metadata) -> CompletionRetry {
+        CompletionRetry { at: now.mono + RETRY_PAUSE, partition, epoch, name, target }
+    }
+}
+
 /// Writes that wait for their outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Writes {
@@ -74,46 +93,44 @@ pub(super) struct Writes {
 
 impl Writes {
     /// Appends the record of a transition that the caller has marked as pending.
-    pub fn transition(&mut self, ctx: Context<'_>, transition: Transition, out: &mut CoordinatorOutputs) {
-        let value = transition.target.record(ctx.image.features.transaction_version);
+    pub fn transition(&mut self, turn: &mut Turn<'_>, transition: Transition) {
+        let value = transition.target.record(turn.image.features.transaction_version);
         let timeout = Span::from_millis(i64::from(value.timeout_ms));
         let cause = transition.then.cause();
         let record = TransactionLogRecord { transactional_id: transition.name.clone(), value: Some(value), cause };
         let (partition, epoch) = (transition.partition, transition.epoch);
-        self.append(ctx, (partition, epoch), [record].into(), timeout, Write::Transition(transition), out);
+        self.append(turn, (partition, epoch), [record].into(), timeout, Write::Transition(transition));
     }
 
     /// Appends tombstones of ids that the caller has marked as pending Dead.
     pub fn tombstones(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         partition: u32,
         epoch: CoordinatorEpoch,
         names: Vec<Name>,
         timeout: Span,
-        out: &mut CoordinatorOutputs,
     ) {
         let tombstone = |name: &Name| TransactionLogRecord { transactional_id: name.clone(), value: None, cause: None };
         let records = names.iter().map(tombstone).collect();
-        self.append(ctx, (partition, epoch), records, timeout, Write::Tombstones { partition, epoch, names }, out);
+        self.append(turn, (partition, epoch), records, timeout, Write::Tombstones { partition, epoch, names });
     }
 
     fn append(
         &mut self,
-        ctx: Context<'_>,
+        turn: &mut Turn<'_>,
         (partition, epoch): (u32, CoordinatorEpoch),
         records: Arc<[TransactionLogRecord]>,
         timeout: Span,
         write: Write,
-        out: &mut CoordinatorOutputs,
     ) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.waiting.insert(ticket, write);
-        out.appends.push(CoordinatorAppend {
+        turn.out.appends.push(CoordinatorAppend {
             tp: TopicPartition::new(TopicId::TRANSACTION_STATE, partition),
             epoch,
-            entry: Entry::Batch(Arc::new(batch(records, ctx.now.wall_ms)), None),
+            entry: Entry::Batch(Arc::new(batch(records, turn.now.wall_ms)), None),
             check_min_isr: true,
             timeout,
             ticket,
@@ -146,29 +163,15 @@ fn size(record: &TransactionLogRecord) -> u32 {
 
 impl TransactionCoordinator {
     /// Begins a transition of an id that exists: pending is set, the record is on its way.
-    pub(super) fn transit(
-        &mut self,
-        ctx: Context<'_>,
-        partition: u32,
-        name: &Name,
-        target: Metadata,
-        then: Then,
-        out: &mut CoordinatorOutputs,
-    ) {
+    pub(super) fn transit(&mut self, turn: &mut Turn<'_>, partition: u32, name: &Name, target: Metadata, then: Then) {
         let epoch = self.led(partition).epoch;
         self.id_mut(partition, name).expect("the id makes a transition").begin(target.value.state);
         let transition = Transition { partition, epoch, name: name.clone(), target, then };
-        self.writes.transition(ctx, transition, out);
+        self.writes.transition(turn, transition);
     }
 
     /// A write is below the high watermark, or has failed.
-    pub(super) fn settle_write(
-        &mut self,
-        ctx: Context<'_>,
-        ticket: Ticket,
-        outcome: Committed,
-        out: &mut CoordinatorOutputs,
-    ) {
+    pub(super) fn settle_write(&mut self, turn: &mut Turn<'_>, ticket: Ticket, outcome: Committed) {
         let outcome = outcome.map_err(shown);
         match self.writes.waiting.remove(&ticket) {
             Some(Write::Transition(transition)) => {
@@ -176,7 +179,7 @@ impl TransactionCoordinator {
                     Ok(()) => self.install(&transition),
                     Err(error) => Err(self.undo(&transition, error)),
                 };
-                self.go_on(ctx, transition, result, out);
+                self.go_on(turn, transition, result);
             }
             Some(Write::Tombstones { partition, epoch, names }) => {
                 self.settle_tombstones(partition, epoch, &names, outcome);
@@ -207,53 +210,47 @@ impl TransactionCoordinator {
     }
 
     /// What a transition was for: answers, markers.
-    fn go_on(
-        &mut self,
-        ctx: Context<'_>,
-        transition: Transition,
-        result: Result<(), ErrorCode>,
-        out: &mut CoordinatorOutputs,
-    ) {
+    fn go_on(&mut self, turn: &mut Turn<'_>, transition: Transition, result: Result<(), ErrorCode>) {
         let Transition { partition, epoch, name, target, then } = transition;
         match then {
             Then::InitProducerId(conn) => {
                 let result = result.map(|()| target.value.producer);
-                out.net.push(Output::Respond(conn, InitProducerIdResponse { result }.into()));
+                turn.respond(conn, InitProducerIdResponse { result });
             }
-            Then::AddPartitions(conn, index) => self.settle_added(conn, index, result.err(), out),
+            Then::AddPartitions(conn, index) => self.settle_added(turn, conn, index, result),
             Then::AddOffsets(conn) => {
-                out.net.push(Output::Respond(conn, AddOffsetsToTxnResponse { error: result.err() }.into()));
+                turn.respond(conn, AddOffsetsToTxnResponse { error: result.err() });
             }
             Then::EndTxn { conn, version } => {
                 let mut producer = ProducerIdAndEpoch::NONE;
                 if result.is_ok() {
-                    let next = self.begin_completion(ctx, partition, &name);
+                    let next = self.begin_completion(turn, partition, &name);
                     if version >= 5 {
                         producer = next;
                     }
                 }
                 // The answer goes before any marker (§3.6).
-                out.net.push(Output::Respond(conn, EndTxnResponse { error: result.err(), producer }.into()));
+                turn.respond(conn, EndTxnResponse { error: result.err(), producer });
                 if result.is_ok() {
-                    self.send_markers(ctx, partition, &name, out);
+                    self.send_markers(turn, partition, &name);
                 }
             }
             Then::Fence(conn) => {
                 if result.is_ok() {
-                    self.begin_completion(ctx, partition, &name);
+                    self.begin_completion(turn, partition, &name);
                 }
                 if let Some(conn) = conn {
                     let error = result.err().unwrap_or(ErrorCode::ConcurrentTransactions);
-                    out.net.push(Output::Respond(conn, InitProducerIdResponse { result: Err(error) }.into()));
+                    turn.respond(conn, InitProducerIdResponse { result: Err(error) });
                 }
                 if result.is_ok() {
-                    self.send_markers(ctx, partition, &name, out);
+                    self.send_markers(turn, partition, &name);
                 }
             }
             Then::Complete => {
                 // 14 and 16: the new owner, or the loader, does it again.
                 if result == Err(ErrorCode::CoordinatorNotAvailable) {
-                    self.completion_retries.push_back(CompletionRetry::new(ctx.now, partition, epoch, name, target));
+                    self.completion_retries.push_back(CompletionRetry::new(turn.now, partition, epoch, name, target));
                 }
             }
         }

@@ -91,7 +91,7 @@ impl ConsumerCore {
             shared.be_patient(i64::from(config.session_timeout_ms) + i64::from(config.max_poll_interval_ms));
         }
         let names = turn.world.plan().topics.iter().enumerate();
-        let names = names.map(|(i, t)| (TopicId(i as u32 + 2), t.name.as_str().into())).collect();
+        let names = names.map(|(i, t)| (TopicId::application(i), t.name.as_str().into())).collect();
         let mut machine = Consumer::new(config.clone(), turn.world.bootstrap());
         machine.set_auto_revoke(false);
         ConsumerCore {
@@ -124,7 +124,7 @@ impl ConsumerCore {
     }
 
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
-        self.machine.wake(turn.now, turn.out);
+        self.machine.handle_timeout(turn.now, turn.out);
         if turn.now.mono >= self.next_auto_commit {
             self.next_auto_commit = Instant::NEVER;
             self.commit_stored(turn);
@@ -132,7 +132,7 @@ impl ConsumerCore {
     }
 
     pub fn deadline(&self) -> Instant {
-        if self.closed { Instant::NEVER } else { self.machine.next_deadline().min(self.next_auto_commit) }
+        if self.closed { Instant::NEVER } else { self.machine.poll_timeout().min(self.next_auto_commit) }
     }
 
     pub fn standing(&self, _: Now) -> Standing {

@@ -7,7 +7,9 @@ use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput};
 use fencepost_protocol::message::{GroupMetadata, OffsetToCommit};
-use fencepost_protocol::producer::{DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerState};
+use fencepost_protocol::producer::{
+    DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerRecord, ProducerState,
+};
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::event as h;
 use fencepost_sim::client::Gone;
@@ -75,7 +77,7 @@ impl ProducerCore {
         }
         let domains = turn.world.plan().cluster.domains;
         let mut machine = Producer::new(config, domains, turn.world.bootstrap(), Vec::new());
-        machine.wake(turn.now, turn.out);
+        machine.handle_timeout(turn.now, turn.out);
         ProducerCore {
             machine,
             settings,
@@ -97,11 +99,11 @@ impl ProducerCore {
     }
 
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
-        self.machine.wake(turn.now, turn.out);
+        self.machine.handle_timeout(turn.now, turn.out);
     }
 
     pub fn deadline(&self) -> Instant {
-        if self.closed { Instant::NEVER } else { self.machine.next_deadline() }
+        if self.closed { Instant::NEVER } else { self.machine.poll_timeout() }
     }
 
     pub fn standing(&self) -> Standing {
@@ -194,7 +196,8 @@ impl ProducerCore {
         };
         self.witness.sent(turn.now, op, topic, partition, &record, turn.world);
         self.outstanding.insert(op, (content, number));
-        if let Err(error) = self.machine.send(turn.now, op, topic, partition, record, turn.out) {
+        let record = ProducerRecord { topic, partition, record };
+        if let Err(error) = self.machine.send(turn.now, op, record, turn.out) {
             self.outstanding.remove(&op);
             self.witness.refused(turn.now, op, error, turn.world);
             shared.ledger.borrow_mut().note(turn.process, Fact::Failed(number));

@@ -7,7 +7,7 @@ use fencepost_protocol::config::{Domains, ProducerConfig, ProtocolGeneration};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicId};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
-use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerEvent, ProducerState};
+use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerEvent, ProducerRecord, ProducerState};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
@@ -182,7 +182,8 @@ impl Announcer {
             history.write(&h::Event::Send(h::Send { t, c, i, op, topic, partition: None, id, n, value }));
             self.pending.insert(op, place);
             let producer = self.producer.as_mut().expect("a ready announcer has a producer");
-            if let Err(error) = producer.send(now, op, self.topic, None, record, out) {
+            let record = ProducerRecord { topic: self.topic, partition: None, record };
+            if let Err(error) = producer.send(now, op, record, out) {
                 self.returned(now, op, Err((error_name(error), Certainty::Definite)), history);
             }
         }
@@ -192,7 +193,7 @@ impl Announcer {
     /// When it has something to do.
     pub fn next_deadline(&self) -> Instant {
         let own = if let Phase::Broken(until) = self.phase { until } else { Instant::NEVER };
-        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.next_deadline()))
+        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.poll_timeout()))
     }
 
     /// Something happened on one of its connections.
@@ -206,7 +207,7 @@ impl Announcer {
     /// A deadline has come.
     pub fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
         if let Some(producer) = &mut self.producer {
-            producer.wake(now, out);
+            producer.handle_timeout(now, out);
             self.take_events(now, out, history);
         }
         if matches!(self.phase, Phase::Broken(until) if now.mono >= until) {

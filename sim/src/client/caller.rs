@@ -4,9 +4,9 @@
 //! because the connection died or the time was up, may have happened: that is said to the application, whose decision it
 //! is what to do.
 
-use fencepost_protocol::connections::{ConnectionSettings, Connections};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::io::{Channel, CorrelationId, NetInput, Outputs, Purpose};
+use fencepost_protocol::net::{ConnectionSettings, Connections, Reconnect};
 use fencepost_protocol::time::{Instant, Now, Span};
 
 use crate::plan::Patience;
@@ -41,8 +41,7 @@ impl Caller {
     /// A caller of the sink `to`, not yet connected.
     pub fn new(to: NodeId, patience: Patience) -> Caller {
         let settings = ConnectionSettings {
-            reconnect_backoff_ms: 50,
-            reconnect_backoff_max_ms: 1_000,
+            reconnect: Reconnect { backoff_ms: 50, backoff_max_ms: 1_000 },
             max_in_flight: 1,
             request_timeout_ms: patience.timeout.as_millis() as i64,
         };
@@ -142,14 +141,14 @@ impl Caller {
             Some((at, _)) if !self.connections.is_connected(self.channel) => {
                 match self.connections.not_before(self.channel) {
                     // It connects already, or has not begun to.
-                    Instant::ZERO if self.connections.next_deadline() != Instant::NEVER => Instant::NEVER,
+                    Instant::ZERO if self.connections.poll_timeout() != Instant::NEVER => Instant::NEVER,
                     not_before => not_before.max(*at),
                 }
             }
             Some((at, _)) => *at,
             None => Instant::NEVER,
         };
-        own.min(self.connections.next_deadline())
+        own.min(self.connections.poll_timeout())
     }
 
     /// Does what is due.

@@ -1,10 +1,10 @@
 //! An application that asks a broker for its versions, again and again, one request at a time: the smallest thing that
 //! goes through a world's connections, timers, names and digest. The benchmark's echo.
 
-use fencepost_protocol::connections::{ConnectionSettings, Connections};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::io::{Channel, NetInput, Outputs, Purpose};
 use fencepost_protocol::message::ApiVersionsRequest;
+use fencepost_protocol::net::{ConnectionSettings, Connections, Reconnect};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
@@ -25,8 +25,7 @@ pub struct EchoPlan {
 
 /// Kafka's defaults for clients.
 const SETTINGS: ConnectionSettings = ConnectionSettings {
-    reconnect_backoff_ms: 50,
-    reconnect_backoff_max_ms: 1_000,
+    reconnect: Reconnect { backoff_ms: 50, backoff_max_ms: 1_000 },
     max_in_flight: 1,
     request_timeout_ms: 30_000,
 };
@@ -97,7 +96,7 @@ impl EchoClient {
         if self.is_finished() {
             return Instant::NEVER;
         }
-        let deadline = self.connections.next_deadline();
+        let deadline = self.connections.poll_timeout();
         if deadline != Instant::NEVER {
             return deadline;
         }

@@ -344,7 +344,7 @@ pub(crate) fn member_name(name: &str, member: u32, members: u32) -> String {
 /// Id of a topic of the plan.
 pub(crate) fn topic_id(plan: &Plan, name: &str) -> TopicId {
     let index = plan.topics.iter().position(|t| t.name == name).expect("the plan's topics were checked");
-    TopicId(index as u32 + 2)
+    TopicId::application(index)
 }
 
 /// All partitions of topics of the plan.

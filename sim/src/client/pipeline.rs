@@ -236,7 +236,7 @@ impl PipelineClient {
 
     pub(super) fn next_deadline(&self) -> Instant {
         let work = self.work.as_ref().map_or(Instant::NEVER, Work::next_deadline);
-        self.pipeline.as_ref().map_or(Instant::NEVER, |p| p.next_deadline()).min(work)
+        self.pipeline.as_ref().map_or(Instant::NEVER, |p| p.poll_timeout()).min(work)
     }
 
     pub(super) fn take_calls(&mut self) -> Vec<OutgoingCall> {
@@ -267,7 +267,7 @@ impl PipelineClient {
 
     pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
         if let Some(pipeline) = &mut self.pipeline {
-            pipeline.wake(now, out);
+            pipeline.handle_timeout(now, out);
             if let Some(work) = &mut self.work {
                 work.wake(now, out, history);
             }

@@ -7,7 +7,9 @@ use fencepost_protocol::config::{Domains, ProtocolGeneration};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicId};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
-use fencepost_protocol::producer::{Certainty, DeliveryErrorKind, Producer, ProducerError, ProducerEvent};
+use fencepost_protocol::producer::{
+    Certainty, DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerRecord,
+};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
@@ -223,7 +225,7 @@ impl ProducerClient {
             Phase::Sending if self.has_more() && self.has_room() => self.next_due,
             _ => Instant::NEVER,
         };
-        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.next_deadline()))
+        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.poll_timeout()))
     }
 
     pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
@@ -235,7 +237,7 @@ impl ProducerClient {
 
     pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
         if let Some(producer) = &mut self.producer {
-            producer.wake(now, out);
+            producer.handle_timeout(now, out);
         }
         if let Phase::Broken { until } = self.phase
             && now.mono >= until
@@ -347,7 +349,8 @@ impl ProducerClient {
             self.in_transaction.push(index);
         }
         let producer = self.producer.as_mut().expect("there is a producer while sending");
-        if let Err(error) = producer.send(now, op, self.topic, self.plan.partition, record, out) {
+        let record = ProducerRecord { topic: self.topic, partition: self.plan.partition, record };
+        if let Err(error) = producer.send(now, op, record, out) {
             self.returned(now, op, Err((error_name(error), Certainty::Definite)), history);
         }
     }

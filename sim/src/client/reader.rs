@@ -131,7 +131,7 @@ impl ReaderClient {
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.consumer.as_ref().map_or(Instant::NEVER, |c| c.next_deadline())
+        self.consumer.as_ref().map_or(Instant::NEVER, |c| c.poll_timeout())
     }
 
     pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
@@ -143,7 +143,7 @@ impl ReaderClient {
 
     pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
         if let Some(consumer) = &mut self.consumer {
-            consumer.wake(now, out);
+            consumer.handle_timeout(now, out);
             self.advance(now, out, history);
         }
     }

@@ -6,6 +6,7 @@ use fencepost_protocol::batch::{Payload, RecordBatch, TransactionResult};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NO_PRODUCER_ID, TopicPartition};
 use fencepost_protocol::message::*;
+use fencepost_protocol::records::{GroupLogRecord, TransactionLogRecord};
 use fencepost_reports::story::{Batch, BatchKind, Chronicle, Message, Purpose};
 
 use super::{NOTHING_NEW, sinks};

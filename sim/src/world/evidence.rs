@@ -124,9 +124,8 @@ impl World<'_> {
     }
 
     fn write_final_reads(&mut self, t: u64) {
-        let topics = self.plan.topics.len() as u32;
-        for topic in 0..topics {
-            for tp in self.partitions_of(TopicId(topic + 2)) {
+        for topic in 0..self.plan.topics.len() {
+            for tp in self.partitions_of(TopicId::application(topic)) {
                 let Some((actor, log)) = self.final_log(tp) else { continue };
                 let (start, lso, hw, leo) =
                     (log.log_start_offset(), log.last_stable_offset(), log.high_watermark(), log.log_end_offset());

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use fencepost_protocol::batch::{Payload, Record};
-use fencepost_protocol::broker::{Broker, BrokerDisk, BrokerTally};
+use fencepost_protocol::broker::{Broker, BrokerDisk, BrokerProcess, BrokerTally};
 use fencepost_protocol::content::Shared;
 use fencepost_protocol::controller::{Controller, NewTopic};
 use fencepost_protocol::ids::{NodeId, TopicPartition};
@@ -220,8 +220,8 @@ impl Node {
     #[inline(always)]
     fn next_deadline(&self) -> Instant {
         match &self.body {
-            Body::Controller(c) => c.next_deadline(),
-            Body::Broker(slot) => slot.broker.as_ref().map_or(Instant::NEVER, |b| b.next_deadline()),
+            Body::Controller(c) => c.poll_timeout(),
+            Body::Broker(slot) => slot.broker.as_ref().map_or(Instant::NEVER, |b| b.poll_timeout()),
             Body::Client(c) => c.next_deadline(),
             Body::Service(s) => s.next_deadline(),
         }
@@ -263,15 +263,14 @@ impl World<'_> {
             Body::Controller(_) => {}
             Body::Broker(slot) => {
                 let disk = slot.disk.take().expect("a broker that does not run has a disk");
-                let mut broker = Broker::start(
-                    slot.id,
-                    self.plan.cluster.config.clone(),
-                    self.plan.cluster.domains,
+                let process = BrokerProcess {
+                    id: slot.id,
+                    config: self.plan.cluster.config.clone(),
+                    domains: self.plan.cluster.domains,
                     disk,
-                    u64::from(incarnation),
-                    now,
-                    &mut self.out,
-                );
+                    incarnation: u64::from(incarnation),
+                };
+                let mut broker = Broker::start(process, now, &mut self.out);
                 broker.keep_journal();
                 if self.tracer.is_some() {
                     broker.keep_whole_journal();
@@ -406,8 +405,8 @@ impl World<'_> {
             self.trace(actor, actor, TracedEvent::Timer);
         }
         match &mut self.nodes[actor as usize].body {
-            Body::Controller(c) => c.wake(now, &mut self.out),
-            Body::Broker(slot) => slot.machine().wake(now, &mut self.out),
+            Body::Controller(c) => c.handle_timeout(now, &mut self.out),
+            Body::Broker(slot) => slot.machine().handle_timeout(now, &mut self.out),
             Body::Client(c) => c.wake(now, &mut self.out, &mut self.history),
             Body::Service(s) => s.wake(now),
         }

@@ -166,7 +166,7 @@ impl World<'_> {
 
     /// A number that changes whenever something is written that applications see.
     fn movement(&self) -> u64 {
-        let topics = (0..self.plan.topics.len() as u32).map(|n| TopicId(n + 2));
+        let topics = (0..self.plan.topics.len()).map(TopicId::application);
         let ends = topics.flat_map(|topic| self.partitions_of(topic)).filter_map(|tp| self.leader_log(tp));
         ends.map(|(_, log)| log.log_end_offset() as u64).sum::<u64>() + self.history.commits_moved
     }

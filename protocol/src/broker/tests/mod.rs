@@ -177,7 +177,8 @@ impl World {
         let mut out = Vec::new();
         let now = self.now();
         let (config, incarnation) = (self.config.clone(), self.next_incarnation);
-        let broker = Broker::start(id, config, Domains::default(), disk, incarnation, now, &mut out);
+        let process = BrokerProcess { id, config, domains: Domains::default(), disk, incarnation };
+        let broker = Broker::start(process, now, &mut out);
         self.brokers.insert(id, broker);
         self.take(id, out);
     }
@@ -387,7 +388,7 @@ impl World {
         let end = self.ms + ms;
         loop {
             self.flow();
-            let due = self.brokers.values().map(|b| b.next_deadline()).min().unwrap_or(Instant::NEVER);
+            let due = self.brokers.values().map(|b| b.poll_timeout()).min().unwrap_or(Instant::NEVER);
             let due_ms = due.0.div_ceil(1_000_000);
             if due == Instant::NEVER || due_ms > end {
                 break;
@@ -398,8 +399,8 @@ impl World {
             for id in ids {
                 let mut out = Vec::new();
                 let broker = self.brokers.get_mut(&id).expect("a running broker");
-                if broker.next_deadline() <= now.mono {
-                    broker.wake(now, &mut out);
+                if broker.poll_timeout() <= now.mono {
+                    broker.handle_timeout(now, &mut out);
                     self.take(id, out);
                 }
             }

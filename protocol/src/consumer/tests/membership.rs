@@ -237,7 +237,7 @@ fn a_dynamic_member_leaves_when_it_closes() {
     assert!(!rig.c.is_dead());
     rig.answer(LeaveGroupResponse { error: None });
     assert_eq!(rig.events(), [Revoked { partitions: vec![tp(0)] }, ConsumerEvent::Closed]);
-    assert_eq!(rig.c.next_deadline(), Instant::NEVER);
+    assert_eq!(rig.c.poll_timeout(), Instant::NEVER);
 }
 
 #[test]

@@ -169,14 +169,14 @@ impl Rig {
     pub fn until(&mut self, ms: u64) {
         let end = Now::at_ms(ms);
         for _ in 0..10_000 {
-            let deadline = self.c.next_deadline();
+            let deadline = self.c.poll_timeout();
             if deadline > end.mono {
                 self.now = end;
                 return;
             }
             assert!(deadline >= self.now.mono, "a deadline in the past: {deadline} at {}", self.now.mono);
             self.now = Now::new(deadline, (deadline.0 / 1_000_000) as i64);
-            self.with(|c, now, out| c.wake(now, out));
+            self.with(|c, now, out| c.handle_timeout(now, out));
         }
         panic!("time stands still at {}: {:?}", self.now.mono, self.requests);
     }

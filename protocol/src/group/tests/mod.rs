@@ -20,6 +20,7 @@ use crate::image::*;
 use crate::io::*;
 use crate::log::EndMarker;
 use crate::message::*;
+use crate::records::*;
 use crate::time::*;
 
 pub(super) const GROUP: &str = "g";
@@ -111,12 +112,9 @@ impl Rig {
     }
 
     /// Calls the coordinator and then does what it asked for, as a broker does.
-    pub(super) fn call<T>(
-        &mut self,
-        f: impl FnOnce(&mut GroupCoordinator, Context<'_>, &mut CoordinatorOutputs) -> T,
-    ) -> T {
+    pub(super) fn call<T>(&mut self, f: impl FnOnce(&mut GroupCoordinator, &mut Turn<'_>) -> T) -> T {
         let mut out = CoordinatorOutputs::default();
-        let result = f(&mut self.gc, Context { now: self.now, image: &self.image }, &mut out);
+        let result = f(&mut self.gc, &mut Turn { now: self.now, image: &self.image, out: &mut out });
         self.done.append(&mut out.markers);
         for output in out.net {
             match output {
@@ -133,7 +131,7 @@ impl Rig {
     fn append(&mut self, append: CoordinatorAppend) {
         assert!(!append.check_min_isr, "the group log does not check min.insync.replicas before it writes");
         if let Some(error) = self.fail.take() {
-            return self.call(|gc, ctx, out| gc.written(ctx, append.ticket, Err(error), out));
+            return self.call(|gc, turn| gc.written(turn, append.ticket, Err(error)));
         }
         let mut batch = match append.entry {
             Entry::Batch(batch, _) => RecordBatch::clone(&batch),
@@ -146,7 +144,7 @@ impl Rig {
         let base = batch.base_offset;
         self.log.push(batch);
         self.in_flight.push_back((append.ticket, self.end()));
-        self.call(|gc, ctx, out| gc.written(ctx, append.ticket, Ok(base), out));
+        self.call(|gc, turn| gc.written(turn, append.ticket, Ok(base)));
         if self.replicated {
             self.replicate();
         }
@@ -167,18 +165,18 @@ impl Rig {
     pub(super) fn replicate_one(&mut self) -> bool {
         let Some((ticket, end)) = self.in_flight.pop_front() else { return false };
         self.high_watermark = self.high_watermark.max(end);
-        self.call(|gc, ctx, out| gc.committed(ctx, ticket, Ok(()), out));
+        self.call(|gc, turn| gc.committed(turn, ticket, Ok(())));
         true
     }
 
     pub(super) fn elect(&mut self, partition: u32) {
         let epoch = self.epoch;
-        self.call(|gc, ctx, out| gc.elected(ctx, partition, epoch, out));
+        self.call(|gc, turn| gc.elected(turn, partition, epoch));
     }
 
     pub(super) fn load(&mut self) {
         let (log, epoch) = (self.log.clone(), self.epoch);
-        self.call(|gc, ctx, out| gc.loaded(ctx, 0, epoch, log.iter(), out));
+        self.call(|gc, turn| gc.loaded(turn, 0, epoch, log.iter()));
     }
 
     /// The coordinator's broker dies; a new one takes over what the log holds. All of it is committed.
@@ -192,7 +190,7 @@ impl Rig {
 
     /// The same broker resigns: everybody who waits is answered.
     pub(super) fn resign(&mut self) {
-        self.call(|gc, ctx, out| gc.resigned(ctx, 0, out));
+        self.call(|gc, turn| gc.resigned(turn, 0));
     }
 
     /// As [`Rig::fail_over`], with the high watermark somewhere in the log.
@@ -210,12 +208,12 @@ impl Rig {
     /// Lets time pass up to `ms`, waking the coordinator exactly when it asks for it.
     pub(super) fn at(&mut self, ms: u64) {
         let end = Now::at_ms(ms);
-        while self.gc.next_deadline() <= end.mono {
-            let due = self.gc.next_deadline();
+        while self.gc.poll_timeout() <= end.mono {
+            let due = self.gc.poll_timeout();
             assert!(due >= self.now.mono, "nothing due is left undone");
             self.now = Now::new(due, (due.0 / 1_000_000) as i64);
-            self.call(|gc, ctx, out| gc.wake(ctx, out));
-            assert!(self.gc.next_deadline() > due, "waking does what is due");
+            self.call(|gc, turn| gc.handle_timeout(turn));
+            assert!(self.gc.poll_timeout() > due, "waking does what is due");
         }
         self.now = end;
     }
@@ -224,9 +222,9 @@ impl Rig {
         self.conns += 1;
         let conn = ConnId(self.conns);
         let request = request.into();
-        self.call(|gc, ctx, out| match request {
-            Request::TxnOffsetCommit(r) => gc.txn_offset_commit(ctx, conn, *r, None, out),
-            other => gc.request(ctx, conn, other, out),
+        self.call(|gc, turn| match request {
+            Request::TxnOffsetCommit(r) => gc.txn_offset_commit(turn, conn, *r, None),
+            other => gc.request(turn, conn, other),
         });
         conn
     }
@@ -260,7 +258,7 @@ impl Rig {
     pub(super) fn marker(&mut self, pid: ProducerId, result: TransactionResult) -> Option<MarkerDone> {
         let producer = ProducerIdAndEpoch::new(pid, 0);
         let marker = EndMarker { producer, result, coordinator_epoch: 0, transaction_version: 2 };
-        self.call(|gc, ctx, out| gc.write_marker(ctx, 77, 0, marker, out));
+        self.call(|gc, turn| gc.write_marker(turn, 77, 0, marker));
         self.done.pop()
     }
 

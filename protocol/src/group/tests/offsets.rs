@@ -11,7 +11,7 @@ fn a_transactional_offset_is_committed_by_its_marker() {
     assert_eq!(rig.commit_error(conn), None);
     assert_eq!(rig.committed(P0), None);
     assert_eq!(rig.gc.pending_offsets().len(), 1);
-    assert_eq!(rig.marker(7, Commit), Some(MarkerDone { token: 77, error: None }));
+    assert_eq!(rig.marker(7, Commit), Some(MarkerDone { token: 77, outcome: Ok(()) }));
     assert_eq!(rig.committed(P0), Some(10));
     assert!(rig.gc.pending_offsets().is_empty());
 }
@@ -33,7 +33,7 @@ fn a_marker_of_an_unknown_producer_is_written_and_changes_nothing() {
     let mut rig = Rig::new();
     rig.txn(7, nobody(), P0, 10);
     let end = rig.end();
-    assert_eq!(rig.marker(8, Commit).map(|d| d.error), Some(None));
+    assert_eq!(rig.marker(8, Commit).map(|d| d.outcome), Some(Ok(())));
     assert_eq!(rig.end(), end + 1);
     assert_eq!((rig.committed(P0), rig.gc.pending_offsets().len()), (None, 1));
 }
@@ -140,7 +140,7 @@ fn a_marker_that_could_not_be_written_is_rolled_back() {
         (CoordinatorNotAvailable, NotLeaderOrFollower),
     ] {
         rig.fail = Some(of_log);
-        assert_eq!(rig.marker(7, Commit), Some(MarkerDone { token: 77, error: Some(seen) }));
+        assert_eq!(rig.marker(7, Commit), Some(MarkerDone { token: 77, outcome: Err(seen) }));
         assert_eq!((rig.committed(P0), rig.gc.pending_offsets().len()), (None, 1));
     }
     rig.marker(7, Commit);
@@ -152,9 +152,9 @@ fn markers_where_nobody_leads_or_loads_are_shown_as_6() {
     // §1.9: 14, 15 and 16 are shown as 6.
     let mut rig = Rig::new();
     rig.resign();
-    assert_eq!(rig.marker(7, Commit).map(|d| d.error), Some(Some(NotLeaderOrFollower)));
+    assert_eq!(rig.marker(7, Commit).map(|d| d.outcome), Some(Err(NotLeaderOrFollower)));
     rig.elect(0);
-    assert_eq!(rig.marker(7, Commit).map(|d| d.error), Some(Some(NotLeaderOrFollower)));
+    assert_eq!(rig.marker(7, Commit).map(|d| d.outcome), Some(Err(NotLeaderOrFollower)));
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn a_marker_is_reported_when_the_high_watermark_passes_it_or_by_7() {
     rig.replicated = false;
     assert_eq!(rig.marker(7, Commit), None);
     rig.replicate_one();
-    assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, error: None }));
+    assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, outcome: Ok(()) }));
     assert_eq!(rig.marker(7, Commit), None);
     let (ticket, _) = rig.in_flight.pop_front().expect("the marker is in flight");
-    rig.call(|gc, ctx, out| gc.committed(ctx, ticket, Err(RequestTimedOut), out));
-    assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, error: Some(RequestTimedOut) }));
+    rig.call(|gc, turn| gc.committed(turn, ticket, Err(RequestTimedOut)));
+    assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, outcome: Err(RequestTimedOut) }));
 }
 
 #[test]
@@ -184,8 +184,8 @@ fn resigning_answers_16_and_leaves_markers_to_their_writes() {
     assert_eq!(rig.fetched(fetch), Some(Err(NotCoordinator)));
     assert!(rig.done.is_empty());
     let (ticket, _) = rig.in_flight.pop_back().expect("the marker is in flight");
-    rig.call(|gc, ctx, out| gc.committed(ctx, ticket, Err(NotLeaderOrFollower), out));
-    assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, error: Some(NotLeaderOrFollower) }));
+    rig.call(|gc, turn| gc.committed(turn, ticket, Err(NotLeaderOrFollower)));
+    assert_eq!(rig.done.pop(), Some(MarkerDone { token: 77, outcome: Err(NotLeaderOrFollower) }));
 }
 
 #[test]

@@ -305,5 +305,5 @@ fn closing_commits_leaves_and_closes() {
     rig.pass(1_000);
     assert_eq!((rig.p.phase(), rig.ended()), (Phase::Dead, vec![(0, true, Done)]));
     assert_eq!(rig.sent(), [FindCoordinator, TxnOffsetCommit, EndTxn, ApiKey::LeaveGroup]);
-    assert_eq!(rig.p.next_deadline(), Instant::NEVER);
+    assert_eq!(rig.p.poll_timeout(), Instant::NEVER);
 }

@@ -206,14 +206,14 @@ impl Rig {
     fn until(&mut self, ms: u64) {
         let end = Now::at_ms(ms);
         for _ in 0..10_000 {
-            let deadline = self.p.next_deadline();
+            let deadline = self.p.poll_timeout();
             if deadline > end.mono {
                 self.now = end;
                 return;
             }
             let at = deadline.max(self.now.mono);
             self.now = Now::new(at, (at.0 / 1_000_000) as i64);
-            self.with(|p, now, out| p.wake(now, out));
+            self.with(|p, now, out| p.handle_timeout(now, out));
         }
         panic!("time stands still at {} in {:?}", self.now.mono, self.p.phase());
     }

@@ -38,7 +38,7 @@ fn calls_that_do_not_fit_ready_are_refused_and_change_nothing() {
 fn nothing_works_before_init_transactions() {
     // §5.1
     let mut b = Bench::with(config(&[("transactional.id", TXN_ID)]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     assert!(refused(b.begin()));
     assert!(refused(b.send(1, 0)));
     assert!(b.asked.is_empty(), "a transactional producer asks for its id only when told to");
@@ -48,7 +48,7 @@ fn nothing_works_before_init_transactions() {
 fn init_times_out_goes_on_and_is_taken_up_again_by_the_same_call_only() {
     // §5.2
     let mut b = Bench::with(config(&[("transactional.id", TXN_ID), ("max.block.ms", "1000")]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     b.call(|p, now, out| p.init_transactions(now, out)).unwrap();
     b.advance(1000);
     assert_eq!(b.events(), [ProducerEvent::InitDone(Err(Timeout))]);
@@ -175,7 +175,7 @@ fn close_delivers_what_was_sent_and_aborts_an_open_transaction() {
     let end = b.answer_end(None, pid(7, 1));
     assert_eq!(end.result, crate::batch::TransactionResult::Abort);
     assert_eq!(b.events().last(), Some(&ProducerEvent::Closed));
-    assert_eq!(b.p.next_deadline(), Instant::NEVER);
+    assert_eq!(b.p.poll_timeout(), Instant::NEVER);
     assert!(refused(b.begin()));
 }
 

@@ -91,7 +91,7 @@ fn check(
 
 fn find(code: ErrorCode) -> Reaction {
     let mut b = Bench::with(config(&[("transactional.id", TXN_ID)]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     b.call(|p, now, out| p.init_transactions(now, out)).unwrap();
     b.answer_next(ApiKey::FindCoordinator, FindCoordinatorResponse { node: Err(code) });
     reaction(&mut b, ApiKey::FindCoordinator)
@@ -106,7 +106,7 @@ fn answers_to_find_coordinator() {
 
 fn init(code: ErrorCode) -> Reaction {
     let mut b = Bench::with(config(&[("transactional.id", TXN_ID)]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     b.call(|p, now, out| p.init_transactions(now, out)).unwrap();
     b.find_coordinator(1);
     b.advance(100);
@@ -131,7 +131,7 @@ fn answers_to_init_producer_id() {
 fn init_may_be_repeated_after_a_refused_authorization() {
     // §5.3: abortable → fail batches → UNINITIALIZED
     let mut b = Bench::with(config(&[("transactional.id", TXN_ID)]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     b.call(|p, now, out| p.init_transactions(now, out)).unwrap();
     b.find_coordinator(1);
     b.advance(100);

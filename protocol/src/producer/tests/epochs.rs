@@ -54,7 +54,7 @@ fn an_exhausted_local_epoch_asks_for_a_new_producer_id() {
     // §5.6
     let domains = Domains { max_epoch: 1, ..Domains::default() };
     let mut b = Bench::with(config(&[]), domains, 2);
-    b.wake();
+    b.handle_timeout();
     b.answer_init(pid(7, 1));
     b.send(1, 0).unwrap();
     b.send(2, 0).unwrap();
@@ -76,7 +76,7 @@ fn sequences_wrap() {
     // §5.7: where Java's client forgets the wrap, this one does not
     let domains = Domains { max_sequence: 7, ..Domains::default() };
     let mut b = Bench::with(config(&[]), domains, 2);
-    b.wake();
+    b.handle_timeout();
     b.answer_init(pid(7, 0));
     for token in 0..21 {
         b.send(token, 0).unwrap();
@@ -102,7 +102,7 @@ fn sequences_wrap() {
 fn an_idempotent_producer_refused_an_id_asks_again() {
     // §5.1: ABORTABLE_ERROR only in passing after 31
     let mut b = Bench::with(config(&[]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     b.send(1, 0).unwrap();
     b.answer_next(ApiKey::InitProducerId, InitProducerIdResponse { result: Err(ClusterAuthorizationFailed) });
     assert_eq!(b.delivered(), [(1, Err(definite(DeliveryErrorKind::Code(ClusterAuthorizationFailed))))]);

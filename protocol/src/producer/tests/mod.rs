@@ -80,7 +80,7 @@ impl Bench {
     /// An idempotent producer with id 7, epoch 0.
     pub fn idempotent(settings: &[(&str, &str)]) -> Bench {
         let mut bench = Bench::with(config(settings), Domains::default(), 2);
-        bench.wake();
+        bench.handle_timeout();
         bench.answer_init(pid(7, 0));
         assert_eq!(bench.p.state(), ProducerState::Ready);
         bench.events();
@@ -92,7 +92,7 @@ impl Bench {
         let mut all = vec![("enable.idempotence", "false")];
         all.extend(settings);
         let mut bench = Bench::with(config(&all), Domains::default(), 2);
-        bench.wake();
+        bench.handle_timeout();
         bench
     }
 
@@ -101,7 +101,7 @@ impl Bench {
         let mut all = vec![("transactional.id", TXN_ID)];
         all.extend(settings);
         let mut bench = Bench::with(config(&all), Domains::default(), transaction_version);
-        bench.wake();
+        bench.handle_timeout();
         bench.call(|p, now, out| p.init_transactions(now, out)).unwrap();
         bench.find_coordinator(1);
         bench.advance(100); // the request that waited for its coordinator counts as a retry
@@ -171,20 +171,20 @@ impl Bench {
         result
     }
 
-    pub fn wake(&mut self) {
-        self.call(|p, now, out| p.wake(now, out));
+    pub fn handle_timeout(&mut self) {
+        self.call(|p, now, out| p.handle_timeout(now, out));
     }
 
     /// Lets `ms` milliseconds pass, waking the producer whenever it wants.
     pub fn advance(&mut self, ms: u64) {
         let end = self.now.mono + Span::from_millis(ms as i64);
         let mut wakes_at_once = 0;
-        while self.p.next_deadline() <= end {
-            let at = self.p.next_deadline().max(self.now.mono);
+        while self.p.poll_timeout() <= end {
+            let at = self.p.poll_timeout().max(self.now.mono);
             wakes_at_once = if at > self.now.mono { 0 } else { wakes_at_once + 1 };
             assert!(wakes_at_once < 20, "the producer wants to be woken at {at} for ever");
             self.now = Now::new(at, (at.0 / 1_000_000) as i64);
-            self.wake();
+            self.handle_timeout();
         }
         self.now = Now::new(end, (end.0 / 1_000_000) as i64);
     }
@@ -202,7 +202,9 @@ impl Bench {
     pub fn send_sized(&mut self, token: u64, partition: u32, len: u32) -> Result<(), ProducerError> {
         let value = Some(Blob::Generated { id: token, len });
         let record = Record { origin: Default::default(), timestamp_ms: 5, key: None, value: value.map(Into::into) };
-        self.call(|p, now, out| p.send(now, token, TOPIC, Some(partition), record, out))
+        self.call(|p, now, out| {
+            p.send(now, token, ProducerRecord { topic: TOPIC, partition: Some(partition), record }, out)
+        })
     }
 
     pub fn send_offsets(&mut self) -> Result<(), ProducerError> {

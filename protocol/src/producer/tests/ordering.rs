@@ -145,7 +145,7 @@ fn batches_back_off_exponentially() {
 fn nothing_is_drained_without_a_producer_id() {
     // §5.5 (d)
     let mut b = Bench::with(config(&[]), Domains::default(), 2);
-    b.wake();
+    b.handle_timeout();
     assert_eq!(b.kinds(), [ApiKey::InitProducerId]);
     b.send(1, 0).unwrap();
     b.advance(1000);
@@ -191,7 +191,7 @@ fn partitions_without_a_leader_wait_for_one() {
     // §5.5
     let mut b = Bench::with(config(&[("enable.idempotence", "false")]), Domains::default(), 2);
     b.leaders[0].0 = None;
-    b.wake();
+    b.handle_timeout();
     b.send(1, 0).unwrap();
     b.advance(1000);
     assert!(b.asked.is_empty());

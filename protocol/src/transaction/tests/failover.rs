@@ -70,7 +70,7 @@ fn a_record_committed_after_resignation_is_not_installed() {
     // §3.3 step 3: 16.
     let mut h = Harness::loaded(2, value(Ongoing, 5));
     let conn = h.ask_end(5, pair(PID, 5), COMMIT);
-    h.run(|c, ctx, out| c.resigned(ctx, 0, out));
+    h.run(|c, turn| c.resigned(turn, 0));
     h.commit();
     assert_eq!(h.ended(conn), Err(NotCoordinator));
     assert!(h.sent.is_empty());
@@ -134,11 +134,11 @@ fn resignation_drops_the_markers_that_wait() {
     // §3.10.
     let mut h = Harness::loaded(2, value(PrepareCommit, 8));
     h.answer_markers(Some(NotEnoughReplicas));
-    h.run(|c, ctx, out| c.resigned(ctx, 0, out));
+    h.run(|c, turn| c.resigned(turn, 0));
     h.answer_markers(Some(NotEnoughReplicas));
     h.advance(60_000);
     assert!(h.sent.is_empty());
-    assert_eq!(h.coordinator.next_deadline(), Instant::NEVER, "nothing is left to do");
+    assert_eq!(h.coordinator.poll_timeout(), Instant::NEVER, "nothing is left to do");
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_load_for_an_earlier_epoch_is_ignored() {
     let mut h = Harness::empty(2, Domains::default());
     h.elect(EPOCH);
     h.elect(EPOCH + 1);
-    h.run(|c, ctx, out| c.loaded(ctx, 0, EPOCH, core::iter::empty(), out));
+    h.run(|c, turn| c.loaded(turn, 0, EPOCH, core::iter::empty()));
     assert_eq!(h.init(ProducerIdAndEpoch::NONE), Err(CoordinatorLoadInProgress));
 }
 
@@ -163,7 +163,7 @@ fn markers_that_wait_are_dropped_at_the_next_election() {
     h.load();
     for node in [1, 2] {
         let channel = Channel { to: NodeId(node), purpose: Purpose::TxnMarkers };
-        h.run(|c, ctx, out| c.net(ctx, NetInput::Connected(channel), out));
+        h.run(|c, turn| c.net(turn, NetInput::Connected(channel)));
     }
     let epochs: Vec<_> = h.sent.iter().flat_map(|s| &s.markers).map(|m| m.coordinator_epoch).collect();
     assert_eq!(epochs, [EPOCH + 1, EPOCH + 1]);
@@ -178,7 +178,7 @@ fn markers_in_flight_at_the_next_election_are_not_sent_again() {
     h.sent.clear();
     for node in [1, 2] {
         let channel = Channel { to: NodeId(node), purpose: Purpose::TxnMarkers };
-        h.run(|c, ctx, out| c.net(ctx, NetInput::Disconnected(channel), out));
+        h.run(|c, turn| c.net(turn, NetInput::Disconnected(channel)));
     }
     h.advance(100);
     let epochs: Vec<_> = h.sent.iter().flat_map(|s| &s.markers).map(|m| m.coordinator_epoch).collect();

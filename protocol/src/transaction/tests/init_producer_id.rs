@@ -37,7 +37,7 @@ fn nothing_is_answered_before_the_record_is_committed() {
     let conn = h.ask_init(NONE);
     assert!(!h.answers.contains_key(&conn));
     let ticket = h.uncommitted[0].ticket;
-    h.run(|c, ctx, out| c.written(ctx, ticket, Ok(0), out));
+    h.run(|c, turn| c.written(turn, ticket, Ok(0)));
     assert!(!h.answers.contains_key(&conn));
     h.commit();
     assert_eq!(h.init_answer(conn), Ok(pair(FIRST_FRESH, 0)));
@@ -254,7 +254,7 @@ fn the_request_is_checked_before_the_id() {
         let conn = h.ask(request);
         assert_eq!(h.init_answer(conn), Err(error));
     }
-    h.run(|c, ctx, out| c.resigned(ctx, 0, out));
+    h.run(|c, turn| c.resigned(turn, 0));
     assert_eq!(h.init(NONE), Err(NotCoordinator));
 }
 

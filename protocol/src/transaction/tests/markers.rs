@@ -179,7 +179,7 @@ fn a_lost_connection_sends_the_same_markers_again_after_a_pause() {
     // §3.9: to possibly new leaders.
     let mut h = decided();
     let lost = h.sent.pop_front().expect("a request to broker 1");
-    h.run(|c, ctx, out| c.net(ctx, NetInput::Disconnected(channel(1)), out));
+    h.run(|c, turn| c.net(turn, NetInput::Disconnected(channel(1))));
     h.advance(99);
     assert_eq!(h.sent.len(), 1, "only the one to broker 2");
     h.advance(1);
@@ -242,7 +242,7 @@ fn a_complete_record_is_dropped_when_the_partition_has_moved() {
     let mut h = decided();
     h.answer_markers(None);
     h.answer_markers(None);
-    h.run(|c, ctx, out| c.resigned(ctx, 0, out));
+    h.run(|c, turn| c.resigned(turn, 0));
     h.settle_first(Err(NotLeaderOrFollower));
     h.advance(10_000);
     assert!(h.uncommitted.is_empty());

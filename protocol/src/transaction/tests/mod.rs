@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use super::*;
 use crate::batch::{Payload, RecordBatch, TransactionResult};
 use crate::image::*;
+use crate::records::TransactionLogRecord;
 
 const ID: &str = "t";
 /// Producer id of records that a test loads; fresh ones begin at [`FIRST_FRESH`].
@@ -162,9 +163,9 @@ impl Harness {
         Harness::with(transaction_version, Domains::default(), &[])
     }
 
-    fn run(&mut self, f: impl FnOnce(&mut TransactionCoordinator, Context<'_>, &mut CoordinatorOutputs)) {
+    fn run(&mut self, f: impl FnOnce(&mut TransactionCoordinator, &mut Turn<'_>)) {
         let mut out = CoordinatorOutputs::default();
-        f(&mut self.coordinator, Context { now: self.now, image: &self.image }, &mut out);
+        f(&mut self.coordinator, &mut Turn { now: self.now, image: &self.image, out: &mut out });
         self.absorb(out);
     }
 
@@ -196,21 +197,21 @@ impl Harness {
         self.net.extend(out.net);
         for input in inputs {
             let mut out = CoordinatorOutputs::default();
-            self.coordinator.net(Context { now: self.now, image: &self.image }, input, &mut out);
+            self.coordinator.net(&mut Turn { now: self.now, image: &self.image, out: &mut out }, input);
             self.absorb(out);
         }
     }
 
     fn elect(&mut self, epoch: CoordinatorEpoch) {
         self.epoch = epoch;
-        self.run(|c, ctx, out| c.elected(ctx, 0, epoch, out));
+        self.run(|c, turn| c.elected(turn, 0, epoch));
     }
 
     /// The log is read to its end: what is written but not committed is there, too.
     fn load(&mut self) {
         let log = core::mem::take(&mut self.log);
         let epoch = self.epoch;
-        self.run(|c, ctx, out| c.loaded(ctx, 0, epoch, log.iter(), out));
+        self.run(|c, turn| c.loaded(turn, 0, epoch, log.iter()));
         self.log = log;
     }
 
@@ -233,7 +234,7 @@ impl Harness {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
         let request = request.into();
-        self.run(|c, ctx, out| c.request(ctx, conn, request, out));
+        self.run(|c, turn| c.request(turn, conn, request));
         conn
     }
 
@@ -245,7 +246,7 @@ impl Harness {
             self.log.push(RecordBatch::clone(batch));
         }
         let ticket = append.ticket;
-        self.run(|c, ctx, out| c.committed(ctx, ticket, outcome, out));
+        self.run(|c, turn| c.committed(turn, ticket, outcome));
         append
     }
 
@@ -259,7 +260,7 @@ impl Harness {
     /// The oldest write cannot be appended.
     fn refuse(&mut self, error: ErrorCode) {
         let append = self.uncommitted.pop_front().expect("something was to be written");
-        self.run(|c, ctx, out| c.written(ctx, append.ticket, Err(error), out));
+        self.run(|c, turn| c.written(turn, append.ticket, Err(error)));
     }
 
     /// Answers the oldest WriteTxnMarkers, the same for all partitions.
@@ -279,7 +280,7 @@ impl Harness {
     fn respond(&mut self, sent: &SentMarkers, response: WriteTxnMarkersResponse) {
         let channel = Channel { to: sent.to, purpose: Purpose::TxnMarkers };
         let input = NetInput::Response(channel, sent.correlation, response.into());
-        self.run(|c, ctx, out| c.net(ctx, input, out));
+        self.run(|c, turn| c.net(turn, input));
     }
 
     /// Writes all markers and commits all records.
@@ -294,8 +295,8 @@ impl Harness {
     fn advance(&mut self, ms: u64) {
         self.now.mono += Span::from_millis(ms as i64);
         self.now.wall_ms += ms as i64;
-        if self.coordinator.next_deadline() <= self.now.mono {
-            self.run(|c, ctx, out| c.wake(ctx, out));
+        if self.coordinator.poll_timeout() <= self.now.mono {
+            self.run(|c, turn| c.handle_timeout(turn));
         }
     }
 
@@ -401,7 +402,7 @@ impl Harness {
 
     fn set_leader(&mut self, tp: TopicPartition, leader: Option<NodeId>) {
         self.image.topics[tp.topic.0 as usize].partitions[tp.partition as usize].leader = leader;
-        self.run(|c, ctx, out| c.image_changed(ctx, out));
+        self.run(|c, turn| c.image_changed(turn));
     }
 }
 

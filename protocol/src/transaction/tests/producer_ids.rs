@@ -52,7 +52,7 @@ fn a_refusal_is_followed_by_a_pause_of_50_ms() {
     h.controller = false;
     let _ = h.init_idempotent();
     let refused = AllocateProducerIdsResponse { block: Err(ErrorCode::StaleBrokerEpoch) };
-    h.run(|c, ctx, out| c.net(ctx, NetInput::Response(CHANNEL, 0, refused.into()), out));
+    h.run(|c, turn| c.net(turn, NetInput::Response(CHANNEL, 0, refused.into())));
     h.advance(49);
     let _ = h.init_idempotent();
     assert_eq!(asked(&h.net), 1);
@@ -67,14 +67,14 @@ fn a_lost_connection_is_made_again_and_a_late_block_is_not_taken() {
     let mut h = Harness::empty(2, Domains::default());
     h.controller = false;
     let _ = h.init_idempotent();
-    h.run(|c, ctx, out| c.net(ctx, NetInput::Disconnected(CHANNEL), out));
+    h.run(|c, turn| c.net(turn, NetInput::Disconnected(CHANNEL)));
     h.advance(50);
     assert_eq!(asked(&h.net), 2, "asked again without a caller");
     let late = AllocateProducerIdsResponse { block: Ok((5000, 1000)) };
-    h.run(|c, ctx, out| c.net(ctx, NetInput::Response(CHANNEL, 0, late.into()), out));
+    h.run(|c, turn| c.net(turn, NetInput::Response(CHANNEL, 0, late.into())));
     assert_eq!(h.init_idempotent(), Err(ErrorCode::CoordinatorLoadInProgress));
     let block = AllocateProducerIdsResponse { block: Ok((6000, 1000)) };
-    h.run(|c, ctx, out| c.net(ctx, NetInput::Response(CHANNEL, 1, block.into()), out));
+    h.run(|c, turn| c.net(turn, NetInput::Response(CHANNEL, 1, block.into())));
     assert_eq!(h.init_idempotent(), Ok(pair(6000, 0)));
 }
 

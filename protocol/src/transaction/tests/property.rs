@@ -187,7 +187,7 @@ impl World {
                 let channel = Channel { to: NodeId(node), purpose: Purpose::TxnMarkers };
                 // The requests may have been handled or not; nobody will say.
                 self.h.sent.retain(|s| s.to != NodeId(node));
-                self.h.run(|c, ctx, out| c.net(ctx, NetInput::Disconnected(channel), out));
+                self.h.run(|c, turn| c.net(turn, NetInput::Disconnected(channel)));
             }
             Step::Leader { partition, leader } => self.h.set_leader(data(partition), leader.map(NodeId)),
             Step::Advance { ms } => {

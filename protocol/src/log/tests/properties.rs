@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::producer_state::{BatchDescriptor, ProducerEntry};
-use super::*;
 use crate::batch::{Payload, Record, TransactionResult};
 use crate::error::ErrorCode;
+use crate::log::producer_entry::{BatchDescriptor, ProducerEntry};
+use crate::log::*;
 
 /// Written only to by `AppendOrigin::Coordinator`: its batches are exempt from L4 and L5.
 const COORDINATED: ProducerId = 9;
@@ -416,7 +416,7 @@ impl Run {
         let expected = self.oracle.decide(&batch, client, guard);
         let before = self.log.clone();
         let origin = if client { AppendOrigin::Client } else { AppendOrigin::Coordinator };
-        let got = self.log.append_as_leader(&Arc::new(batch), self.leader_epoch, origin, guard, true, timestamp_ms);
+        let got = self.log.append_as_leader(&Arc::new(batch), self.leader_epoch, origin, guard, true);
         // L12: a duplicate is answered with the offsets of a batch that is in the log.
         prop_assert_eq!(got.map(|done| done.duplicate.then_some(done.base_offset)), expected);
         match got {

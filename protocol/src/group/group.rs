@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::offsets::GroupOffsets;
+use super::slots::GroupOffsets;
 use super::timers::{Timer, Timers};
 use super::writes::Env;
 use crate::error::ErrorCode;
 use crate::ids::*;
 use crate::io::ConnId;
 use crate::message::*;
+use crate::records::{GroupMemberValue, GroupMetadataValue};
 use crate::time::*;
 
 /// State of a classic group (§4.6). Kafka's "Dead" is a group that is no longer there.

@@ -1,354 +1,13 @@
-//! Membership in a classic group: coordinator, joining, synchronising, heartbeats, leaving (§4.6).
+//! What a consumer does in a rebalance: revoking, joining, synchronising; and leaving (§4.6).
 
+use super::membership::{MemberState, Step};
 use super::*;
 use crate::assignor;
 
 /// How long a JoinGroup may take beyond the rebalance timeout.
 const JOIN_GROUP_TIMEOUT_LAPSE: Span = Span::from_secs(5);
 
-/// Kafka's `MemberState`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MemberState {
-    Unjoined,
-    PreparingRebalance,
-    CompletingRebalance,
-    Stable,
-}
-
-/// Where a consumer stands in its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Membership {
-    /// It is no member.
-    None,
-    /// It joins, or waits for its assignment.
-    Joining,
-    /// It has its assignment.
-    Stable,
-}
-
-/// What the polling side of the consumer is doing about the group.
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    /// Nothing, or waiting for the next poll.
-    Idle,
-    /// Auto commit before the join.
-    Committing(CommitId),
-    /// The commit is done: what to revoke before the join?
-    Prepare,
-    /// The application finishes with these before the join.
-    Revoking(Vec<TopicPartition>),
-    /// JoinGroup is to be sent.
-    Join,
-    Joining,
-    /// The leader waits for metadata of topics that only others subscribe to.
-    AwaitMetadata(JoinGroupResponse),
-    Syncing,
-    /// The assignment waits for the next poll.
-    Synced(Vec<TopicPartition>),
-    /// The application finishes with these, which the new assignment takes away.
-    RevokingAfterSync {
-        revoked: Vec<TopicPartition>,
-        assignment: Vec<TopicPartition>,
-    },
-}
-
-impl Step {
-    /// Whether a callback of the application is running.
-    pub fn awaits_application(&self) -> bool {
-        matches!(self, Step::Revoking(_) | Step::RevokingAfterSync { .. })
-    }
-}
-
-/// The membership.
-#[derive(Clone, Debug)]
-pub(super) struct Group {
-    pub id: Name,
-    instance: Option<Name>,
-    pub coordinator: Option<NodeId>,
-    finding: bool,
-    find_not_before: Instant,
-    find_failures: u32,
-    state: MemberState,
-    pub step: Step,
-    member_id: Name,
-    generation: i32,
-    /// Changes whenever member id or generation do.
-    pub identity: u32,
-    /// As of the last completed rebalance; survives a loss of membership, so that zombies are fenced (§4.5).
-    pub metadata: GroupMetadata,
-    rejoin_needed: bool,
-    needs_prepare: bool,
-    join_not_before: Instant,
-    join_failures: u32,
-    /// Number of the last JoinGroup. Answers to earlier ones are of no interest.
-    join_attempt: u32,
-    heartbeat_at: Instant,
-    heartbeat_in_flight: bool,
-    session_deadline: Instant,
-    /// Partition counts that the leader's last assignment was computed from.
-    counts: Vec<(TopicId, u32)>,
-    leave_sent: bool,
-    left: bool,
-    empty: Name,
-}
-
-impl Group {
-    pub fn new(id: Name, instance: Option<Name>, empty: Name) -> Group {
-        let metadata = GroupMetadata {
-            group_id: id.clone(),
-            generation: -1,
-            member_id: empty.clone(),
-            group_instance_id: instance.clone(),
-        };
-        Group {
-            id,
-            instance,
-            coordinator: None,
-            finding: false,
-            find_not_before: Instant::ZERO,
-            find_failures: 0,
-            state: MemberState::Unjoined,
-            step: Step::Idle,
-            member_id: empty.clone(),
-            generation: -1,
-            identity: 0,
-            metadata,
-            rejoin_needed: false,
-            needs_prepare: true,
-            join_not_before: Instant::ZERO,
-            join_failures: 0,
-            join_attempt: 0,
-            heartbeat_at: Instant::NEVER,
-            heartbeat_in_flight: false,
-            session_deadline: Instant::NEVER,
-            counts: Vec::new(),
-            leave_sent: false,
-            left: false,
-            empty,
-        }
-    }
-
-    pub fn is_stable(&self) -> bool {
-        self.state == MemberState::Stable
-    }
-
-    pub fn is_joining(&self) -> bool {
-        matches!(self.state, MemberState::PreparingRebalance | MemberState::CompletingRebalance)
-    }
-
-    pub fn membership(&self) -> Membership {
-        match self.state {
-            MemberState::Unjoined => Membership::None,
-            MemberState::PreparingRebalance | MemberState::CompletingRebalance => Membership::Joining,
-            MemberState::Stable => Membership::Stable,
-        }
-    }
-
-    fn heartbeats(&self) -> bool {
-        matches!(self.state, MemberState::CompletingRebalance | MemberState::Stable)
-    }
-
-    pub fn request_rejoin(&mut self) {
-        self.rejoin_needed = true;
-    }
-
-    /// Who the member is, on the wire.
-    pub fn wire_identity(&self) -> GroupMetadata {
-        GroupMetadata {
-            group_id: self.id.clone(),
-            generation: self.generation,
-            member_id: self.member_id.clone(),
-            group_instance_id: self.instance.clone(),
-        }
-    }
-
-    fn set_identity(&mut self, generation: i32, member_id: Name) {
-        self.generation = generation;
-        self.member_id = member_id;
-        self.identity += 1;
-    }
-
-    /// The join failed: again, after preparing anew if the membership was lost meanwhile.
-    fn join_again(&mut self, not_before: Instant) {
-        if matches!(self.step, Step::Joining | Step::AwaitMetadata(_) | Step::Syncing | Step::Join) {
-            self.state = MemberState::Unjoined;
-            self.step = Step::Join;
-            self.rejoin_needed = true;
-            self.join_not_before = not_before;
-        }
-    }
-}
-
 impl Consumer {
-    /// The connection to the coordinator, if it is known.
-    pub(super) fn coordinator(&self) -> Option<Channel> {
-        let to = self.group.as_ref()?.coordinator?;
-        Some(Channel { to, purpose: Purpose::GroupCoordinator })
-    }
-
-    fn group_mut(&mut self) -> &mut Group {
-        self.group.as_mut().expect("group requests are made by a group")
-    }
-
-    pub(super) fn drive_group(&mut self, now: Now, out: &mut Outputs) {
-        if self.group.is_none() {
-            return;
-        }
-        self.check_timeouts(now, out);
-        self.find_coordinator(now, out);
-        self.heartbeat(now, out);
-        while self.closing.is_none() && !self.dead && self.take_step(now, out) {}
-    }
-
-    fn check_timeouts(&mut self, now: Now, out: &mut Outputs) {
-        if now.mono >= self.poll_deadline {
-            self.poll_deadline = Instant::NEVER;
-            if self.closing.is_none() && !self.group_mut().member_id.is_empty() {
-                // The heartbeat thread leaves on behalf of an application that has not polled in time.
-                self.send_leave(now, out);
-                self.reset_generation(true);
-                self.say(ConsumerEvent::PollTimeout);
-            }
-        }
-        let deadline = self.group_mut().session_deadline;
-        if now.mono >= deadline {
-            self.group_mut().session_deadline = Instant::NEVER;
-            self.mark_coordinator_unknown(now, out);
-        }
-        let deadline = self.group_mut().session_deadline;
-        self.until(deadline.min(self.poll_deadline));
-    }
-
-    // ---- Coordinator ------------------------------------------------------------------------------------------------
-
-    fn find_coordinator(&mut self, now: Now, out: &mut Outputs) {
-        let joins = !self.subscription.is_empty() && self.closing.is_none();
-        let wanted =
-            joins || !self.commits.is_empty() || !self.initializing.is_empty() || !self.offset_fetches.is_empty();
-        let group = self.group_mut();
-        if group.coordinator.is_some() || group.finding || !wanted {
-            return;
-        }
-        let at = group.find_not_before;
-        if at > now.mono {
-            return self.until(at);
-        }
-        if let Some(channel) = self.least_loaded(now, out) {
-            let group = self.group_mut();
-            group.finding = true;
-            let request = FindCoordinatorRequest { key_type: CoordinatorType::Group, key: group.id.clone() };
-            self.connections.send(now, channel, request, Cookie::FindCoordinator, out);
-        }
-    }
-
-    pub(super) fn on_coordinator(&mut self, now: Now, answer: Result<NodeId, ErrorCode>, out: &mut Outputs) {
-        let session = Span::from_millis(i64::from(self.config.session_timeout_ms));
-        let failures = self.group_mut().find_failures;
-        let pause = self.pause_after(now, failures);
-        let group = self.group_mut();
-        group.finding = false;
-        match answer {
-            Ok(node) => {
-                group.coordinator = Some(node);
-                group.find_failures = 0;
-                if group.heartbeats() {
-                    group.session_deadline = now.mono + session;
-                }
-            }
-            Err(error) if error.is_retriable() => {
-                group.find_failures += 1;
-                group.find_not_before = now.mono + pause;
-            }
-            Err(error) => self.die(error, out),
-        }
-    }
-
-    /// The connection to the coordinator is gone, or was never made.
-    pub(super) fn forget_coordinator(&mut self, node: NodeId) {
-        if let Some(group) = &mut self.group
-            && group.coordinator == Some(node)
-        {
-            group.coordinator = None;
-            group.session_deadline = Instant::NEVER;
-        }
-    }
-
-    /// Kafka closes the connection, and what is in flight on it fails.
-    pub(super) fn mark_coordinator_unknown(&mut self, now: Now, out: &mut Outputs) {
-        let Some(channel) = self.coordinator() else { return };
-        self.forget_coordinator(channel.to);
-        for cookie in self.connections.close(now, channel, out) {
-            self.lost(now, channel, cookie, ErrorCode::NetworkException, out);
-        }
-    }
-
-    // ---- Heartbeats -------------------------------------------------------------------------------------------------
-
-    fn heartbeat(&mut self, now: Now, out: &mut Outputs) {
-        let group = self.group_mut();
-        if !group.heartbeats() || group.heartbeat_in_flight || group.left {
-            return;
-        }
-        let at = group.heartbeat_at;
-        if at > now.mono {
-            return self.until(at);
-        }
-        let Some(channel) = self.coordinator() else { return };
-        if self.ready(now, channel, out) {
-            let interval = Span::from_millis(i64::from(self.config.heartbeat_interval_ms));
-            let group = self.group_mut();
-            group.heartbeat_in_flight = true;
-            group.heartbeat_at = now.mono + interval;
-            let (request, cookie) =
-                (HeartbeatRequest { group: group.wire_identity() }, Cookie::Heartbeat(group.identity));
-            self.connections.send(now, channel, request, cookie, out);
-        }
-    }
-
-    pub(super) fn on_heartbeat(&mut self, now: Now, identity: u32, error: Option<ErrorCode>, out: &mut Outputs) {
-        let session = Span::from_millis(i64::from(self.config.session_timeout_ms));
-        let backoff = Span::from_millis(self.config.retry_backoff_ms);
-        let group = self.group_mut();
-        group.heartbeat_in_flight = false;
-        let current = group.identity == identity;
-        match error {
-            None => {
-                if group.heartbeats() {
-                    group.session_deadline = now.mono + session;
-                }
-            }
-            Some(ErrorCode::RebalanceInProgress) => {
-                if group.heartbeats() {
-                    group.session_deadline = now.mono + session;
-                }
-                if group.is_stable() && current {
-                    group.request_rejoin();
-                }
-            }
-            Some(ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId) => {
-                if current {
-                    self.reset_generation(error == Some(ErrorCode::UnknownMemberId));
-                }
-            }
-            Some(error) if error.needs_refresh() => {
-                group.heartbeat_at = now.mono + backoff;
-                self.mark_coordinator_unknown(now, out);
-            }
-            Some(error) if error.is_retriable() => group.heartbeat_at = now.mono + backoff,
-            Some(error) if current => self.die(error, out),
-            Some(_) => {}
-        }
-    }
-
-    pub(super) fn on_heartbeat_lost(&mut self, now: Now) {
-        let backoff = Span::from_millis(self.config.retry_backoff_ms);
-        let group = self.group_mut();
-        group.heartbeat_in_flight = false;
-        group.heartbeat_at = now.mono + backoff;
-    }
-
-    // ---- Joining ----------------------------------------------------------------------------------------------------
-
     pub(super) fn request_rejoin(&mut self) {
         self.group_mut().request_rejoin();
     }
@@ -369,7 +28,7 @@ impl Consumer {
     }
 
     /// One step of what `poll` does about the group. Whether there may be another.
-    fn take_step(&mut self, now: Now, out: &mut Outputs) -> bool {
+    pub(super) fn take_step(&mut self, now: Now, out: &mut Outputs) -> bool {
         let (in_poll, subscribed) = (self.in_poll, !self.subscription.is_empty());
         let group = self.group_mut();
         match &group.step {
@@ -413,7 +72,7 @@ impl Consumer {
     }
 
     /// Kafka's onJoinPrepare, first half: auto commit of what was delivered.
-    fn begin_prepare(&mut self, now: Now) {
+    pub(super) fn begin_prepare(&mut self, now: Now) {
         self.group_mut().needs_prepare = false;
         let limit = now.mono + Span::from_millis(i64::from(self.config.max_poll_interval_ms));
         let commits = self.config.enable_auto_commit && self.group_mut().is_stable();
@@ -430,7 +89,7 @@ impl Consumer {
     }
 
     /// Second half: what is lost, what must be revoked before the join (everything, unless cooperative).
-    fn prepare_revocation(&mut self, now: Now) {
+    pub(super) fn prepare_revocation(&mut self, now: Now) {
         let eager = self.config.assignor == AssignorName::Range;
         let subscription = &self.subscription;
         let unsubscribed = |tp: &TopicPartition| subscription.binary_search(&tp.topic).is_err();
@@ -454,7 +113,7 @@ impl Consumer {
         }
     }
 
-    fn offer(&mut self, now: Now, revoked: Vec<TopicPartition>) {
+    pub(super) fn offer(&mut self, now: Now, revoked: Vec<TopicPartition>) {
         self.mark_revoking(&revoked);
         if self.auto_revoke {
             self.finish_revocation(now);
@@ -473,7 +132,7 @@ impl Consumer {
         }
     }
 
-    fn finish_revocation(&mut self, now: Now) {
+    pub(super) fn finish_revocation(&mut self, now: Now) {
         match std::mem::replace(&mut self.group_mut().step, Step::Idle) {
             Step::Revoking(partitions) => {
                 self.give_up(partitions);
@@ -494,14 +153,14 @@ impl Consumer {
         }
     }
 
-    fn give_up(&mut self, partitions: Vec<TopicPartition>) {
+    pub(super) fn give_up(&mut self, partitions: Vec<TopicPartition>) {
         for tp in &partitions {
             self.remove_partition(*tp);
         }
         self.say(ConsumerEvent::Revoked { partitions });
     }
 
-    fn send_join(&mut self, now: Now, out: &mut Outputs) {
+    pub(super) fn send_join(&mut self, now: Now, out: &mut Outputs) {
         let at = self.group_mut().join_not_before;
         if at > now.mono {
             return self.until(at);
@@ -532,7 +191,8 @@ impl Consumer {
         };
         let timeout = Span::from_millis(i64::from(config.max_poll_interval_ms)) + JOIN_GROUP_TIMEOUT_LAPSE;
         let timeout = timeout.max(Span::from_millis(i64::from(config.request_timeout_ms)));
-        self.connections.send_with_timeout(now, channel, request, cookie, timeout, out);
+        let correlation = self.connections.begin(now, channel, cookie, timeout);
+        push_made(out, || Output::Send(channel, correlation, request.into()));
     }
 
     /// JoinGroup (with the number of the attempt) or SyncGroup was not answered or could not be sent.
@@ -584,7 +244,7 @@ impl Consumer {
     }
 
     /// The leader assigns once it has asked for the metadata of every topic of the group.
-    fn assign_as_leader(&mut self, now: Now, out: &mut Outputs) {
+    pub(super) fn assign_as_leader(&mut self, now: Now, out: &mut Outputs) {
         let metadata = &self.metadata;
         let group = self.group.as_mut().expect("a leader has a group");
         let Step::AwaitMetadata(response) = &group.step else { return };
@@ -601,7 +261,7 @@ impl Consumer {
         self.send_sync(now, channel, assignments, out);
     }
 
-    fn send_sync(
+    pub(super) fn send_sync(
         &mut self,
         now: Now,
         channel: Channel,
@@ -636,7 +296,7 @@ impl Consumer {
     }
 
     /// JoinGroup or SyncGroup was answered with an error.
-    fn on_join_error(&mut self, now: Now, error: ErrorCode, member_id: Option<Name>, out: &mut Outputs) {
+    pub(super) fn on_join_error(&mut self, now: Now, error: ErrorCode, member_id: Option<Name>, out: &mut Outputs) {
         let failures = self.group_mut().join_failures;
         let pause = self.pause_after(now, failures);
         let group = self.group_mut();
@@ -663,7 +323,7 @@ impl Consumer {
     }
 
     /// Kafka's onJoinComplete.
-    fn complete_join(&mut self, now: Now) {
+    pub(super) fn complete_join(&mut self, now: Now) {
         let group = self.group.as_mut().expect("group steps are a group's");
         let Step::Synced(assignment) = std::mem::replace(&mut group.step, Step::Idle) else { return };
         group.needs_prepare = true;
@@ -677,7 +337,7 @@ impl Consumer {
         }
     }
 
-    fn take_assignment(&mut self, now: Now, mut assignment: Vec<TopicPartition>) {
+    pub(super) fn take_assignment(&mut self, now: Now, mut assignment: Vec<TopicPartition>) {
         assignment.retain(|tp| !self.partitions.contains(*tp));
         let generation = self.group_mut().generation;
         self.schedule_auto_commit(now);
@@ -696,7 +356,7 @@ impl Consumer {
     // ---- Leaving ----------------------------------------------------------------------------------------------------
 
     /// Sends LeaveGroup if there is a dynamic membership and a connection. A static member stays (KIP-345).
-    fn send_leave(&mut self, now: Now, out: &mut Outputs) -> bool {
+    pub(super) fn send_leave(&mut self, now: Now, out: &mut Outputs) -> bool {
         let Some(channel) = self.coordinator() else { return false };
         let group = self.group_mut();
         if group.member_id.is_empty() || group.instance.is_some() || group.state == MemberState::Unjoined {
