@@ -4,8 +4,8 @@ use fencepost_protocol::io::ConnId;
 
 use super::faults::Occasion;
 use super::line::{Answer, Arrived};
-use super::parcel::Parcel;
 use crate::schedule::Actor;
+use fencepost_kernel::envelope::Envelope;
 
 /// The queue moves events about, so an event is two words: what is larger is behind a pointer. (With a tag of four bytes
 /// they are moved as words, too; moving the seven bytes behind a smaller tag one by one took a twentieth of a run.)
@@ -19,10 +19,10 @@ pub(crate) enum Event {
     /// The host's answer reaches the client: nobody listens there.
     Refused(ConnId),
     /// A request reaches the host, on the connection of that number. (It is here so that the connection is found without
-    /// having opened the parcel.)
-    Request(u32, Parcel<Arrived>),
+    /// having opened the envelope.)
+    Request(u32, Envelope<Arrived>),
     /// An answer reaches the client.
-    Response(u32, Parcel<Answer>),
+    Response(u32, Envelope<Answer>),
     /// The client's end was closed.
     ClosedByClient(ConnId),
     /// The server's end was closed, or the connection was killed.

@@ -7,11 +7,11 @@ use fencepost_protocol::io::{Channel, CorrelationId};
 use fencepost_protocol::time::{Instant, Span};
 
 use super::link::{LinkId, Links};
-use super::parcel::{Content, Parcel, put};
 use crate::coverage::Seen;
 use crate::message::{Kind, Request, Response};
 use crate::queue::{Class, Rank};
 use crate::schedule::{Actor, MessageName};
+use fencepost_kernel::envelope::{Content, Envelope, put};
 
 /// What is to happen to a request and its answer, beyond the nominal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub(crate) struct Line {
     pub unanswered: u32,
     pub last_to_server: Instant,
     pub last_to_client: Instant,
-    pub inbox: VecDeque<Parcel<Arrived>>,
+    pub inbox: VecDeque<Envelope<Arrived>>,
     pub in_hand: Option<InHand>,
     /// What coverage saw of the request in hand.
     pub seen: Seen,

@@ -10,7 +10,6 @@ mod inspect;
 mod line;
 mod link;
 mod node;
-mod parcel;
 mod patience;
 mod services;
 mod settle;
@@ -43,12 +42,12 @@ use crate::sink;
 use event::{Event, Step};
 use faults::FaultState;
 pub use faults::Origin;
+use fencepost_kernel::envelope::Envelopes;
 use line::{Answer, Arrived, Line};
 use link::Links;
 pub(crate) use link::{LinkId, LinkTable};
 use node::BrokerSlot;
 pub use node::{Body, Node, broker_name, names};
-use parcel::Parcels;
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;
 
@@ -211,8 +210,8 @@ pub struct World<'a> {
     sinks: Vec<Actor>,
     pub(crate) controller: Actor,
     lines: Vec<Line>,
-    requests: Parcels<Arrived>,
-    answers: Parcels<Answer>,
+    requests: Envelopes<Arrived>,
+    answers: Envelopes<Answer>,
     explorer: Explorer,
     attempts: Option<Attempts>,
     recorded: Option<Vec<(Instant, Deviation)>>,
@@ -272,8 +271,8 @@ impl<'a> World<'a> {
             sinks,
             controller,
             lines: Vec::new(),
-            requests: Parcels::default(),
-            answers: Parcels::default(),
+            requests: Envelopes::default(),
+            answers: Envelopes::default(),
             explorer,
             attempts: naming.then(Attempts::default),
             recorded: keep.schedule.then(Vec::new),
@@ -385,8 +384,8 @@ impl<'a> World<'a> {
     fn step(&mut self, Entry { rank, event, .. }: Entry<Event>) {
         match event {
             Event::Wake(actor, incarnation) => self.wake(actor, incarnation, rank),
-            Event::Request(number, parcel) => self.request_arrives(rank, number, parcel),
-            Event::Response(number, parcel) => self.response_arrives(rank, number, parcel),
+            Event::Request(number, envelope) => self.request_arrives(rank, number, envelope),
+            Event::Response(number, envelope) => self.response_arrives(rank, number, envelope),
             Event::NextRequest(conn) => self.next_request(conn),
             Event::Syn(conn) => self.syn(rank, conn),
             Event::Accepted(conn) => self.syn_answer(rank, conn, true),

@@ -9,12 +9,12 @@ use super::inject;
 use super::line::{Answer, Arrived, Fate, InHand, LINE_NUMBERS, Line, Tag};
 use super::link::LinkId;
 use super::node::{Body, Process};
-use super::parcel::Parcel;
 use super::{TracedEvent, World};
 use crate::explorer::{Explorer, Replay};
 use crate::message::{Request, Response};
 use crate::queue::Rank;
 use crate::schedule::{Actor, Deviation, Effect, MessageName, Phase};
+use fencepost_kernel::envelope::Envelope;
 
 /// A connection dies after this much silence (the kernel gives up retransmitting).
 const SILENCE: Span = Span::from_secs(15 * 60);
@@ -232,9 +232,9 @@ impl World<'_> {
             self.kill(conn, at);
             return;
         }
-        let mut parcel = self.requests.empty();
-        parcel.content_mut().fill(correlation, request, tag);
-        self.queue.push(at, rank, Event::Request(conn.0 as u32, parcel));
+        let mut envelope = self.requests.empty();
+        envelope.content_mut().fill(correlation, request, tag);
+        self.queue.push(at, rank, Event::Request(conn.0 as u32, envelope));
     }
 
     /// How long a request is delayed, whether it is lost, and what goes with it for its answer.
@@ -333,26 +333,26 @@ impl World<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn request_arrives(&mut self, rank: Rank, number: u32, parcel: Parcel<Arrived>) {
+    pub(super) fn request_arrives(&mut self, rank: Rank, number: u32, envelope: Envelope<Arrived>) {
         let conn = ConnId(u64::from(number));
         let line = &self.lines[number as usize];
         if self.links.is_cut(line.to_server) {
             let link = line.to_server;
-            self.hold(link, rank, conn, Event::Request(number, parcel));
+            self.hold(link, rank, conn, Event::Request(number, envelope));
             return;
         }
         let node = &self.nodes[line.server as usize];
         if line.server_open && line.server_incarnation == node.incarnation && node.process != Process::HostDown {
             if line.in_hand.is_none() && line.inbox.is_empty() && node.is_serving() {
-                self.hand_over(rank, conn, parcel);
+                self.hand_over(rank, conn, envelope);
             } else {
-                self.line(conn).inbox.push_back(parcel);
+                self.line(conn).inbox.push_back(envelope);
             }
             return;
         }
         let is_silent = node.process == Process::HostDown; // the reset comes when the host is back
         if self.tracer.is_some() {
-            self.trace_message(conn, parcel.content().correlation, false, TracedEvent::Lost);
+            self.trace_message(conn, envelope.content().correlation, false, TracedEvent::Lost);
         }
         if !is_silent {
             self.reset_to_client(conn);
@@ -366,21 +366,21 @@ impl World<'_> {
         if line.in_hand.is_some() || line.server_incarnation != node.incarnation || !node.is_serving() {
             return;
         }
-        if let Some(parcel) = line.inbox.pop_front() {
-            let rank = line.rank_to_server.with_ordinal(parcel.content().correlation);
-            self.hand_over_later(rank, conn, parcel);
+        if let Some(envelope) = line.inbox.pop_front() {
+            let rank = line.rank_to_server.with_ordinal(envelope.content().correlation);
+            self.hand_over_later(rank, conn, envelope);
         }
     }
 
     #[inline(never)]
-    fn hand_over_later(&mut self, rank: Rank, conn: ConnId, parcel: Parcel<Arrived>) {
-        self.hand_over(rank, conn, parcel);
+    fn hand_over_later(&mut self, rank: Rank, conn: ConnId, envelope: Envelope<Arrived>) {
+        self.hand_over(rank, conn, envelope);
     }
 
     #[inline(always)]
-    fn hand_over(&mut self, rank: Rank, conn: ConnId, mut parcel: Parcel<Arrived>) {
-        let tag = parcel.content_mut().tag.take();
-        let Arrived { correlation, ref request, .. } = *parcel.content();
+    fn hand_over(&mut self, rank: Rank, conn: ConnId, mut envelope: Envelope<Arrived>) {
+        let tag = envelope.content_mut().tag.take();
+        let Arrived { correlation, ref request, .. } = *envelope.content();
         let line = &mut self.lines[conn.0 as usize];
         let (client, server) = (line.client, line.server);
         let kind = request.kind();
@@ -406,13 +406,13 @@ impl World<'_> {
                 if let (Some(coverage), Request::Kafka(request)) = (&self.coverage, request) {
                     self.lines[conn.0 as usize].seen = coverage.request(machine, request);
                 }
-                machine.request(now, conn, self.requests.open(parcel).of_kafka(), &mut self.out);
+                machine.request(now, conn, self.requests.open(envelope).of_kafka(), &mut self.out);
             }
             Body::Controller(controller) => {
-                controller.request(now, conn, self.requests.open(parcel).of_kafka(), &mut self.out);
+                controller.request(now, conn, self.requests.open(envelope).of_kafka(), &mut self.out);
             }
             Body::Service(service) => {
-                service.request(now, conn, by, self.requests.open(parcel).of_sink());
+                service.request(now, conn, by, self.requests.open(envelope).of_sink());
             }
             Body::Client(_) => panic!("nobody connects to a client"),
         }
@@ -507,9 +507,9 @@ impl World<'_> {
             let client = self.line(conn).client;
             self.triggered_answer(Phase::Answered, client, server, &response);
         }
-        let mut parcel = self.answers.empty();
-        parcel.content_mut().fill(correlation, response);
-        self.queue.push(at, rank, Event::Response(conn.0 as u32, parcel));
+        let mut envelope = self.answers.empty();
+        envelope.content_mut().fill(correlation, response);
+        self.queue.push(at, rank, Event::Response(conn.0 as u32, envelope));
     }
 
     /// How long an answer is delayed; none if it is lost with its connection.
@@ -552,26 +552,26 @@ impl World<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn response_arrives(&mut self, rank: Rank, number: u32, parcel: Parcel<Answer>) {
+    pub(super) fn response_arrives(&mut self, rank: Rank, number: u32, envelope: Envelope<Answer>) {
         let conn = ConnId(u64::from(number));
         let line = &self.lines[number as usize];
         let (client, channel) = (line.client, line.channel);
         if self.links.is_cut(line.to_client) {
             let link = line.to_client;
-            return self.hold(link, rank, conn, Event::Response(number, parcel));
+            return self.hold(link, rank, conn, Event::Response(number, envelope));
         }
         let node = &mut self.nodes[client as usize];
         if let Process::Paused { .. } = node.process {
-            node.frozen.push((rank, Event::Response(number, parcel)));
+            node.frozen.push((rank, Event::Response(number, envelope)));
             return;
         }
         if !line.client_open || node.incarnation != line.client_incarnation || !node.process.is_running() {
             if self.tracer.is_some() {
-                self.trace_message(conn, parcel.content().correlation, true, TracedEvent::Lost);
+                self.trace_message(conn, envelope.content().correlation, true, TracedEvent::Lost);
             }
             return;
         }
-        let Answer { correlation, ref response } = *parcel.content();
+        let Answer { correlation, ref response } = *envelope.content();
         let what = u64::from(correlation) << 20 | ANSWER | response.kind().word();
         self.delivered(client, rank, what, response.content());
         if self.tracer.is_some() {
@@ -582,7 +582,7 @@ impl World<'_> {
             _ => self.remember_markers(response),
         }
         let watched = self.triggers.concern(|| response.kind()).then(|| response.clone());
-        match self.answers.open(parcel) {
+        match self.answers.open(envelope) {
             Response::Kafka(response) => self.tell_here(client, NetInput::Response(channel, correlation, response)),
             Response::Sink(response) => self.tell_answer_of_sink(client, correlation, *response),
         }

@@ -1,7 +1,7 @@
 //! The next milliseconds: short unordered lists, one for each quarter of a millisecond or so, and a bit for each list
 //! that is not empty. The earliest entry is the least of the first list with a bit.
 
-use fencepost_protocol::time::Instant;
+use crate::time::Instant;
 
 use super::Entry;
 

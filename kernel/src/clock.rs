@@ -1,6 +1,6 @@
 //! A node's wall clock: virtual time plus an offset, a drift and steps. The monotonic clock is the same everywhere.
 
-use fencepost_protocol::time::Instant;
+use crate::time::Instant;
 
 /// Wall time at the beginning of the world: 2026-01-01T00:00:00Z.
 pub const EPOCH_MS: i64 = 1_767_225_600_000;

@@ -6,7 +6,7 @@
 mod heap;
 mod near;
 
-use fencepost_protocol::time::Instant;
+use crate::time::Instant;
 
 use heap::Heap;
 use near::Near;

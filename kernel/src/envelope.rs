@@ -1,7 +1,7 @@
 //! Messages on their way: each in a box of its own, so that what the queue moves about stays small. Boxes are used again.
 
 /// Something that can be taken out of a box, which leaves something that owns nothing.
-pub(crate) trait Content {
+pub trait Content {
     /// What travels in it.
     type Message;
 
@@ -14,9 +14,9 @@ pub(crate) trait Content {
 
 /// A message on its way.
 #[derive(Clone, Debug)]
-pub(crate) struct Parcel<T>(Box<T>);
+pub struct Envelope<T>(Box<T>);
 
-impl<T> Parcel<T> {
+impl<T> Envelope<T> {
     /// What is in it.
     #[inline]
     pub fn content(&self) -> &T {
@@ -32,33 +32,33 @@ impl<T> Parcel<T> {
 
 /// Puts something in a place of an empty box. What is there owns nothing, so it need not be dropped.
 #[inline]
-pub(super) fn put<T>(place: &mut T, content: T) {
+pub fn put<T>(place: &mut T, content: T) {
     std::mem::forget(std::mem::replace(place, content));
 }
 
-/// Empty boxes. A parcel that is dropped on its way is not missed: a new box is made when there is no empty one.
+/// Empty boxes. An envelope that is dropped on its way is not missed: a new box is made when there is no empty one.
 #[derive(Clone, Debug)]
-pub(crate) struct Parcels<T>(Vec<Box<T>>);
+pub struct Envelopes<T>(Vec<Box<T>>);
 
-impl<T> Default for Parcels<T> {
+impl<T> Default for Envelopes<T> {
     fn default() -> Self {
-        Parcels(Vec::new())
+        Envelopes(Vec::new())
     }
 }
 
-impl<T: Content> Parcels<T> {
+impl<T: Content> Envelopes<T> {
     /// A box to put a message in. It is filled field by field ([`put`]): a message that is first put together elsewhere
     /// and then moved at once is read in other pieces than it was just written in, for which processors have to wait.
     #[inline(always)]
-    pub fn empty(&mut self) -> Parcel<T> {
-        Parcel(self.0.pop().unwrap_or_else(|| Box::new(T::EMPTY)))
+    pub fn empty(&mut self) -> Envelope<T> {
+        Envelope(self.0.pop().unwrap_or_else(|| Box::new(T::EMPTY)))
     }
 
     /// Takes the message out of its box.
     #[inline(always)]
-    pub fn open(&mut self, mut parcel: Parcel<T>) -> T::Message {
-        let message = parcel.0.take();
-        self.0.push(parcel.0);
+    pub fn open(&mut self, mut envelope: Envelope<T>) -> T::Message {
+        let message = envelope.0.take();
+        self.0.push(envelope.0);
         message
     }
 }
@@ -79,13 +79,13 @@ mod tests {
 
     #[test]
     fn boxes_are_used_again() {
-        let mut parcels = Parcels::default();
+        let mut envelopes = Envelopes::default();
         for number in 0..10 {
-            let mut parcel = parcels.empty();
-            assert_eq!(*parcel.content(), 0);
-            put(parcel.content_mut(), number);
-            assert_eq!(parcels.open(parcel), number);
+            let mut envelope = envelopes.empty();
+            assert_eq!(*envelope.content(), 0);
+            put(envelope.content_mut(), number);
+            assert_eq!(envelopes.open(envelope), number);
         }
-        assert_eq!(parcels.0.len(), 1);
+        assert_eq!(envelopes.0.len(), 1);
     }
 }
