@@ -3,6 +3,9 @@
 //! Not cryptographic: it tells runs apart, on every machine and in every build profile alike.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use crate::stream::mix;
 
 /// A rolling digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +57,62 @@ impl Digest {
     }
 }
 
+/// What a message says, as a number for the digest: the same on every machine.
+pub fn content_of(message: &impl Hash) -> u64 {
+    let mut words = Words(0);
+    message.hash(&mut words);
+    words.0
+}
+
+struct Words(u64);
+
+impl Hasher for Words {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0u8; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = mix(self.0 ^ u64::from_le_bytes(word));
+        }
+    }
+
+    // Integers as such, in little-endian words of one width: their native forms differ between machines.
+    fn write_u8(&mut self, n: u8) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u16(&mut self, n: u16) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(n.into());
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        self.0 = mix(self.0 ^ n);
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.write_u64(n as u64);
+    }
+
+    fn write_i32(&mut self, n: i32) {
+        self.write_u64(n as u64);
+    }
+
+    fn write_i64(&mut self, n: i64) {
+        self.write_u64(n as u64);
+    }
+
+    fn write_isize(&mut self, n: isize) {
+        self.write_u64(n as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut last = *self;
@@ -66,6 +125,18 @@ impl fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_content_of_a_message_is_all_that_it_says_and_is_pinned() {
+        #[derive(Hash)]
+        enum Message {
+            Empty,
+            Pair(u64, u32),
+        }
+        assert_ne!(content_of(&Message::Empty), content_of(&Message::Pair(0, 0)));
+        assert_ne!(content_of(&Message::Pair(1, 2)), content_of(&Message::Pair(2, 1)));
+        assert_eq!(content_of(&Message::Pair(1, 2)), mix(mix(mix(1) ^ 1) ^ 2));
+    }
 
     #[test]
     fn order_and_value_matter() {

@@ -13,7 +13,6 @@ pub mod coverage;
 pub mod draw;
 pub mod embed;
 pub mod explain;
-pub mod explorer;
 pub mod fuzz;
 pub mod generated;
 pub mod history;

@@ -2,29 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_protocol::message::ApiKey;
-use fencepost_protocol::time::{Instant, Span};
-
-use crate::message::Kind;
-use crate::plan::ChaosPlan;
-use crate::schedule::{Actor, Effect, MessageName, Subject};
+use crate::Actor;
+use crate::link::{LinkId, LinkTable};
+use crate::schedule::{Effect, MessageName};
 use crate::stream::{PPM, Stream, mix, scale};
-use crate::world::{LinkId, LinkTable};
+use crate::time::{Instant, Span};
+use crate::vocabulary::{Kind as _, Subject as _, Vocabulary};
 
 /// The source of deviations of messages.
 #[derive(Clone, Debug)]
-pub enum Explorer {
+pub enum Explorer<V: Vocabulary> {
     /// Nothing deviates.
     Nominal,
     /// Each link draws from its own stream.
-    Draw(Box<Draw>),
+    Draw(Box<Draw<V>>),
     /// Deviations are looked up by name.
-    Replay(Replay),
+    Replay(Replay<V>),
     /// They are looked up by name before that instant, and drawn from then on.
-    Splice(Replay, Instant, Box<Draw>),
+    Splice(Replay<V>, Instant, Box<Draw<V>>),
 }
 
-impl Explorer {
+impl<V: Vocabulary> Explorer<V> {
     /// Whether messages have to be named.
     pub fn needs_names(&self) -> bool {
         matches!(self, Explorer::Replay(_) | Explorer::Splice(..))
@@ -33,76 +31,85 @@ impl Explorer {
 
 /// Draws by link.
 #[derive(Clone, Debug)]
-pub struct Draw {
+pub struct Draw<V: Vocabulary> {
     root: u64,
-    chaos: ChaosPlan,
+    chances: Chances,
     until: Instant,
     names: Vec<String>,
     links: LinkTable,
     streams: Vec<Option<Stream>>,
-    probes: Probes,
+    probes: Probes<V>,
     requests: Shares,
     answers: Shares,
     /// Jitter that every message has that nothing worse befalls.
     jitter: u64,
 }
 
-/// Kinds of messages that probes aim at: all that the protocol of transactions, groups and replication rests on. Kinds
-/// that come more than once are hit more often.
-const AIMS: [ApiKey; 24] = [
-    ApiKey::Produce,
-    ApiKey::Produce,
-    ApiKey::Produce,
-    ApiKey::Fetch,
-    ApiKey::Fetch,
-    ApiKey::InitProducerId,
-    ApiKey::AddPartitionsToTxn,
-    ApiKey::AddPartitionsToTxn,
-    ApiKey::AddOffsetsToTxn,
-    ApiKey::EndTxn,
-    ApiKey::EndTxn,
-    ApiKey::EndTxn,
-    ApiKey::WriteTxnMarkers,
-    ApiKey::WriteTxnMarkers,
-    ApiKey::TxnOffsetCommit,
-    ApiKey::TxnOffsetCommit,
-    ApiKey::OffsetCommit,
-    ApiKey::OffsetFetch,
-    ApiKey::JoinGroup,
-    ApiKey::SyncGroup,
-    ApiKey::Heartbeat,
-    ApiKey::Metadata,
-    ApiKey::AlterPartition,
-    ApiKey::MetadataFetch,
-];
+/// How messages deviate that are drawn for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chances {
+    /// Messages delayed, in a million, and by how much at most.
+    pub delay_ppm: u64,
+    /// Shortest delay.
+    pub delay_min: Span,
+    /// Longest delay.
+    pub delay_max: Span,
+    /// Messages delayed for longer than that (late requests of dead connections), in a million.
+    pub late_ppm: u64,
+    /// Longest of those.
+    pub late_max: Span,
+    /// Connections lost before a request is handled, in a million requests.
+    pub lose_request_ppm: u64,
+    /// Connections lost after a request was handled, in a million requests.
+    pub lose_response_ppm: u64,
+    /// Every message travels up to this much longer; zero for none.
+    pub jitter_max: Span,
+    /// Large deviations of single messages, at places drawn from the seed.
+    pub probes: u32,
+}
+
+impl Chances {
+    /// A network that mostly works: one message in a hundred is late, and some are very late or lost.
+    pub const USUAL: Chances = Chances {
+        delay_ppm: 10_000,
+        delay_min: Span::ZERO,
+        delay_max: Span::from_millis(500),
+        late_ppm: 1_000,
+        late_max: Span::from_secs(3),
+        lose_request_ppm: 2_000,
+        lose_response_ppm: 2_000,
+        jitter_max: Span::from_millis(2),
+        probes: 0,
+    };
+}
 
 /// Few large deviations at random places, in the manner of PCT (Burckhardt et al., 2010): deep orderings need few of
 /// them. A place is "the n-th message of a kind from a time on", so that kinds that are rare are hit as often as others.
-#[derive(Clone, Debug, Default)]
-struct Probes {
-    list: Vec<Probe>,
-    /// Bit `kind` is set for kinds that some probe still waits for; kinds outside 0 to 127 are not looked up.
+#[derive(Clone, Debug)]
+struct Probes<V: Vocabulary> {
+    list: Vec<Probe<V>>,
+    /// A bit for each kind that some probe still waits for. (Kinds may share a bit.)
     kinds: u128,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Probe {
-    kind: ApiKey,
+struct Probe<V: Vocabulary> {
+    kind: V::Kind,
     after: Instant,
     skip: u64,
-    effect: Effect,
+    effect: Effect<V>,
 }
 
-impl Probes {
-    fn new(root: u64, chaos: &ChaosPlan, until: Instant) -> Probes {
+impl<V: Vocabulary> Probes<V> {
+    fn new(root: u64, chances: &Chances, until: Instant) -> Probes<V> {
         let mut stream = Stream::new(root, "probes");
         let mut list = Vec::new();
-        for _ in 0..chaos.probes {
-            let kind = AIMS[stream.below(AIMS.len() as u64) as usize];
+        for _ in 0..if V::AIMS.is_empty() { 0 } else { chances.probes } {
+            let kind = V::AIMS[stream.below(V::AIMS.len() as u64) as usize];
             let after = Instant(stream.between(0, until.0));
             let skip = stream.below(4);
             // Spans from 1 ms to the longest late message, all orders of magnitude alike.
-            let longest = chaos.late_max.0.max(2_000_000);
+            let longest = chances.late_max.0.max(2_000_000);
             let magnitude = stream.below(u64::from((longest / 1_000_000).ilog2()) + 1);
             let low = 1_000_000u64 << magnitude;
             let span = Span(stream.between(low, (low * 2).min(longest)));
@@ -123,12 +130,12 @@ impl Probes {
         self.kinds = self.list.iter().fold(0, |kinds, p| kinds | bit(p.kind));
     }
 
-    fn take(&mut self, now: Instant, kind: ApiKey, is_request: bool) -> Option<Effect> {
+    fn take(&mut self, now: Instant, kind: V::Kind, is_request: bool) -> Option<Effect<V>> {
         if self.kinds & bit(kind) == 0 {
             return None;
         }
-        let of_answer = |effect: Effect| matches!(effect, Effect::DelayResponse(_));
-        let fits = |p: &Probe| p.kind == kind && now >= p.after && of_answer(p.effect) != is_request;
+        let of_answer = |effect: Effect<V>| matches!(effect, Effect::DelayResponse(_));
+        let fits = |p: &Probe<V>| p.kind == kind && now >= p.after && of_answer(p.effect) != is_request;
         let index = self.list.iter().position(fits)?;
         if self.list[index].skip > 0 {
             self.list[index].skip -= 1;
@@ -140,10 +147,8 @@ impl Probes {
     }
 }
 
-const fn bit(kind: ApiKey) -> u128 {
-    let key = kind as i16;
-    // The model's own kinds are negative: they take the places at the end.
-    1 << (if key < 0 { 128 + key } else { key } & 127)
+fn bit<K: crate::vocabulary::Kind>(kind: K) -> u128 {
+    1 << (kind.word() & 127)
 }
 
 /// What befalls messages of one direction, as shares of a million, one after the other: a lost request, a lost answer,
@@ -159,23 +164,24 @@ struct Shares {
 }
 
 impl Shares {
-    fn new(chaos: &ChaosPlan, is_request: bool) -> Shares {
+    fn new(chances: &Chances, is_request: bool) -> Shares {
         let share = |ppm: u64| if is_request { ppm } else { 0 };
-        let lose_request = share(chaos.lose_request_ppm);
-        let lose = lose_request + share(chaos.lose_response_ppm);
-        let late = lose + chaos.late_ppm;
-        let delay = late + chaos.delay_ppm;
-        Shares { lose_request, lose, late, delay, none: delay + chaos.jitter_max.0 == 0 }
+        let lose_request = share(chances.lose_request_ppm);
+        let lose = lose_request + share(chances.lose_response_ppm);
+        let late = lose + chances.late_ppm;
+        let delay = late + chances.delay_ppm;
+        Shares { lose_request, lose, late, delay, none: delay + chances.jitter_max.0 == 0 }
     }
 }
 
-impl Draw {
+impl<V: Vocabulary> Draw<V> {
     /// Draws for the nodes of these names and the links between them, until faults stop.
-    pub(crate) fn new(root: u64, chaos: ChaosPlan, until: Instant, names: Vec<String>, links: LinkTable) -> Draw {
-        let probes = Probes::new(root, &chaos, until);
-        let (requests, answers, jitter) = (Shares::new(&chaos, true), Shares::new(&chaos, false), chaos.jitter_max.0);
+    pub fn new(root: u64, chances: Chances, until: Instant, names: Vec<String>, links: LinkTable) -> Draw<V> {
+        let probes = Probes::new(root, &chances, until);
+        let (requests, answers, jitter) =
+            (Shares::new(&chances, true), Shares::new(&chances, false), chances.jitter_max.0);
         let streams = vec![None; links.len()];
-        Draw { root, chaos, until, names, links, streams, probes, requests, answers, jitter }
+        Draw { root, chances, until, names, links, streams, probes, requests, answers, jitter }
     }
 
     #[inline]
@@ -186,12 +192,11 @@ impl Draw {
 
     /// What happens to a message that is sent now.
     #[inline(always)]
-    pub fn draw(&mut self, now: Instant, link: LinkId, kind: Kind, is_request: bool) -> Option<Effect> {
+    pub fn draw(&mut self, now: Instant, link: LinkId, kind: V::Kind, is_request: bool) -> Option<Effect<V>> {
         if now >= self.until {
             return None;
         }
         if self.probes.kinds != 0
-            && let Kind::Kafka(kind) = kind
             && let Some(effect) = self.probes.take(now, kind, is_request)
         {
             return Some(effect);
@@ -225,8 +230,8 @@ impl Draw {
     #[inline]
     fn deviation(&self, shares: &Shares, r: u64, rest: u64) -> (bool, Span) {
         let (min, max) = match () {
-            () if r < shares.late => (self.chaos.delay_max.0, self.chaos.late_max.0),
-            () if r < shares.delay => (self.chaos.delay_min.0, self.chaos.delay_max.0),
+            () if r < shares.late => (self.chances.delay_max.0, self.chances.late_max.0),
+            () if r < shares.delay => (self.chances.delay_min.0, self.chances.delay_max.0),
             () => (0, self.jitter),
         };
         (r < shares.lose, Span(scale(rest, min, max)))
@@ -240,58 +245,58 @@ fn new_stream(root: u64, names: &[String], (from, to): (Actor, Actor)) -> Stream
 }
 
 /// A written list, by name.
-#[derive(Clone, Debug, Default)]
-pub struct Replay {
-    effects: BTreeMap<MessageName, Vec<(Effect, bool)>>,
+#[derive(Clone, Debug)]
+pub struct Replay<V: Vocabulary> {
+    effects: BTreeMap<MessageName<V>, Vec<(Effect<V>, bool)>>,
     /// For each sender a bit for each kind of which a message deviates. (Kinds may share a bit.)
     kinds: Vec<u128>,
     /// A bit for each sender, kind and subject. (They may share a bit, too.)
     subjects: [u128; 8],
 }
 
-impl Replay {
+impl<V: Vocabulary> Replay<V> {
     /// The effects of a list.
-    pub fn new(list: impl IntoIterator<Item = (MessageName, Effect)>) -> Replay {
-        let mut effects: BTreeMap<MessageName, Vec<(Effect, bool)>> = BTreeMap::new();
+    pub fn new(list: impl IntoIterator<Item = (MessageName<V>, Effect<V>)>) -> Replay<V> {
+        let mut effects: BTreeMap<MessageName<V>, Vec<(Effect<V>, bool)>> = BTreeMap::new();
         for (name, effect) in list {
             effects.entry(name).or_default().push((effect, false));
         }
-        let mut replay = Replay { effects, ..Replay::default() };
+        let mut replay = Replay { effects, kinds: Vec::new(), subjects: [0; 8] };
         for name in replay.effects.keys() {
             let from = usize::from(name.from);
             replay.kinds.resize(replay.kinds.len().max(from + 1), 0);
-            replay.kinds[from] |= Replay::bit(name.kind);
-            let (word, bit) = Replay::place(name.from, name.kind, name.subject);
+            replay.kinds[from] |= Self::bit(name.kind);
+            let (word, bit) = Self::place(name.from, name.kind, name.subject);
             replay.subjects[word] |= bit;
         }
         replay
     }
 
-    fn place(from: Actor, kind: Kind, subject: Subject) -> (usize, u128) {
+    fn place(from: Actor, kind: V::Kind, subject: V::Subject) -> (usize, u128) {
         let (what, number) = subject.words();
         let hash = mix(mix(what ^ kind.word() << 40 ^ u64::from(from) << 16) ^ number);
         ((hash % 8) as usize, 1 << (hash >> 8 & 127))
     }
 
-    fn bit(kind: Kind) -> u128 {
+    fn bit(kind: V::Kind) -> u128 {
         1 << (kind.word() % 127)
     }
 
     /// Whether some message of that sender, kind and subject may deviate. What does not need not be named.
     #[inline]
-    pub fn concerns_subject(&self, from: Actor, kind: Kind, subject: Subject) -> bool {
-        let (word, bit) = Replay::place(from, kind, subject);
+    pub fn concerns_subject(&self, from: Actor, kind: V::Kind, subject: V::Subject) -> bool {
+        let (word, bit) = Self::place(from, kind, subject);
         self.subjects[word] & bit != 0
     }
 
     /// Whether some message of that sender and kind may deviate.
     #[inline]
-    pub fn concerns(&self, from: Actor, kind: Kind) -> bool {
-        self.kinds.get(usize::from(from)).is_some_and(|kinds| kinds & Replay::bit(kind) != 0)
+    pub fn concerns(&self, from: Actor, kind: V::Kind) -> bool {
+        self.kinds.get(usize::from(from)).is_some_and(|kinds| kinds & Self::bit(kind) != 0)
     }
 
     /// What happens to the message of that name; remembers that it occurred.
-    pub fn take(&mut self, name: &MessageName) -> impl Iterator<Item = Effect> + '_ {
+    pub fn take(&mut self, name: &MessageName<V>) -> impl Iterator<Item = Effect<V>> + '_ {
         self.effects.get_mut(name).into_iter().flatten().map(|(effect, used)| {
             *used = true;
             *effect
@@ -299,7 +304,7 @@ impl Replay {
     }
 
     /// What did not occur: these deviations no longer apply.
-    pub fn unused(&self) -> Vec<(MessageName, Effect)> {
+    pub fn unused(&self) -> Vec<(MessageName<V>, Effect<V>)> {
         self.effects
             .iter()
             .flat_map(|(name, list)| list.iter().filter(|(_, used)| !used).map(|(effect, _)| (*name, *effect)))

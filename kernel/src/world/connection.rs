@@ -2,29 +2,50 @@
 
 use std::collections::VecDeque;
 
-use fencepost_protocol::error::ErrorCode;
-use fencepost_protocol::io::{Channel, CorrelationId};
-use fencepost_protocol::time::{Instant, Span};
-
-use super::link::{LinkId, Links};
-use crate::coverage::Seen;
-use crate::message::{Kind, Request, Response};
+use crate::envelope::{Content, Envelope, put};
+use crate::link::{LinkId, Links};
 use crate::queue::{Class, Rank};
-use crate::schedule::{Actor, MessageName};
-use fencepost_kernel::envelope::{Content, Envelope, put};
+use crate::schedule::{Effect, MessageName};
+use crate::time::{Instant, Span};
+use crate::vocabulary::{Message, Vocabulary};
+use crate::{Actor, CorrelationId};
 
 /// What is to happen to a request and its answer, beyond the nominal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fate {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fate<V: Vocabulary> {
     pub delay_request: Span,
     pub delay_response: Span,
     pub lose_request: bool,
     pub lose_response: bool,
-    pub error_before: Option<ErrorCode>,
-    pub error_after: Option<ErrorCode>,
+    pub error_before: Option<V::Error>,
+    pub error_after: Option<V::Error>,
 }
 
-impl Fate {
+impl<V: Vocabulary> Default for Fate<V> {
+    fn default() -> Self {
+        Fate {
+            delay_request: Span::ZERO,
+            delay_response: Span::ZERO,
+            lose_request: false,
+            lose_response: false,
+            error_before: None,
+            error_after: None,
+        }
+    }
+}
+
+impl<V: Vocabulary> Fate<V> {
+    pub fn apply(&mut self, effect: Effect<V>) {
+        match effect {
+            Effect::DelayRequest(span) => self.delay_request = self.delay_request + span,
+            Effect::DelayResponse(span) => self.delay_response = self.delay_response + span,
+            Effect::LoseRequest => self.lose_request = true,
+            Effect::LoseResponse => self.lose_response = true,
+            Effect::ErrorBefore(error) => self.error_before = Some(error),
+            Effect::ErrorAfter(error) => self.error_after = Some(error),
+        }
+    }
+
     /// Whether anything is still to happen once the request is on its way.
     pub fn concerns_answer(&self) -> bool {
         self.delay_response > Span::ZERO
@@ -35,24 +56,24 @@ impl Fate {
 }
 
 /// What travels with a request besides its content; absent for ordinary messages of runs that keep no names.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tag {
-    pub name: Option<MessageName>,
-    pub fate: Fate,
+#[derive(Clone, Debug)]
+pub(crate) struct Tag<V: Vocabulary> {
+    pub name: Option<MessageName<V>>,
+    pub fate: Fate<V>,
 }
 
 /// A request on its way to a server, or in its kernel.
 #[derive(Clone, Debug)]
-pub(crate) struct Arrived {
+pub(crate) struct Arrived<V: Vocabulary> {
     pub correlation: CorrelationId,
-    pub request: Request,
-    pub tag: Option<Box<Tag>>,
+    pub request: V::Request,
+    pub tag: Option<Box<Tag<V>>>,
 }
 
-impl Arrived {
+impl<V: Vocabulary> Arrived<V> {
     /// Fills an empty one.
     #[inline]
-    pub fn fill(&mut self, correlation: CorrelationId, request: Request, tag: Option<Box<Tag>>) {
+    pub fn fill(&mut self, correlation: CorrelationId, request: V::Request, tag: Option<Box<Tag<V>>>) {
         debug_assert!(self.tag.is_none(), "the tag of the last request was taken");
         self.correlation = correlation;
         put(&mut self.request, request);
@@ -60,60 +81,60 @@ impl Arrived {
     }
 }
 
-impl Answer {
+impl<V: Vocabulary> Answer<V> {
     /// Fills an empty one.
     #[inline]
-    pub fn fill(&mut self, correlation: CorrelationId, response: Response) {
+    pub fn fill(&mut self, correlation: CorrelationId, response: V::Response) {
         self.correlation = correlation;
         put(&mut self.response, response);
     }
 }
 
-impl Content for Arrived {
-    type Message = Request;
+impl<V: Vocabulary> Content for Arrived<V> {
+    type Message = V::Request;
 
-    const EMPTY: Arrived = Arrived { correlation: 0, request: Request::EMPTY, tag: None };
+    const EMPTY: Arrived<V> = Arrived { correlation: 0, request: V::Request::EMPTY, tag: None };
 
     #[inline]
-    fn take(&mut self) -> Request {
-        std::mem::replace(&mut self.request, Request::EMPTY)
+    fn take(&mut self) -> V::Request {
+        std::mem::replace(&mut self.request, V::Request::EMPTY)
     }
 }
 
-impl Content for Answer {
-    type Message = Response;
+impl<V: Vocabulary> Content for Answer<V> {
+    type Message = V::Response;
 
-    const EMPTY: Answer = Answer { correlation: 0, response: Response::EMPTY };
+    const EMPTY: Answer<V> = Answer { correlation: 0, response: V::Response::EMPTY };
 
     #[inline]
-    fn take(&mut self) -> Response {
-        std::mem::replace(&mut self.response, Response::EMPTY)
+    fn take(&mut self) -> V::Response {
+        std::mem::replace(&mut self.response, V::Response::EMPTY)
     }
 }
 
 /// An answer on its way to a client.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Answer<V: Vocabulary> {
     pub correlation: CorrelationId,
-    pub response: Response,
+    pub response: V::Response,
 }
 
 /// The request that a server has taken from a connection and not yet answered.
 #[derive(Clone, Debug)]
-pub(crate) struct InHand {
+pub(crate) struct InHand<V: Vocabulary> {
     pub correlation: CorrelationId,
-    pub kind: Kind,
-    pub tag: Option<Box<Tag>>,
+    pub kind: V::Kind,
+    pub tag: Option<Box<Tag<V>>>,
 }
 
 /// One connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct Connection<V: Vocabulary> {
     pub client: Actor,
     pub client_incarnation: u32,
     pub server: Actor,
     pub server_incarnation: u32,
-    pub channel: Channel,
+    pub channel: V::Channel,
     pub to_server: LinkId,
     pub to_client: LinkId,
     /// Rank of what travels to the server, but for the ordinal.
@@ -137,36 +158,34 @@ pub(crate) struct Line {
     pub unanswered: u32,
     pub last_to_server: Instant,
     pub last_to_client: Instant,
-    pub inbox: VecDeque<Envelope<Arrived>>,
-    pub in_hand: Option<InHand>,
-    /// What coverage saw of the request in hand.
-    pub seen: Seen,
+    pub inbox: VecDeque<Envelope<Arrived<V>>>,
+    pub in_hand: Option<InHand<V>>,
 }
 
-/// Tells what travels to the client of a line from what travels to the server of another one: two nodes may be clients of
+/// Tells what travels to the client of a connection from what travels to the server of another one: two nodes may be clients of
 /// each other.
 const TO_CLIENT: u16 = 1 << 14;
 
-/// Numbers of lines are below this.
-pub(super) const LINE_NUMBERS: u16 = TO_CLIENT;
+/// Numbers of connections are below this.
+pub(crate) const NUMBERS: u16 = TO_CLIENT;
 
-impl Line {
+impl<V: Vocabulary> Connection<V> {
     /// Ordinal of the next notice that the client's end is closed: after all requests.
     pub fn closing(&mut self) -> u32 {
         self.closings += 1;
         self.requests + self.closings
     }
 
-    /// The line `number` of these two; numbers tell the lines of one pair apart in the order of events.
+    /// The connection `number` of these two; numbers tell the connections of one pair apart in the order of events.
     pub fn new(
         client: Actor,
         client_incarnation: u32,
         server: Actor,
-        channel: Channel,
+        channel: V::Channel,
         number: u16,
         links: &Links,
-    ) -> Line {
-        Line {
+    ) -> Connection<V> {
+        Connection {
             client,
             client_incarnation,
             server,
@@ -188,7 +207,6 @@ impl Line {
             last_to_client: Instant::ZERO,
             inbox: VecDeque::new(),
             in_hand: None,
-            seen: Seen::default(),
         }
     }
 }

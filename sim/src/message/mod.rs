@@ -3,6 +3,8 @@
 //! `fencepost-protocol` knows Kafka only. What an application sends to a database or a payment API goes over the same
 //! connections, has a logical name, is in the digest with all that it says, and can be delayed, lost and waited for by a fault like the rest.
 
+pub(crate) mod inject;
+
 use core::fmt;
 
 use fencepost_protocol::content::content_of;
@@ -76,9 +78,6 @@ impl From<ApiKey> for Kind {
 }
 
 impl Request {
-    /// A request without content.
-    pub(crate) const EMPTY: Request = Request::Kafka(kafka::Request::EMPTY);
-
     /// The request to a broker or the controller.
     ///
     /// # Panics
@@ -122,9 +121,6 @@ impl Request {
 }
 
 impl Response {
-    /// An answer without content.
-    pub(crate) const EMPTY: Response = Response::Kafka(kafka::Response::EMPTY);
-
     /// What it says beyond its kind, as a number for the digest.
     #[inline]
     pub fn content(&self) -> u64 {

@@ -1,17 +1,16 @@
 //! What waits in the queue.
 
-use fencepost_protocol::io::ConnId;
-
+use super::connection::{Answer, Arrived};
 use super::faults::Occasion;
-use super::line::{Answer, Arrived};
-use crate::schedule::Actor;
-use fencepost_kernel::envelope::Envelope;
+use crate::envelope::Envelope;
+use crate::vocabulary::Vocabulary;
+use crate::{Actor, ConnId};
 
 /// The queue moves events about, so an event is two words: what is larger is behind a pointer. (With a tag of four bytes
 /// they are moved as words, too; moving the seven bytes behind a smaller tag one by one took a twentieth of a run.)
 #[derive(Clone, Debug)]
 #[repr(u32)]
-pub(crate) enum Event {
+pub(crate) enum Event<V: Vocabulary> {
     /// A connection request reaches the host.
     Syn(ConnId),
     /// The host's answer reaches the client: it is connected.
@@ -20,9 +19,9 @@ pub(crate) enum Event {
     Refused(ConnId),
     /// A request reaches the host, on the connection of that number. (It is here so that the connection is found without
     /// having opened the envelope.)
-    Request(u32, Envelope<Arrived>),
+    Request(u32, Envelope<Arrived<V>>),
     /// An answer reaches the client.
-    Response(u32, Envelope<Answer>),
+    Response(u32, Envelope<Answer<V>>),
     /// The client's end was closed.
     ClosedByClient(ConnId),
     /// The server's end was closed, or the connection was killed.
@@ -32,18 +31,30 @@ pub(crate) enum Event {
     /// A connection has been silent for too long.
     Silence(ConnId),
     /// A machine's deadline.
-    Wake(Actor, u32),
+    Timeout(Actor, u32),
     /// A fault of the schedule begins.
     Fault(u32),
     /// An action that a fault brought about (its end, its next step).
-    Step(Box<Step>),
+    Step(Box<Step<V>>),
 }
 
-const _: () = assert!(size_of::<Event>() == 16, "an event is two words");
+impl<V: Vocabulary> Event<V> {
+    pub const IS_SMALL: () = assert!(size_of::<Event<V>>() == 16, "an event is two words");
+
+    /// The connection that it happens to.
+    pub fn conn(&self) -> Option<ConnId> {
+        match self {
+            Event::Syn(c) | Event::Accepted(c) | Event::Refused(c) => Some(*c),
+            Event::ClosedByClient(c) | Event::ClosedByServer(c) => Some(*c),
+            Event::Request(number, _) | Event::Response(number, _) => Some(ConnId(u64::from(*number))),
+            _ => None,
+        }
+    }
+}
 
 /// Continuations of faults, and the world's own jobs.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub(crate) enum Step<V: Vocabulary> {
     /// A process starts.
     Start(Actor),
     /// A pause ends; the number tells pauses of one node apart.
@@ -56,14 +67,10 @@ pub(crate) enum Step {
     KeepAnswers(u32),
     /// A node serves quickly again.
     Unburden(Actor, u64),
-    /// A controlled shutdown is looked at.
-    CheckShutdown(Actor, u64),
-    /// The next broker of a rolling restart, if the cluster is in sync.
-    Roll(u32, u64),
     /// The fault of the trigger at that place, whose pause is over.
-    Act(usize, Occasion),
-    /// Write-back of a broker's page cache.
-    WriteBack(Actor, u32),
+    Act(usize, Occasion<V>),
     /// Has everything finished?
-    Settle,
+    Look,
+    /// One of the system's.
+    Own(V::Step),
 }

@@ -1,19 +1,17 @@
 //! The way from one node to another, which all connections between the two share.
 
-use fencepost_protocol::time::Span;
-
-use crate::plan::{NetworkPlan, Plan};
-use crate::schedule::Actor;
+use crate::Actor;
+use crate::time::Span;
 
 /// Number of a link. What is kept by link is a table.
-pub(crate) type LinkId = u32;
+pub type LinkId = u32;
 
 /// Which links there are, and their numbers.
 ///
 /// Nobody connects to a client, so between two clients there is none: there are as many as the nodes that serve times
 /// twice all nodes. First come those from a node that serves, then those to one from a client.
 #[derive(Clone, Debug)]
-pub(crate) struct LinkTable {
+pub struct LinkTable {
     /// Of each node that serves, its place among them.
     places: Vec<Option<u32>>,
     /// The nodes that serve.
@@ -30,14 +28,6 @@ impl LinkTable {
             servers.extend(serves.then_some(node as Actor));
         }
         LinkTable { places, servers }
-    }
-
-    /// Of the nodes of a plan.
-    pub fn of(plan: &Plan) -> LinkTable {
-        let mut clients = crate::client::names(plan);
-        clients.sort_unstable();
-        let names = super::names(plan);
-        LinkTable::new(names.len(), |node| clients.binary_search(&names[node]).is_ok())
     }
 
     /// How many there are.
@@ -67,6 +57,17 @@ impl LinkTable {
     }
 }
 
+/// How long a message takes when nothing is wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Latencies {
+    /// Between a client and a node that serves.
+    pub to_client: Span,
+    /// Between two nodes that serve.
+    pub between_servers: Span,
+    /// Of a node to itself.
+    pub loopback: Span,
+}
+
 /// One way.
 #[derive(Clone, Copy, Debug)]
 struct Link {
@@ -78,19 +79,19 @@ struct Link {
 
 /// All of them.
 #[derive(Clone, Debug)]
-pub(super) struct Links {
+pub(crate) struct Links {
     table: LinkTable,
     links: Vec<Link>,
 }
 
 impl Links {
     /// The links of a table, nothing being wrong with them.
-    pub fn new(plan: &NetworkPlan, table: LinkTable) -> Links {
+    pub fn new(latencies: &Latencies, table: LinkTable) -> Links {
         let serves = |node: Actor| table.places[node as usize].is_some();
         let latency = |(from, to): (Actor, Actor)| match () {
-            () if from == to => plan.loopback_latency,
-            () if serves(from) && serves(to) => plan.broker_latency,
-            () => plan.client_latency,
+            () if from == to => latencies.loopback,
+            () if serves(from) && serves(to) => latencies.between_servers,
+            () => latencies.to_client,
         };
         let links =
             (0..table.len() as LinkId).map(|link| Link { latency: latency(table.ends(link)), cuts: 0 }).collect();
@@ -149,7 +150,6 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Choice, Scenario};
 
     #[test]
     fn every_link_has_a_number_of_its_own_and_two_clients_have_none() {
@@ -167,17 +167,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn five_thousand_producers_have_as_many_links_as_it_takes_to_talk_to_the_brokers() {
-        let producer = |n| format!("[[producer]]\nname = 'p{n:04}'\ntopic = 'orders'\nrecords = 1\n");
-        let producers: String = (0..5_000).map(producer).collect();
-        let text = format!("title = 't'\n[[topic]]\nname = 'orders'\n{producers}");
-        let read = &mut |path: &str| panic!("{path} is not read");
-        let scenario = Scenario::load("many", &text, Choice::default(), read).expect("it is a scenario");
-        // Three brokers and the controller, to and from everybody.
-        assert_eq!(LinkTable::of(&scenario.plan).len(), 2 * 4 * 5_004);
     }
 
     #[test]
