@@ -180,7 +180,7 @@ impl<V: Vocabulary> Draw<V> {
         let probes = Probes::new(root, &chances, until);
         let (requests, answers, jitter) =
             (Shares::new(&chances, true), Shares::new(&chances, false), chances.jitter_max.0);
-        let streams = vec![None; links.len()];
+        let streams = vec![None; links.count()];
         Draw { root, chances, until, names, links, streams, probes, requests, answers, jitter }
     }
 

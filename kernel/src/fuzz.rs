@@ -50,9 +50,8 @@ pub trait Case {
         schedule: &Schedule<Self::Vocabulary>,
         tracer: Option<Tracer<'_, Self::Vocabulary>>,
     ) -> Ran<Self::Vocabulary> {
-        let (faults, messages) = schedule.split();
-        let faults = faults.cloned().collect();
-        self.run(self.setup(), Explorer::Replay(Replay::new(messages)), faults, tracer)
+        let replay = Replay::new(schedule.messages());
+        self.run(self.setup(), Explorer::Replay(replay), schedule.faults().cloned().collect(), tracer)
     }
 
     /// Runs, and judges.

@@ -31,7 +31,7 @@ impl LinkTable {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         2 * self.servers.len() * self.places.len()
     }
 
@@ -94,7 +94,7 @@ impl Links {
             () => latencies.to_client,
         };
         let links =
-            (0..table.len() as LinkId).map(|link| Link { latency: latency(table.ends(link)), cuts: 0 }).collect();
+            (0..table.count() as LinkId).map(|link| Link { latency: latency(table.ends(link)), cuts: 0 }).collect();
         Links { table, links }
     }
 
@@ -155,7 +155,7 @@ mod tests {
     fn every_link_has_a_number_of_its_own_and_two_clients_have_none() {
         let is_client = |n: usize| [1, 4, 5].contains(&n);
         let table = LinkTable::new(6, is_client);
-        let mut seen = vec![false; table.len()];
+        let mut seen = vec![false; table.count()];
         for from in 0..6 {
             for to in 0..6 {
                 match table.id(from, to) {
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn links_grow_with_the_clients_and_not_with_their_square() {
-        let of = |clients: usize| LinkTable::new(clients + 4, |n| n >= 4).len();
+        let of = |clients: usize| LinkTable::new(clients + 4, |n| n >= 4).count();
         assert_eq!(of(5_000), 2 * 4 * 5_004);
         assert_eq!(of(5_000) - of(4_000), of(2_000) - of(1_000));
     }

@@ -83,28 +83,25 @@ pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Orig
             (seed, faults, Explorer::Draw(Box::new(draws)))
         }
         Course::Schedule(seed, schedule) => {
-            let (faults, messages) = schedule.split();
-            let faults = faults.map(|f| (f.clone(), Origin::Written)).collect();
-            (seed, faults, Explorer::Replay(Replay::new(messages)))
+            let faults = schedule.faults().map(|f| (f.clone(), Origin::Written)).collect();
+            (seed, faults, Explorer::Replay(Replay::new(schedule.messages())))
         }
         Course::Legal(seed, schedule) => {
-            let (faults, messages) = schedule.split();
             let origin = |f| if plan.faults.contains(f) { Origin::Written } else { Origin::Drawn };
-            let faults = faults.map(|f| (f.clone(), origin(f))).collect();
-            (seed, faults, Explorer::Replay(Replay::new(messages)))
+            let faults = schedule.faults().map(|f| (f.clone(), origin(f))).collect();
+            (seed, faults, Explorer::Replay(Replay::new(schedule.messages())))
         }
         Course::Future(seed, schedule, from, fresh) => {
-            let (faults, messages) = schedule.split();
             let is_past = |f: &Fault| match f.when {
                 When::At(at) => at < from,
                 When::After(..) => true,
             };
-            let past = faults.filter(|f| is_past(f)).map(|f| (f.clone(), Origin::Written));
+            let past = schedule.faults().filter(|f| is_past(f)).map(|f| (f.clone(), Origin::Written));
             let drawn = draw_faults(plan, fresh).into_iter().filter(|f| !is_past(f)).map(|f| (f, Origin::Drawn));
             let faults = past.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
             let draw = Draw::new(fresh, plan.chaos.chances(), until, names(plan), link_table(plan));
-            (seed, faults, Explorer::Splice(Replay::new(messages), from, Box::new(draw)))
+            (seed, faults, Explorer::Splice(Replay::new(schedule.messages()), from, Box::new(draw)))
         }
     }
 }

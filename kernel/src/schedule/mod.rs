@@ -183,17 +183,20 @@ impl<V: Vocabulary> Default for Schedule<V> {
 }
 
 impl<V: Vocabulary> Schedule<V> {
-    /// The faults, and the deviations of messages.
-    pub fn split(&self) -> (impl Iterator<Item = &Fault<V>>, Vec<(MessageName<V>, Effect<V>)>) {
-        let faults = self.deviations.iter().filter_map(|d| match d {
+    /// The faults.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault<V>> {
+        self.deviations.iter().filter_map(|d| match d {
             Deviation::Fault(fault) => Some(fault),
             Deviation::Message(..) => None,
-        });
-        let messages = self.deviations.iter().filter_map(|d| match d {
+        })
+    }
+
+    /// The deviations of messages.
+    pub fn messages(&self) -> impl Iterator<Item = (MessageName<V>, Effect<V>)> {
+        self.deviations.iter().filter_map(|d| match d {
             Deviation::Message(name, effect) => Some((*name, *effect)),
             Deviation::Fault(_) => None,
-        });
-        (faults, messages.collect())
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::connection::{Answer, InHand};
 use super::event::Event;
-use super::node::Process;
+use super::process::Process;
 use super::{Net, TracedEvent, World};
 use crate::envelope::Envelope;
 use crate::link::LinkId;

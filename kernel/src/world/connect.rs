@@ -2,7 +2,7 @@
 
 use super::connection::{Connection, NUMBERS};
 use super::event::Event;
-use super::node::Process;
+use super::process::Process;
 use super::{Net, TracedEvent, World};
 use crate::link::LinkId;
 use crate::queue::Rank;

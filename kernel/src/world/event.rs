@@ -1,7 +1,7 @@
 //! What waits in the queue.
 
 use super::connection::{Answer, Arrived};
-use super::faults::Occasion;
+use super::occasion::Occasion;
 use crate::envelope::Envelope;
 use crate::vocabulary::Vocabulary;
 use crate::{Actor, ConnId};

@@ -1,90 +1,16 @@
 //! Faults: when they begin, what they do, how long it lasts.
 
+use super::broken::LostAnswers;
 use super::event::{Event, Step};
-use super::node::{Ended, Process};
+use super::occasion::{Occasion, Origin};
+use super::process::{Ended, Process};
 use super::{Net, TracedEvent, World};
-use crate::link::LinkId;
+use crate::Actor;
 use crate::queue::{Class, Rank};
-use crate::schedule::{Action, Deviation, Effect, Fault, Trigger, When};
+use crate::schedule::{Action, Deviation, Trigger, When};
 use crate::system::System;
 use crate::time::{Instant, Span};
 use crate::vocabulary::Vocabulary;
-use crate::{Actor, ConnId};
-
-/// Answers of one kind to one node are lost for a while.
-#[derive(Clone, Debug)]
-pub(super) struct LostAnswers<V: Vocabulary> {
-    pub node: Actor,
-    pub kind: V::Kind,
-    number: u32,
-}
-
-/// Where a fault comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Written down: it is done as it says.
-    Written,
-    /// From the seed: it is left out where it would exceed what the system promises to survive ([`System::is_legal`]).
-    Drawn,
-}
-
-/// A fault that is to begin, or begins.
-#[derive(Clone, Debug)]
-pub struct Occasion<V: Vocabulary> {
-    /// The fault.
-    pub fault: Fault<V>,
-    /// Its number in what the system writes; none as long as it has none there.
-    pub number: Option<u32>,
-}
-
-/// What is broken at the moment.
-pub(super) struct FaultState<V: Vocabulary> {
-    held: Vec<(LinkId, Rank, Event<V>)>,
-    pub lost_answers: Vec<LostAnswers<V>>,
-    /// What triggers want done to the message that is being sent.
-    pub for_this_message: Vec<Effect<V>>,
-    list: Vec<(Occasion<V>, Origin)>,
-    /// Nodes that lost power in this run.
-    powerless: Vec<Actor>,
-    pub executed: u32,
-    ordinal: u32,
-    /// Until when the faults that have begun will last.
-    pub last_end: Instant,
-}
-
-impl<V: Vocabulary> Default for FaultState<V> {
-    fn default() -> Self {
-        FaultState {
-            held: Vec::new(),
-            lost_answers: Vec::new(),
-            for_this_message: Vec::new(),
-            list: Vec::new(),
-            powerless: Vec::new(),
-            executed: 0,
-            ordinal: 0,
-            last_end: Instant::ZERO,
-        }
-    }
-}
-
-impl<V: Vocabulary> FaultState<V> {
-    pub fn next_ordinal(&mut self) -> u32 {
-        self.ordinal += 1;
-        self.ordinal
-    }
-
-    pub fn hold(&mut self, link: LinkId, rank: Rank, event: Event<V>) {
-        self.held.push((link, rank, event));
-    }
-
-    pub fn holds(&self, conn: ConnId) -> bool {
-        self.held.iter().any(|(.., event)| event.conn() == Some(conn))
-    }
-
-    pub fn drop_held(&mut self, conn: ConnId) {
-        self.held.retain(|(.., event)| event.conn() != Some(conn));
-    }
-}
 
 impl<V: Vocabulary> Net<'_, V> {
     /// Faults are to begin, each when it says.

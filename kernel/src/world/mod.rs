@@ -1,14 +1,22 @@
 //! The world: nodes, the network between them, time, and what goes wrong.
 
 mod answer;
+mod broken;
 mod connect;
 mod connection;
 mod event;
 mod fate;
 mod faults;
+mod life;
+mod moments;
 mod node;
+mod occasion;
+mod outcome;
 mod output;
+mod process;
 mod request;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod triggers;
 
@@ -23,12 +31,14 @@ use crate::time::{Instant, Now, Span};
 use crate::vocabulary::Vocabulary;
 use crate::{Actor, ConnId, CorrelationId};
 
+use broken::FaultState;
 use connection::{Answer, Arrived, Connection};
 use event::{Event, Step};
-use faults::FaultState;
-pub use faults::{Occasion, Origin};
-pub use node::{Ended, Node, Process};
+pub use node::Node;
+pub use occasion::{Occasion, Origin};
+pub use outcome::{Ending, Outcome};
 pub use output::Output;
+pub use process::{Ended, Process};
 pub use trace::{MessageKey, Traced, TracedEvent, Tracer};
 use triggers::Triggers;
 
@@ -37,53 +47,6 @@ const MOST_AT_ONE_TIME: u64 = 100_000;
 
 /// How often the system is asked whether everything has finished.
 const LOOK: Span = Span::from_millis(100);
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Everything finished.
-    Settled,
-    /// The bound passed without progress.
-    Bound,
-    /// The run came to the end of the time that it is given.
-    OverLimit {
-        /// How long it may take.
-        limit: Span,
-    },
-    /// More deliveries than are allowed.
-    OverBudget {
-        /// The node with most deliveries.
-        busiest: String,
-    },
-    /// 100,000 deliveries without time moving.
-    NoProgressInTime {
-        /// The node with most deliveries.
-        busiest: String,
-    },
-    /// Nothing was left to happen.
-    Idle,
-}
-
-/// What one run amounted to, as far as the kernel knows.
-#[derive(Clone, Debug)]
-pub struct Outcome<V: Vocabulary> {
-    /// How it ended.
-    pub ending: Ending,
-    /// Messages handed over and timers fired.
-    pub deliveries: u64,
-    /// Virtual time at the end.
-    pub finished_at: Instant,
-    /// Digest of everything that was delivered.
-    pub digest: Digest,
-    /// Faults that took effect.
-    pub faults: u32,
-    /// The deviations that took effect, if they were recorded.
-    pub recorded: Vec<Deviation<V>>,
-    /// When each of them did.
-    pub recorded_at: Vec<Instant>,
-    /// Deviations of a written schedule that did not occur.
-    pub unused: Vec<Deviation<V>>,
-}
 
 /// What a world is made of.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::connection::{Arrived, InHand};
 use super::event::Event;
-use super::node::Process;
+use super::process::Process;
 use super::{TracedEvent, World};
 use crate::envelope::Envelope;
 use crate::queue::Rank;
