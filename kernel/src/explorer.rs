@@ -311,3 +311,67 @@ impl<V: Vocabulary> Replay<V> {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Numbers, One};
+
+    const UNTIL: Instant = Instant(1_000_000_000);
+
+    fn draw(seed: u64, chances: Chances) -> Draw<Numbers> {
+        let names = ["a", "b", "c"].map(str::to_string).to_vec();
+        Draw::new(seed, chances, UNTIL, names, LinkTable::new(3, |node| node > 0))
+    }
+
+    /// What becomes of a thousand messages of one link.
+    fn effects(draw: &mut Draw<Numbers>, link: LinkId, is_request: bool) -> Vec<Option<Effect<Numbers>>> {
+        (0..1000).map(|n| draw.draw(Instant(n), link, One, is_request)).collect()
+    }
+
+    #[test]
+    fn each_link_has_a_stream_of_its_own() {
+        let (mut one, mut two) = (draw(1, Chances::USUAL), draw(1, Chances::USUAL));
+        let first = effects(&mut one, 0, true);
+        let _ = effects(&mut two, 1, true);
+        assert_eq!(first, effects(&mut two, 0, true), "what another link drew before changes nothing");
+        assert_ne!(first, effects(&mut one, 1, true));
+    }
+
+    #[test]
+    fn nothing_is_drawn_once_faults_stop_and_answers_are_only_delayed() {
+        let chances = Chances { lose_request_ppm: 100_000, lose_response_ppm: 100_000, ..Chances::USUAL };
+        let mut draw = draw(1, chances);
+        assert_eq!(draw.draw(UNTIL, 0, One, true), None);
+        let requests = effects(&mut draw, 0, true);
+        let count = |wanted| requests.iter().filter(|effect| **effect == Some(wanted)).count();
+        assert!((50..150).contains(&count(Effect::LoseRequest)) && (50..150).contains(&count(Effect::LoseResponse)));
+        let answers = effects(&mut draw, 0, false);
+        assert!(answers.iter().flatten().all(|effect| matches!(effect, Effect::DelayResponse(_))));
+    }
+
+    #[test]
+    fn probes_strike_as_often_as_there_are_and_leave_the_rest_alone() {
+        let chances = Chances { probes: 5, late_max: Span::from_secs(10), ..Chances::default() };
+        for seed in 0..100 {
+            let mut draw = draw(seed, chances);
+            let instants = (0..1000).map(|n| Instant(n * 999_999));
+            let effects = instants.flat_map(|at| [draw.draw(at, 0, One, true), draw.draw(at, 0, One, false)]);
+            let struck: Vec<_> = effects.flatten().collect();
+            assert!((3..=5).contains(&struck.len()), "seed {seed}: {struck:?}"); // some wait for more than there is
+        }
+    }
+
+    #[test]
+    fn a_replay_knows_what_may_be_meant_and_what_was() {
+        let name = |subject| MessageName { from: 1, incarnation: 0, to: None, kind: One, subject, attempt: 0 };
+        let mut replay: Replay<Numbers> =
+            Replay::new([(name(7), Effect::LoseRequest), (name(8), Effect::LoseResponse)]);
+        assert!(replay.concerns(1, One) && !replay.concerns(0, One) && !replay.concerns(9, One));
+        assert!(replay.concerns_subject(1, One, 7));
+        assert!((100..200).any(|other| !replay.concerns_subject(1, One, other)));
+        assert_eq!(replay.take(&name(7)).collect::<Vec<_>>(), [Effect::LoseRequest]);
+        assert_eq!(replay.take(&name(9)).count(), 0);
+        assert_eq!(replay.unused(), [(name(8), Effect::LoseResponse)]);
+    }
+}

@@ -161,3 +161,81 @@ pub fn cut<V: Vocabulary>(victims: &[Actor], all: &[Actor], span: Span, stream: 
     }
     (!links.is_empty()).then_some(Action::Block { links, span })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Numbers;
+
+    const ALL: [Actor; 4] = [0, 1, 2, 3];
+    const UNTIL: Span = Span::from_secs(10);
+    const EVERY: [Common; 7] = [
+        Common::Crash,
+        Common::PowerLoss,
+        Common::Pause,
+        Common::Cut,
+        Common::ClockStep,
+        Common::ClockDrift,
+        Common::SlowNode,
+    ];
+
+    fn drawn(kinds: &[Common], seed: u64) -> Vec<Fault<Numbers>> {
+        let family = |kind: &Common| Family {
+            kind: *kind,
+            min: 1,
+            max: 3,
+            shortest: Span::from_millis(100),
+            longest: Span::from_secs(3),
+        };
+        let families: Vec<_> = kinds.iter().map(family).collect();
+        draw(&families, seed, UNTIL, |kind, span, stream| kind.strike(&ALL[1..], &ALL, span, stream))
+    }
+
+    fn times(fault: &Fault<Numbers>) -> (Instant, Instant) {
+        let When::At(at) = fault.when else { panic!("drawn faults have a time: {fault:?}") };
+        (at, at + fault.action.clone().span_mut().copied().unwrap_or(Span::ZERO))
+    }
+
+    #[test]
+    fn faults_come_in_order_after_the_calm_and_are_over_in_time() {
+        for seed in 0..200 {
+            let faults = drawn(&EVERY, seed);
+            assert!(faults.len() >= EVERY.len());
+            assert!(faults.windows(2).all(|pair| times(&pair[0]).0 <= times(&pair[1]).0));
+            for fault in &faults {
+                let (begin, end) = times(fault);
+                assert!(begin >= Instant::ZERO + CALM && end <= Instant::ZERO + UNTIL, "{fault:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_family_more_leaves_the_others_where_they_were() {
+        for seed in 0..50 {
+            let (few, all) = (drawn(&EVERY[..3], seed), drawn(&EVERY, seed));
+            assert!(few.iter().all(|fault| all.contains(fault)));
+        }
+    }
+
+    #[test]
+    fn only_victims_are_struck_and_a_cut_has_the_victim_on_every_link() {
+        for fault in (0..200).flat_map(|seed| drawn(&EVERY, seed)) {
+            match &fault.action {
+                Action::Block { links, .. } => {
+                    let is_on_all = |victim: &Actor| links.iter().all(|(from, to)| from == victim || to == victim);
+                    assert!(ALL[1..].iter().any(is_on_all), "{links:?}");
+                }
+                other => assert!(other.actors().iter().all(|actor| *actor > 0), "{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn where_there_is_nobody_to_strike_nothing_is_drawn() {
+        let mut stream = Stream::new(1, "nobody");
+        for kind in EVERY {
+            let action: Option<Action<Numbers>> = kind.strike(&[], &ALL, UNTIL, &mut stream);
+            assert_eq!(action, None, "{kind:?}");
+        }
+    }
+}

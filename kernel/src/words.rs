@@ -103,3 +103,27 @@ pub fn traced<V: Vocabulary>(traced: &Traced<'_, V>) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Trigger;
+    use crate::testing::{Numbers, One};
+    use crate::time::Span;
+
+    #[test]
+    fn deviations_are_told_with_names_times_and_spans() {
+        let names = ["locks", "worker-1"];
+        let say = |one: &Deviation<Numbers>| deviation(one, &names);
+        let name = MessageName { from: 1, incarnation: 0, to: Some(0), kind: One, subject: 7, attempt: 2 };
+        let late = Deviation::Message(name, Effect::DelayRequest(Span::from_millis(30)));
+        assert_eq!(say(&late), "worker-1: One number 3 arrives 30ms later");
+        let pause = Action::Pause { node: 1, span: Span::from_secs(2) };
+        let at = Fault { when: When::At(Instant(3_000_000_000)), action: pause.clone(), optional: false };
+        assert_eq!(say(&Deviation::Fault(at)), "at 3s: worker-1 stands still for 2s");
+        let trigger = Trigger { kind: One, phase: Phase::Handled, from: None, to: None, item: None, nth: 3 };
+        let when = When::After(trigger, Span::from_millis(5));
+        let after = Deviation::Fault(Fault { when, action: pause, optional: false });
+        assert_eq!(say(&after), "5ms after One number 3 was handled: worker-1 stands still for 2s");
+    }
+}

@@ -11,6 +11,7 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::node::{Body, BrokerSlot, of_log, sum};
 use super::{Cluster, Ending};
+use crate::coverage::Seen;
 use crate::message::{Request, Response};
 use crate::schedule::{Action, Actor, Effect, Kafka, Own, Step};
 use crate::sink;
@@ -69,18 +70,17 @@ impl Cluster<'_> {
         slot.broker = Some(Box::new(broker));
         net.after(self.plan.cluster.write_back, actor, Step::WriteBack(actor, incarnation));
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn see_request(&mut self, conn: ConnId, server: Actor, request: &KafkaRequest) {
-        let Some(coverage) = &self.coverage else { return };
-        let Body::Broker(slot) = &mut self.bodies[server as usize] else { return };
-        let place = conn.0 as usize;
-        if self.seen.len() <= place {
-            self.seen.resize_with(place + 1, Default::default);
-        }
-        self.seen[place] = coverage.request(slot.machine(), request);
+/// Keeps what coverage sees of a request, by connection.
+#[cold]
+#[inline(never)]
+fn see(seen: &mut Vec<Seen>, conn: ConnId, what: Seen) {
+    let place = conn.0 as usize;
+    if seen.len() <= place {
+        seen.resize_with(place + 1, Seen::default);
     }
+    seen[place] = what;
 }
 
 impl System for Cluster<'_> {
@@ -166,14 +166,13 @@ impl System for Cluster<'_> {
     fn request(&mut self, net: &mut Net<'_, Kafka>, server: Actor, client: Actor, conn: ConnId, request: Request) {
         let now = net.now_at(server);
         match &mut self.bodies[server as usize] {
-            Body::Broker(_) => {
+            Body::Broker(slot) => {
+                let machine = slot.machine();
                 let request = request.of_kafka();
-                if self.coverage.is_some() {
-                    self.see_request(conn, server, &request);
+                if let Some(coverage) = &self.coverage {
+                    see(&mut self.seen, conn, coverage.request(machine, &request));
                 }
-                if let Body::Broker(slot) = &mut self.bodies[server as usize] {
-                    slot.machine().request(now, conn, request, &mut net.out);
-                }
+                machine.request(now, conn, request, &mut net.out);
             }
             Body::Controller(controller) => controller.request(now, conn, request.of_kafka(), &mut net.out),
             Body::Service(service) => {
