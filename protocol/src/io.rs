@@ -43,12 +43,7 @@ pub struct Channel {
     pub purpose: Purpose,
 }
 
-/// An incoming connection, as the world names it to a server. Never reused within a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId(pub u64);
-
-/// Number that pairs a response with its request on one channel. Chosen by the sender, increasing.
-pub type CorrelationId = u32;
+pub use fencepost_kernel::{ConnId, CorrelationId};
 
 /// What the world tells a machine that opened connections.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -236,7 +236,7 @@ mod tests {
     use fencepost_protocol::time::{Instant, Span};
 
     use crate::message::Kind;
-    use crate::schedule::{Action, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
+    use crate::schedule::{Action, Effect, Fault, MessageName, Own, Phase, Subject, Trigger, When};
     use crate::sink;
 
     fn tp(topic: u32, partition: u32) -> TopicPartition {
@@ -251,19 +251,19 @@ mod tests {
             Action::Crash { node: 1, down: None },
             Action::PowerLoss { node: 2, down: Some(ms), keep_ppm: 5 },
             Action::Pause { node: 4, span: ms },
-            Action::Restart { node: 1, down: ms },
-            Action::RollingRestart { down: ms },
+            Action::Own(Own::Restart { node: 1, down: ms }),
+            Action::Own(Own::RollingRestart { down: ms }),
             Action::Block { links: vec![(0, 1), (3, 2)], span: ms },
             Action::Slow { links: vec![(1, 4)], by: Span(1), span: ms },
             Action::LoseAnswers { node: 4, kind: ApiKey::Produce.into(), span: ms },
-            Action::MoveLeader { partition: tp(2, 0), to: Some(NodeId(2)) },
-            Action::MoveLeader { partition: tp(1, 0), to: None },
+            Action::Own(Own::MoveLeader { partition: tp(2, 0), to: Some(NodeId(2)) }),
+            Action::Own(Own::MoveLeader { partition: tp(1, 0), to: None }),
             Action::StepClock { node: 4, by_ms: -1_500 },
             Action::DriftClock { node: 4, ppm: -20 },
-            Action::HoldMetadata { node: 2, span: ms },
+            Action::Own(Own::HoldMetadata { node: 2, span: ms }),
             Action::SlowNode { node: 3, by: Span(5), span: ms },
-            Action::PostponeJob { node: 2, job: Job::CoordinatorLoad, by: ms },
-            Action::SetTransactionVersion(1),
+            Action::Own(Own::PostponeJob { node: 2, job: Job::CoordinatorLoad, by: ms }),
+            Action::Own(Own::SetTransactionVersion(1)),
         ];
         let mut all: Vec<Deviation> = actions
             .into_iter()
@@ -274,7 +274,7 @@ mod tests {
             phase: Phase::Sending,
             from: Some(4),
             to: Some(1),
-            partition: Some(tp(2, 0)),
+            item: Some(tp(2, 0)),
             nth: 3,
         };
         let effects = [
@@ -289,8 +289,7 @@ mod tests {
             let when = When::After(trigger.clone(), Span::ZERO);
             all.push(Deviation::Fault(Fault { when, action: Action::Message(effect), optional: false }));
         }
-        let when =
-            When::After(Trigger { from: None, to: None, partition: None, phase: Phase::Answered, ..trigger }, ms);
+        let when = When::After(Trigger { from: None, to: None, item: None, phase: Phase::Answered, ..trigger }, ms);
         all.push(Deviation::Fault(Fault { when, action: Action::Crash { node: 1, down: None }, optional: true }));
         let subjects = [
             Subject::Any,

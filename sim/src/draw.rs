@@ -1,40 +1,38 @@
 //! Faults of nodes and links, drawn from the seed: one named stream for each family.
 
+use fencepost_kernel::faults::{self, pick};
 use fencepost_protocol::broker::Job;
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
-use fencepost_protocol::time::{Instant, Span};
+use fencepost_protocol::time::Span;
 
 use crate::client;
 use crate::plan::{Family, FamilyKind, Plan};
-use crate::schedule::{Action, Actor, Fault, When};
-use crate::stream::{PPM, Stream};
+use crate::schedule::{Action, Actor, Fault, Own};
+use crate::stream::Stream;
 use crate::world::{broker_name, names};
-
-/// No drawn fault begins before this: the cluster and its clients first come up.
-const CALM: Span = Span::from_millis(500);
 
 /// The faults of a seed, in order of time.
 pub fn draw_faults(plan: &Plan, seed: u64) -> Vec<Fault> {
     let cast = Cast::new(plan);
-    let mut faults = Vec::new();
-    for family in &plan.chaos.families {
-        let mut stream = Stream::new(seed, &format!("faults {:?}", family.kind));
-        let count = stream.between(u64::from(family.min), u64::from(family.max));
-        for _ in 0..count {
-            faults.extend(cast.fault(plan, family, &mut stream));
-        }
-    }
-    faults.sort_by_key(|f| match f.when {
-        When::At(at) => at,
-        When::After(..) => Instant::ZERO,
-    });
-    faults
+    faults::draw(&plan.chaos.families, seed, plan.end.faults_until, |kind, span, stream| cast.draw(*kind, span, stream))
 }
 
 /// One fault of a family, from a stream of the caller's.
 pub fn draw_fault(plan: &Plan, family: &Family, stream: &mut Stream) -> Option<Fault> {
-    Cast::new(plan).fault(plan, family, stream)
+    let cast = Cast::new(plan);
+    faults::draw_one(family, plan.end.faults_until, stream, |kind, span, stream| cast.draw(*kind, span, stream))
 }
+
+/// Jobs that may come late.
+const JOBS: [Job; 7] = [
+    Job::TransactionSweep,
+    Job::ProducerIdExpiry,
+    Job::IsrCheck,
+    Job::HighWatermarkCheckpoint,
+    Job::RecoveryPointCheckpoint,
+    Job::CoordinatorLoad,
+    Job::OffsetsExpiry,
+];
 
 /// Who can be hit.
 struct Cast {
@@ -66,76 +64,33 @@ impl Cast {
         Cast { brokers, clients, sinks, all, partitions }
     }
 
-    fn fault(&self, plan: &Plan, family: &Family, stream: &mut Stream) -> Option<Fault> {
-        let span = Span(stream.between(family.shortest.0, family.longest.0));
-        let latest = plan.end.faults_until.0.saturating_sub(span.0).max(CALM.0);
-        let at = Instant(stream.between(CALM.0, latest));
-        let action = self.draw(family, span, stream)?;
-        Some(Fault { when: When::At(at), action, optional: false })
-    }
-
-    fn draw(&self, family: &Family, span: Span, stream: &mut Stream) -> Option<Action> {
-        Some(match family.kind {
-            FamilyKind::BrokerCrash => Action::Crash { node: pick(&self.brokers, stream)?, down: Some(span) },
-            FamilyKind::PowerLoss => {
-                let node = pick(&self.brokers, stream)?;
-                Action::PowerLoss { node, down: Some(span), keep_ppm: stream.below(PPM + 1) }
+    fn draw(&self, kind: FamilyKind, span: Span, stream: &mut Stream) -> Option<Action> {
+        match kind {
+            FamilyKind::BrokerCrash => faults::crash(&self.brokers, span, stream),
+            FamilyKind::PowerLoss => faults::power_loss(&self.brokers, span, stream),
+            FamilyKind::BrokerPause => faults::pause(&self.brokers, span, stream),
+            FamilyKind::ClientPause => faults::pause(&self.clients, span, stream),
+            FamilyKind::ClientCrash => faults::crash(&self.clients, span, stream),
+            FamilyKind::SinkCrash => faults::crash(&self.sinks, span, stream),
+            FamilyKind::SinkPause => faults::pause(&self.sinks, span, stream),
+            FamilyKind::Partition => {
+                // The controller may be among the others: a broker that does not reach it is fenced.
+                let victims: Vec<Actor> = self.brokers.iter().chain(&self.clients).copied().collect();
+                faults::cut(&victims, &self.all, span, stream)
             }
-            FamilyKind::BrokerPause => Action::Pause { node: pick(&self.brokers, stream)?, span },
-            FamilyKind::ClientPause => Action::Pause { node: pick(&self.clients, stream)?, span },
-            FamilyKind::ClientCrash => Action::Crash { node: pick(&self.clients, stream)?, down: Some(span) },
-            FamilyKind::SinkCrash => Action::Crash { node: pick(&self.sinks, stream)?, down: Some(span) },
-            FamilyKind::SinkPause => Action::Pause { node: pick(&self.sinks, stream)?, span },
-            FamilyKind::Partition => Action::Block { links: self.cut(stream)?, span },
-            FamilyKind::RollingRestart => Action::RollingRestart { down: span },
-            FamilyKind::LeaderMove => Action::MoveLeader { partition: pick(&self.partitions, stream)?, to: None },
-            FamilyKind::ClockStep => {
-                let by = (span.as_millis() as i64) * if stream.chance(PPM / 2) { 1 } else { -1 };
-                Action::StepClock { node: pick(&self.all, stream)?, by_ms: by }
+            FamilyKind::ClockStep => faults::step_clock(&self.all, span, stream),
+            FamilyKind::SlowNode => faults::slow_node(&self.brokers, span, stream),
+            FamilyKind::RollingRestart => Some(Action::Own(Own::RollingRestart { down: span })),
+            FamilyKind::LeaderMove => {
+                Some(Action::Own(Own::MoveLeader { partition: pick(&self.partitions, stream)?, to: None }))
             }
-            FamilyKind::MetadataLag => Action::HoldMetadata { node: pick(&self.brokers, stream)?, span },
-            FamilyKind::SlowNode => {
-                let node = pick(&self.brokers, stream)?;
-                Action::SlowNode { node, by: Span(stream.between(100_000, 5_000_000)), span }
+            FamilyKind::MetadataLag => {
+                Some(Action::Own(Own::HoldMetadata { node: pick(&self.brokers, stream)?, span }))
             }
             FamilyKind::JobDelay => {
-                let jobs = [
-                    Job::TransactionSweep,
-                    Job::ProducerIdExpiry,
-                    Job::IsrCheck,
-                    Job::HighWatermarkCheckpoint,
-                    Job::RecoveryPointCheckpoint,
-                    Job::CoordinatorLoad,
-                    Job::OffsetsExpiry,
-                ];
-                Action::PostponeJob { node: pick(&self.brokers, stream)?, job: pick(&jobs, stream)?, by: span }
-            }
-        })
-    }
-
-    /// Cuts one node off from some of the others, one way or both. The controller may be among them: a broker that does
-    /// not reach it is fenced.
-    fn cut(&self, stream: &mut Stream) -> Option<Vec<(Actor, Actor)>> {
-        let victims: Vec<Actor> = self.brokers.iter().chain(&self.clients).copied().collect();
-        let victim = pick(&victims, stream)?;
-        let directions = stream.below(3);
-        let mut links = Vec::new();
-        let everybody = stream.chance(PPM / 2);
-        for other in &self.all {
-            if *other == victim || !(everybody || stream.chance(PPM / 2)) {
-                continue;
-            }
-            if directions != 1 {
-                links.push((victim, *other));
-            }
-            if directions != 2 {
-                links.push((*other, victim));
+                let (node, job) = (pick(&self.brokers, stream)?, pick(&JOBS, stream)?);
+                Some(Action::Own(Own::PostponeJob { node, job, by: span }))
             }
         }
-        (!links.is_empty()).then_some(links)
     }
-}
-
-fn pick<T: Copy>(of: &[T], stream: &mut Stream) -> Option<T> {
-    (!of.is_empty()).then(|| of[stream.below(of.len() as u64) as usize])
 }

@@ -110,7 +110,7 @@ impl Embedded {
         plan.externals = places(slots);
         let plan = Arc::new(plan);
         let slots = World::nodes_of_externals(&plan);
-        let (seed, faults, explorer) = prepare(&plan, course);
+        let prepared = prepare(&plan, course);
         let teller = match recording {
             Recording::Nothing | Recording::Deviations => None,
             Recording::Story(programs) => Some(Teller::with_programs(&plan, programs)),
@@ -130,7 +130,7 @@ impl Embedded {
             Box::leak(Box::new(trace)) as Tracer<'static>
         });
         let keep = Keep { schedule: recorded, trace: told, ..Keep::default() };
-        let mut world = World::new(plan.clone(), seed, faults, explorer, keep, sink, tracer);
+        let mut world = World::new(plan.clone(), prepared, keep, sink, tracer);
         world.hold_open(true);
         let taken = vec![false; slots.len()];
         let names = Names::of(&plan);
@@ -172,7 +172,7 @@ impl Embedded {
 
     /// Where the world stands.
     pub fn time(&self) -> Instant {
-        self.world.now
+        self.world.now()
     }
 
     /// When something is due next: the world does not have to be moved before.
@@ -204,8 +204,8 @@ impl Embedded {
                     self.world.admit(actor, &mut outputs, deadline, standing);
                 }
                 Admission::Content([one, other]) => {
-                    let time = self.world.now.0;
-                    self.world.digest.add_event([time, u64::from(slot), one, other]);
+                    let time = self.world.now().0;
+                    self.world.digest().add_event([time, u64::from(slot), one, other]);
                 }
                 Admission::End => {
                     self.world.end_external(actor);
@@ -271,18 +271,18 @@ impl Embedded {
 
     /// Declares a client; its number in the history.
     pub fn declare(&mut self, client: h::Client<'static>) -> u32 {
-        self.world.history.declare_client(client)
+        self.world.history().declare_client(client)
     }
 
     /// Number of a group, which is declared if it is not known.
     pub fn group(&mut self, name: &str) -> u32 {
-        self.world.history.declare_group(name)
+        self.world.history().declare_group(name)
     }
 
     /// A program's process stands still, is down, or runs again: for the story.
     pub fn process(&mut self, name: &str, state: ProcessState) {
         if let Some(Listeners { teller: Some(teller), .. }) = &*self.listeners.borrow() {
-            teller.process(name, self.world.now, state);
+            teller.process(name, self.world.now(), state);
         }
     }
 
@@ -294,13 +294,13 @@ impl Embedded {
     /// Writes an event.
     pub fn write(&mut self, event: &h::Event<'_>) {
         if self.ending.is_none() {
-            self.world.history.write(event);
+            self.world.history().write(event);
         }
     }
 
     /// Writes something that was found when everything was over.
     pub fn write_finding(&mut self, event: &h::Event<'_>) {
-        self.world.history.write(event);
+        self.world.history().write(event);
     }
 
     // ---- faults and the end ----------------------------------------------------------------------------------------

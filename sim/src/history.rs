@@ -12,7 +12,7 @@ use crate::askers::{Askers, Invoker};
 use crate::client::Client;
 use crate::observer::OffsetMove;
 use crate::plan::{Plan, Promise};
-use crate::world::{Body, Node};
+use crate::world::Body;
 
 /// Writes events to a sink.
 pub struct History<'a> {
@@ -103,7 +103,7 @@ pub fn partition(tp: TopicPartition) -> h::Partition {
 
 impl<'a> History<'a> {
     /// Writes the preamble.
-    pub fn new(plan: &Plan, nodes: &[Node], sink: &'a mut dyn h::Sink) -> History<'a> {
+    pub fn new(plan: &Plan, bodies: &[Body], sink: &'a mut dyn h::Sink) -> History<'a> {
         let mut topics = vec!["__transaction_state".to_string(), "__consumer_offsets".to_string()];
         topics.extend(plan.topics.iter().map(|t| t.name.clone()));
         let mut history = History {
@@ -148,8 +148,8 @@ impl<'a> History<'a> {
             let sink = h::ExternalSink { id: id as u32, name: account.name.into(), kind, announced_in };
             history.write(&h::Event::Sink(sink));
         }
-        for node in nodes {
-            let Body::Client(client) = &node.body else { continue };
+        for body in bodies {
+            let Body::Client(client) = body else { continue };
             let Some(group) = client.group() else { continue };
             if !history.groups.iter().any(|g| g == group) {
                 let id = history.groups.len() as u32;
@@ -157,13 +157,13 @@ impl<'a> History<'a> {
                 history.write(&h::Event::Group(h::Group { id, name: group.to_string().into() }));
             }
         }
-        for node in nodes {
-            let Body::Client(client) = &node.body else { continue };
+        for body in bodies {
+            let Body::Client(client) = body else { continue };
             if matches!(client, Client::External(_)) {
                 continue; // declared when the program makes it
             }
             let id = history.clients.len() as u32;
-            history.clients.push(node.name.clone());
+            history.clients.push(client.name().to_string());
             let mut declared = client.declare(plan);
             declared.id = id;
             declared.group = client.group().map(|g| history.group_number(g));

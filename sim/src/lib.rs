@@ -6,16 +6,13 @@
 pub mod askers;
 pub mod capsule;
 pub mod client;
-pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod cost;
 pub mod coverage;
-pub mod digest;
 pub mod draw;
 pub mod embed;
 pub mod explain;
-pub mod explorer;
 pub mod fuzz;
 pub mod generated;
 pub mod history;
@@ -23,7 +20,6 @@ pub mod lesson;
 pub mod message;
 mod observer;
 pub mod plan;
-pub mod queue;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
@@ -31,6 +27,7 @@ pub mod shell;
 pub mod shrink;
 pub mod sink;
 pub mod story;
-pub mod stream;
 pub mod whatif;
 pub mod world;
+
+pub use fencepost_kernel::{clock, digest, queue, stream};

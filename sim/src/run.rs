@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fencepost_kernel::explorer::{Draw, Explorer, Replay};
 use fencepost_protocol::time::Instant;
 use fencepost_reports::checker::Checker;
 use fencepost_reports::figures::{Counting, Figures};
@@ -9,11 +10,10 @@ use fencepost_reports::history::Sink;
 use fencepost_reports::report::Report;
 
 use crate::draw::draw_faults;
-use crate::explorer::{Draw, Explorer, Replay};
 use crate::plan::Plan;
 use crate::scenario::Numbers;
-use crate::schedule::{Deviation, Effect, Fault, MessageName, Schedule, When};
-use crate::world::{Keep, LinkTable, Origin, Outcome, Tracer, World, names};
+use crate::schedule::{Fault, Kafka, Schedule, When};
+use crate::world::{Keep, Origin, Outcome, Tracer, World, link_table, names};
 
 /// Where the deviations of a run come from.
 #[derive(Clone, Copy, Debug)]
@@ -53,19 +53,6 @@ impl Run {
     }
 }
 
-/// The faults and the messages of a schedule.
-fn split(schedule: &Schedule) -> (impl Iterator<Item = &Fault>, Vec<(MessageName, Effect)>) {
-    let faults = schedule.deviations.iter().filter_map(|d| match d {
-        Deviation::Fault(fault) => Some(fault),
-        Deviation::Message(..) => None,
-    });
-    let messages = schedule.deviations.iter().filter_map(|d| match d {
-        Deviation::Message(name, effect) => Some((*name, *effect)),
-        Deviation::Fault(_) => None,
-    });
-    (faults, messages.collect())
-}
-
 /// Runs a plan. `extra` takes the history beside the checker; `tracer` sees every delivery.
 pub fn run(
     plan: &Arc<Plan>,
@@ -74,50 +61,47 @@ pub fn run(
     extra: Option<&mut dyn Sink>,
     tracer: Option<Tracer<'_>>,
 ) -> Run {
-    let (seed, faults, explorer) = prepare(plan, course);
+    let prepared = prepare(plan, course);
     let mut sink = ((Checker::new(), Counting::new()), extra);
     // A tracer that outlives the sink is lent for as long as the sink lives.
     let tracer = tracer.map(|tracer| tracer as Tracer<'_>);
-    let outcome = World::new(plan.clone(), seed, faults, explorer, keep, &mut sink, tracer).run();
+    let outcome = World::new(plan.clone(), prepared, keep, &mut sink, tracer).run();
     let (checker, counting) = sink.0;
     let figures = crate::story::with_counts(counting.finish(), &outcome.counts);
     Run { outcome, report: checker.finish(), figures }
 }
 
 /// The seed, the faults and the source of messages' deviations of a course.
-pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Origin)>, Explorer) {
+pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Origin)>, Explorer<Kafka>) {
     match course {
         Course::Seed(seed) => {
             let written = plan.faults.iter().cloned().map(|f| (f, Origin::Written));
             let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
             let faults: Vec<_> = written.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
-            let draws = Draw::new(seed, plan.chaos.clone(), until, names(plan), LinkTable::of(plan));
+            let draws = Draw::new(seed, plan.chaos.chances(), until, names(plan), link_table(plan));
             (seed, faults, Explorer::Draw(Box::new(draws)))
         }
         Course::Schedule(seed, schedule) => {
-            let (faults, messages) = split(schedule);
-            let faults = faults.map(|f| (f.clone(), Origin::Written)).collect();
-            (seed, faults, Explorer::Replay(Replay::new(messages)))
+            let faults = schedule.faults().map(|f| (f.clone(), Origin::Written)).collect();
+            (seed, faults, Explorer::Replay(Replay::new(schedule.messages())))
         }
         Course::Legal(seed, schedule) => {
-            let (faults, messages) = split(schedule);
             let origin = |f| if plan.faults.contains(f) { Origin::Written } else { Origin::Drawn };
-            let faults = faults.map(|f| (f.clone(), origin(f))).collect();
-            (seed, faults, Explorer::Replay(Replay::new(messages)))
+            let faults = schedule.faults().map(|f| (f.clone(), origin(f))).collect();
+            (seed, faults, Explorer::Replay(Replay::new(schedule.messages())))
         }
         Course::Future(seed, schedule, from, fresh) => {
-            let (faults, messages) = split(schedule);
             let is_past = |f: &Fault| match f.when {
                 When::At(at) => at < from,
                 When::After(..) => true,
             };
-            let past = faults.filter(|f| is_past(f)).map(|f| (f.clone(), Origin::Written));
+            let past = schedule.faults().filter(|f| is_past(f)).map(|f| (f.clone(), Origin::Written));
             let drawn = draw_faults(plan, fresh).into_iter().filter(|f| !is_past(f)).map(|f| (f, Origin::Drawn));
             let faults = past.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
-            let draw = Draw::new(fresh, plan.chaos.clone(), until, names(plan), LinkTable::of(plan));
-            (seed, faults, Explorer::Splice(Replay::new(messages), from, Box::new(draw)))
+            let draw = Draw::new(fresh, plan.chaos.chances(), until, names(plan), link_table(plan));
+            (seed, faults, Explorer::Splice(Replay::new(schedule.messages()), from, Box::new(draw)))
         }
     }
 }

@@ -10,7 +10,7 @@ use fencepost_protocol::message::*;
 use fencepost_protocol::producer::ProducerState;
 
 use super::{Coverage, Machine};
-use crate::schedule::{Action, Effect};
+use crate::schedule::{Action, Effect, Own};
 
 /// Parts of one request that are followed, at most.
 const PARTS: usize = 4;
@@ -269,18 +269,18 @@ fn place_of_action(action: &Action) -> usize {
         Action::Crash { .. } => 0,
         Action::PowerLoss { .. } => 1,
         Action::Pause { .. } => 2,
-        Action::Restart { .. } => 3,
-        Action::RollingRestart { .. } => 4,
+        Action::Own(Own::Restart { .. }) => 3,
+        Action::Own(Own::RollingRestart { .. }) => 4,
         Action::Block { .. } => 5,
         Action::Slow { .. } => 6,
         Action::LoseAnswers { .. } => 7,
-        Action::MoveLeader { .. } => 8,
+        Action::Own(Own::MoveLeader { .. }) => 8,
         Action::StepClock { .. } => 9,
         Action::DriftClock { .. } => 10,
-        Action::HoldMetadata { .. } => 11,
+        Action::Own(Own::HoldMetadata { .. }) => 11,
         Action::SlowNode { .. } => 12,
-        Action::PostponeJob { .. } => 13,
-        Action::SetTransactionVersion(_) => 14,
+        Action::Own(Own::PostponeJob { .. }) => 13,
+        Action::Own(Own::SetTransactionVersion(_)) => 14,
         Action::Message(effect) => place_of_effect(effect),
     }
 }

@@ -30,20 +30,20 @@ impl ReaderWitness {
     /// The program was given records.
     pub fn records(&self, now: Now, records: &Records, world: &mut Embedded) {
         if world.ending.is_none() {
-            self.0.records(now, 0, records, &mut world.world.history);
+            self.0.records(now, 0, records, world.world.history());
         }
     }
 
     /// The consumer said something.
     pub fn event(&mut self, now: Now, event: ConsumerEvent, world: &mut Embedded) {
         if world.ending.is_none() {
-            self.0.event(now, 0, event, &mut world.world.history);
+            self.0.event(now, 0, event, world.world.history());
         }
     }
 
     /// The consumer is gone, or the run is over: commits under way have an unknown outcome.
     pub fn gone(&mut self, now: Now, why: Gone, world: &mut Embedded) {
-        self.0.crash(now, 0, why, &mut world.world.history);
+        self.0.crash(now, 0, why, world.world.history());
     }
 }
 

@@ -205,7 +205,7 @@ fn new_trigger(plan: &Plan, stream: &mut Stream) -> Deviation {
         None => (Action::Message(of_message(stream)), Phase::Sending),
     };
     let kind = kind.into();
-    let trigger = Trigger { kind, phase, from: None, to: None, partition: None, nth: 1 + stream.below(often) as u32 };
+    let trigger = Trigger { kind, phase, from: None, to: None, item: None, nth: 1 + stream.below(often) as u32 };
     Deviation::Fault(Fault { when: When::After(trigger, Span::ZERO), action, optional: false })
 }
 

@@ -5,6 +5,7 @@ mod waits;
 
 use std::sync::Arc;
 
+use fencepost_kernel::explorer::Chances;
 use fencepost_protocol::batch::{Blob, Value};
 use fencepost_protocol::config::{BrokerConfig, ConsumerConfig, Domains, ProducerConfig};
 use fencepost_protocol::ids::NodeId;
@@ -306,20 +307,25 @@ pub struct ChaosPlan {
     pub families: Vec<Family>,
 }
 
-/// One family of node faults.
-#[derive(Clone, Debug)]
-pub struct Family {
-    /// Which.
-    pub kind: FamilyKind,
-    /// How many a run, at least.
-    pub min: u32,
-    /// How many a run, at most.
-    pub max: u32,
-    /// How long each lasts, at least.
-    pub shortest: Span,
-    /// How long each lasts, at most.
-    pub longest: Span,
+impl ChaosPlan {
+    /// How messages deviate.
+    pub fn chances(&self) -> Chances {
+        Chances {
+            delay_ppm: self.delay_ppm,
+            delay_min: self.delay_min,
+            delay_max: self.delay_max,
+            late_ppm: self.late_ppm,
+            late_max: self.late_max,
+            lose_request_ppm: self.lose_request_ppm,
+            lose_response_ppm: self.lose_response_ppm,
+            jitter_max: self.jitter_max,
+            probes: self.probes,
+        }
+    }
 }
+
+/// One family of faults.
+pub type Family = fencepost_kernel::faults::Family<FamilyKind>;
 
 /// Families of faults that hit nodes or links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,7 +12,7 @@ use super::problem::{Complaint, Place};
 use super::table::{self, ActionName};
 pub use super::wording::{action_words, words};
 use crate::message::Kind;
-use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
+use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Own, Phase, Subject, Trigger, When};
 
 type Result<T> = core::result::Result<T, Complaint>;
 /// A table to be written, in the order of its keys.
@@ -73,9 +73,9 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
         }
         ActionName::Restart => {
             let down = fields.needed_span("down")?;
-            each(&|node| Action::Restart { node, down }, Who::Broker)
+            each(&|node| Action::Own(Own::Restart { node, down }), Who::Broker)
         }
-        ActionName::RollingRestart => one(Action::RollingRestart { down: fields.needed_span("down")? }),
+        ActionName::RollingRestart => one(Action::Own(Own::RollingRestart { down: fields.needed_span("down")? })),
         ActionName::Block => one(Action::Block { links: links(fields, names)?, span: fields.needed_span("span")? }),
         ActionName::Slow => {
             let (by, span) = (fields.needed_span("by")?, fields.needed_span("span")?);
@@ -91,7 +91,7 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
                 None => None,
                 Some(name) => Some(broker_id(&name, names).map_err(|m| fields.complain("to", m))?),
             };
-            one(Action::MoveLeader { partition, to })
+            one(Action::Own(Own::MoveLeader { partition, to }))
         }
         ActionName::StepClock => {
             let by_ms = fields.signed_ms("by")?.ok_or_else(|| needs(fields, "by"))?;
@@ -104,7 +104,7 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
         }
         ActionName::HoldMetadata => {
             let span = fields.needed_span("span")?;
-            each(&|node| Action::HoldMetadata { node, span }, Who::Broker)
+            each(&|node| Action::Own(Own::HoldMetadata { node, span }), Who::Broker)
         }
         ActionName::SlowNode => {
             let (by, span) = (fields.needed_span("by")?, fields.needed_span("span")?);
@@ -113,11 +113,11 @@ pub fn read_faults(fields: &Fields, names: &Names) -> Result<Vec<Fault>> {
         ActionName::PostponeJob => {
             let by = fields.needed_span("by")?;
             let job = fields.word("job", &JOBS)?.ok_or_else(|| needs(fields, "job"))?;
-            each(&|node| Action::PostponeJob { node, job, by }, Who::Broker)
+            each(&|node| Action::Own(Own::PostponeJob { node, job, by }), Who::Broker)
         }
         ActionName::SetTransactionVersion => {
             let version = fields.integer("version", 0u8, 2)?.ok_or_else(|| needs(fields, "version"))?;
-            one(Action::SetTransactionVersion(version))
+            one(Action::Own(Own::SetTransactionVersion(version)))
         }
         ActionName::LoseRequest
         | ActionName::LoseResponse
@@ -193,7 +193,7 @@ fn read_when(fields: &Fields, names: &Names) -> Result<When> {
                 phase: fields.word("after.phase", &PHASES)?.unwrap_or(usual),
                 from: actor("after.from")?,
                 to: actor("after.to")?,
-                partition,
+                item: partition,
                 nth: fields.integer("after.nth", 1, u32::MAX)?.unwrap_or(1),
             };
             Ok(When::After(trigger, fields.span("after.pause")?.unwrap_or(Span::ZERO)))
@@ -378,7 +378,7 @@ pub fn write_fault(fault: &Fault, names: &Names) -> Table {
             table.push(("after.phase", text(phase)));
             table.extend(trigger.from.map(|actor| ("after.from", text(names.node(actor)))));
             table.extend(trigger.to.map(|actor| ("after.to", text(names.node(actor)))));
-            table.extend(trigger.partition.map(|tp| ("after.partition", text(names.partition_name(tp)))));
+            table.extend(trigger.item.map(|tp| ("after.partition", text(names.partition_name(tp)))));
             table.push(("after.nth", Value::Integer(i64::from(trigger.nth))));
             if *pause != Span::ZERO {
                 table.push(("after.pause", span(*pause)));
@@ -408,8 +408,12 @@ fn write_action(action: &Action, names: &Names, table: &mut Table) {
             table.extend(down.map(|down| ("down", span(down))));
         }
         Action::Pause { node: n, span: s } => table.extend([name(ActionName::Pause), node(n), ("span", span(*s))]),
-        Action::Restart { node: n, down } => table.extend([name(ActionName::Restart), node(n), ("down", span(*down))]),
-        Action::RollingRestart { down } => table.extend([name(ActionName::RollingRestart), ("down", span(*down))]),
+        Action::Own(Own::Restart { node: n, down }) => {
+            table.extend([name(ActionName::Restart), node(n), ("down", span(*down))])
+        }
+        Action::Own(Own::RollingRestart { down }) => {
+            table.extend([name(ActionName::RollingRestart), ("down", span(*down))])
+        }
         Action::Block { links: l, span: s } => table.extend([name(ActionName::Block), links(l), ("span", span(*s))]),
         Action::Slow { links: l, by, span: s } => {
             table.extend([name(ActionName::Slow), links(l), ("by", span(*by)), ("span", span(*s))]);
@@ -417,7 +421,7 @@ fn write_action(action: &Action, names: &Names, table: &mut Table) {
         Action::LoseAnswers { node: n, kind, span: s } => {
             table.extend([name(ActionName::LoseAnswers), node(n), ("kind", text(kind.name())), ("span", span(*s))]);
         }
-        Action::MoveLeader { partition, to } => {
+        Action::Own(Own::MoveLeader { partition, to }) => {
             table.extend([name(ActionName::MoveLeader), ("partition", text(names.partition_name(*partition)))]);
             table.extend(to.map(|id| ("to", text(broker_name(id, names)))));
         }
@@ -427,17 +431,17 @@ fn write_action(action: &Action, names: &Names, table: &mut Table) {
         Action::DriftClock { node: n, ppm } => {
             table.extend([name(ActionName::DriftClock), node(n), ("drift.ppm", Value::Integer(*ppm))]);
         }
-        Action::HoldMetadata { node: n, span: s } => {
+        Action::Own(Own::HoldMetadata { node: n, span: s }) => {
             table.extend([name(ActionName::HoldMetadata), node(n), ("span", span(*s))]);
         }
         Action::SlowNode { node: n, by, span: s } => {
             table.extend([name(ActionName::SlowNode), node(n), ("by", span(*by)), ("span", span(*s))]);
         }
-        Action::PostponeJob { node: n, job, by } => {
+        Action::Own(Own::PostponeJob { node: n, job, by }) => {
             let job = JOBS.iter().find(|(_, j)| j == job).expect("every job has a name").0;
             table.extend([name(ActionName::PostponeJob), node(n), ("job", text(job)), ("by", span(*by))]);
         }
-        Action::SetTransactionVersion(version) => {
+        Action::Own(Own::SetTransactionVersion(version)) => {
             table.extend([name(ActionName::SetTransactionVersion), ("version", Value::Integer(i64::from(*version)))]);
         }
         Action::Message(effect) => write_effect("action", effect, table),

@@ -7,7 +7,7 @@ use super::possible::{Cast, Role};
 use super::problem::Complaint;
 use super::written::WrittenFault;
 use crate::plan::Plan;
-use crate::schedule::{Action, Actor, Effect, When};
+use crate::schedule::{Action, Actor, Effect, Own, When};
 
 /// Complains about the first fault after which everything is as it was.
 pub fn check(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[WrittenFault<'_>]) -> Result<(), Complaint> {
@@ -43,13 +43,12 @@ fn nothing(
         Action::Slow { links, by, span } => {
             links_between_nobody(links).or_else(|| by_nothing(*by)).or_else(|| for_no_time(*span))
         }
-        Action::Pause { span, .. } | Action::LoseAnswers { span, .. } | Action::HoldMetadata { span, .. } => {
+        Action::Pause { span, .. } | Action::LoseAnswers { span, .. } | Action::Own(Own::HoldMetadata { span, .. }) => {
             for_no_time(*span)
         }
         Action::SlowNode { by, span, .. } => by_nothing(*by).or_else(|| for_no_time(*span)),
-        Action::PostponeJob { by, .. } | Action::Message(Effect::DelayRequest(by) | Effect::DelayResponse(by)) => {
-            by_nothing(*by)
-        }
+        Action::Own(Own::PostponeJob { by, .. })
+        | Action::Message(Effect::DelayRequest(by) | Effect::DelayResponse(by)) => by_nothing(*by),
         Action::StepClock { by_ms: 0, .. } => Some(("by", "the clock stays where it is".to_string())),
         Action::DriftClock { node, ppm: 0 } => {
             // Unless it ends the drift that another one has begun.
@@ -66,8 +65,8 @@ fn versions(plan: &Plan, faults: &[WrittenFault<'_>]) -> Result<(), Complaint> {
     let mut timed: Vec<(Instant, u8, &WrittenFault<'_>)> = Vec::new();
     for written in faults {
         match (&written.fault.action, &written.fault.when) {
-            (Action::SetTransactionVersion(version), When::At(at)) => timed.push((*at, *version, written)),
-            (Action::SetTransactionVersion(_), When::After(..)) => return Ok(()),
+            (Action::Own(Own::SetTransactionVersion(version)), When::At(at)) => timed.push((*at, *version, written)),
+            (Action::Own(Own::SetTransactionVersion(_)), When::After(..)) => return Ok(()),
             _ => {}
         }
     }

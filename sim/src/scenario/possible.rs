@@ -288,7 +288,7 @@ pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(
             return Some(("after.to", message));
         }
     }
-    let tp = trigger.partition?;
+    let tp = trigger.item?;
     let answered = matches!(trigger.phase, Phase::Answered | Phase::Received);
     let Kind::Kafka(key) = kind else {
         let message = format!("the answer to a {} concerns no partition: leave it out", kind.name());

@@ -7,7 +7,7 @@ use fencepost_protocol::time::Span;
 use super::deviation::broker_name;
 use super::duration::print_signed_ms;
 use super::names::{Back, JOBS, Names};
-use crate::schedule::{Action, Actor, Deviation, Effect, MessageName, Phase, Subject, When};
+use crate::schedule::{Action, Actor, Deviation, Effect, MessageName, Own, Phase, Subject, When};
 
 /// A deviation as a sentence.
 pub fn words(deviation: &Deviation, names: &Names) -> String {
@@ -83,7 +83,7 @@ fn when_words(when: &When, names: &Names) -> String {
         When::After(t, pause) => {
             let from = t.from.map_or_else(String::new, |actor| format!(" from {}", names.node(actor)));
             let to = t.to.map_or_else(String::new, |actor| format!(" to {}", names.node(actor)));
-            let about = t.partition.map_or_else(String::new, |tp| format!(" about {}", names.partition_name(tp)));
+            let about = t.item.map_or_else(String::new, |tp| format!(" about {}", names.partition_name(tp)));
             let phase = match t.phase {
                 Phase::Sending => "about to be sent",
                 Phase::Handled => "handled",
@@ -159,10 +159,10 @@ pub fn action_words(action: &Action, names: &Names) -> String {
             format!("{} loses power, keeping {keep_ppm} ppm of what it had not flushed{}", node(n), back(n, down))
         }
         Action::Pause { node: n, span } => format!("{} stands still for {}", node(n), about(*span)),
-        Action::Restart { node: n, down } => {
+        Action::Own(Own::Restart { node: n, down }) => {
             format!("{} is shut down cleanly and started {} later", node(n), about(*down))
         }
-        Action::RollingRestart { down } => {
+        Action::Own(Own::RollingRestart { down }) => {
             format!("all brokers are restarted one by one, each down for {}", about(*down))
         }
         Action::Block { links: l, span } => {
@@ -175,7 +175,7 @@ pub fn action_words(action: &Action, names: &Names) -> String {
             let (span, kind, node) = (about(*span), kind.name(), node(n));
             format!("for {span} every answer to a {kind} of {node} is lost with its connection")
         }
-        Action::MoveLeader { partition, to } => {
+        Action::Own(Own::MoveLeader { partition, to }) => {
             let to = to.map_or_else(|| "another replica".into(), |id| broker_name(id, names));
             format!("the leadership of {} moves to {to}", names.partition_name(*partition))
         }
@@ -183,17 +183,17 @@ pub fn action_words(action: &Action, names: &Names) -> String {
             format!("the clock of {} steps by {}", node(n), print_signed_ms(*by_ms))
         }
         Action::DriftClock { node: n, ppm } => format!("the clock of {} runs {ppm} ppm too fast", node(n)),
-        Action::HoldMetadata { node: n, span } => {
+        Action::Own(Own::HoldMetadata { node: n, span }) => {
             format!("{} learns no metadata for {}", node(n), about(*span))
         }
         Action::SlowNode { node: n, by, span } => {
             format!("{} takes {} for each message for {}", node(n), about(*by), about(*span))
         }
-        Action::PostponeJob { node: n, job, by } => {
+        Action::Own(Own::PostponeJob { node: n, job, by }) => {
             let job = JOBS.iter().find(|(_, j)| j == job).map_or("a job", |(name, _)| name);
             format!("{job} of {} comes {} later", node(n), about(*by))
         }
-        Action::SetTransactionVersion(version) => format!("transaction.version becomes {version}"),
+        Action::Own(Own::SetTransactionVersion(version)) => format!("transaction.version becomes {version}"),
         Action::Message(effect) => match effect {
             Effect::DelayRequest(by) => format!("it travels {} longer", about(*by)),
             Effect::DelayResponse(by) => format!("its answer travels {} longer", about(*by)),

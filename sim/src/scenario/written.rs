@@ -12,7 +12,7 @@ use super::names::Names;
 use super::possible::{Cast, Role, impossible};
 use super::problem::{Complaint, Place};
 use crate::plan::{Plan, Source};
-use crate::schedule::{Action, Actor, Fault, When};
+use crate::schedule::{Action, Actor, Fault, Own, When};
 
 type Result<T> = core::result::Result<T, Complaint>;
 
@@ -59,7 +59,7 @@ fn can_act(
                 Err(fields.complain("kind", message))
             }
         },
-        Action::MoveLeader { partition, to: Some(to) } => {
+        Action::Own(Own::MoveLeader { partition, to: Some(to) }) => {
             let name = &names.topics[partition.topic.0 as usize].0;
             let topic = plan.topics.iter().find(|t| t.name == *name);
             let replicas = topic.and_then(|t| t.assignment.as_ref()).and_then(|a| a.get(partition.partition as usize));
@@ -125,7 +125,7 @@ fn stops(plan: &Plan, cast: &Cast<'_>, names: &Names, action: &Action) -> Option
         Action::Crash { node, down } | Action::PowerLoss { node, down, .. } => {
             Some((*node, "is down", down.or_else(|| comes_back(plan, cast.role(*node), names.node(*node)))))
         }
-        Action::Restart { node, down } => Some((*node, "is restarted and down", Some(*down))),
+        Action::Own(Own::Restart { node, down }) => Some((*node, "is restarted and down", Some(*down))),
         Action::Pause { node, span } => Some((*node, "stands still", Some(*span))),
         _ => None,
     }
@@ -134,8 +134,8 @@ fn stops(plan: &Plan, cast: &Cast<'_>, names: &Names, action: &Action) -> Option
 /// Something that happens once at a time: the same subject twice at one moment is a contradiction.
 fn subject(action: &Action) -> Option<String> {
     match action {
-        Action::MoveLeader { partition, .. } => Some(format!("leadership of {partition:?}")),
-        Action::SetTransactionVersion(_) => Some("transaction version".to_string()),
+        Action::Own(Own::MoveLeader { partition, .. }) => Some(format!("leadership of {partition:?}")),
+        Action::Own(Own::SetTransactionVersion(_)) => Some("transaction version".to_string()),
         Action::DriftClock { node, .. } => Some(format!("clock of {node}")),
         _ => None,
     }
@@ -187,7 +187,7 @@ fn check_overlaps(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[Written
             let until = span.map_or(Instant::NEVER, |span| at + span);
             stopped.insert(node, (at, how, until, fields));
         }
-        if let Action::RollingRestart { down } = &fault.action {
+        if let Action::Own(Own::RollingRestart { down }) = &fault.action {
             if let Some((since, _, other)) = rolling.filter(|(_, until, _)| at < *until) {
                 let message = format!(
                     "a rolling restart goes on since {since}{}, and there is one at a time: let this one begin later",

@@ -6,16 +6,15 @@
 //! written and draw nothing, so that the result is a script.
 
 mod goal;
-mod remove;
 mod search;
 mod settings;
-mod weaken;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use fencepost_kernel::shrink::{ROUNDS, remove, weaken};
 pub use goal::{Goal, rule};
 use search::Search;
 pub use search::{translated, with_settings};
@@ -25,9 +24,6 @@ use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
 use crate::world::Keep;
-
-/// Rounds over everything at most; each makes the next one cheaper, and the second one usually finds nothing.
-const ROUNDS: u32 = 4;
 
 /// Runs a plan; the error is the panic of a machine. (What catches a panic belongs to the command, not to the library.)
 pub type Runner<'r> = &'r (dyn Fn(&Arc<Plan>, Course<'_>, Keep) -> Result<Run, String> + Sync);
@@ -73,9 +69,9 @@ pub fn shrink(
     let size = |search: &Search<'_>| (search.deviations.len(), search.scenario.choice.sets.len(), search.deliveries());
     for _ in 0..ROUNDS {
         let before = size(&search);
-        remove::remove(&mut search);
+        remove(&mut search);
         settings::reduce(&mut search);
-        weaken::weaken(&mut search);
+        weaken(&mut search);
         if search.stopped || size(&search) == before {
             break;
         }

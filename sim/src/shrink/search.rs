@@ -1,9 +1,11 @@
 //! The search: what is best so far, and how a candidate is tried.
 
+use fencepost_kernel::shrink;
+
 use super::{Goal, Runner};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
-use crate::schedule::{Actor, Cast, Deviation, Schedule};
+use crate::schedule::{Action, Actor, Cast, Deviation, Kafka, Own, Schedule};
 use crate::world::{Keep, broker_name};
 
 const KEEP: Keep = Keep { schedule: true, trace: false, coverage: false, standings: false };
@@ -42,18 +44,13 @@ impl<'s> Search<'s> {
         Some(Search { seed, goal, run, go_on, given, runs: 1, stopped: false, scenario, deviations, ran })
     }
 
-    /// Seed of the execution.
-    pub fn seed(&self) -> u64 {
-        self.seed
-    }
-
     /// The settings that were added.
     pub fn settings(&self) -> Vec<String> {
         self.scenario.choice.sets.iter().filter(|set| !self.given.contains(set)).cloned().collect()
     }
 
     /// Numbers of the brokers.
-    pub fn brokers(&self) -> Vec<Actor> {
+    fn brokers(&self) -> Vec<Actor> {
         let names = self.scenario.names();
         let plan = &self.scenario.plan;
         plan.cluster.ids().filter_map(|id| names.actor(&broker_name(plan, id)).ok()).collect()
@@ -78,14 +75,6 @@ impl<'s> Search<'s> {
         let schedule = Schedule { deviations };
         let ran = (self.run)(&scenario.plan, Course::Legal(self.seed, &schedule), KEEP);
         self.goal.is_shown_by(&ran).then(|| (took_effect(&ran, schedule.deviations), ran))
-    }
-
-    /// Tries other deviations; they are the best from now on if they show the goal.
-    pub fn try_deviations(&mut self, deviations: Vec<Deviation>) -> bool {
-        let scenario = self.scenario.clone();
-        let Some((deviations, ran)) = self.shown(&scenario, deviations) else { return false };
-        (self.deviations, self.ran) = (deviations, ran);
-        true
     }
 
     /// Tries a change of settings, with the deviations as they are. A change that the scenario does not know, or that does
@@ -117,6 +106,39 @@ impl<'s> Search<'s> {
     }
 }
 
+impl shrink::Search<Kafka> for Search<'_> {
+    fn deviations(&self) -> &[Deviation] {
+        &self.deviations
+    }
+
+    fn try_deviations(&mut self, deviations: Vec<Deviation>) -> bool {
+        let scenario = self.scenario.clone();
+        let Some((deviations, ran)) = self.shown(&scenario, deviations) else { return false };
+        (self.deviations, self.ran) = (deviations, ran);
+        true
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// A clean restart for a crash, and one broker's for that of all.
+    fn milder(&self, action: &Action) -> Vec<Action> {
+        let restart = |node, down| Action::Own(Own::Restart { node, down });
+        match action {
+            Action::Own(Own::RollingRestart { down }) => {
+                self.brokers().into_iter().map(|node| restart(node, *down)).collect()
+            }
+            Action::Crash { node, down: Some(down) } if self.brokers().contains(node) => vec![restart(*node, *down)],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What took effect; of a run that a panic ended nobody knows.
 fn took_effect(ran: &Result<Run, String>, tried: Vec<Deviation>) -> Vec<Deviation> {
     ran.as_ref().map_or(tried, |run| run.outcome.recorded.clone())
@@ -140,6 +162,6 @@ pub fn translated(deviations: &[Deviation], from: &Scenario, to: &Scenario) -> V
     let (from, to) = (from.names(), to.names());
     let actors = from.actors_among(&to);
     let has_partition = |tp| to.has_partition(tp);
-    let cast = Cast { actors: &actors, has_partition: &has_partition };
+    let cast = Cast { actors: &actors, has_item: &has_partition };
     deviations.iter().filter_map(|d| d.translated(&cast)).collect()
 }

@@ -1,5 +1,6 @@
 //! What requests to sinks and their answers contain, for the digest.
 
+use fencepost_kernel::vocabulary::Subject as _;
 use fencepost_protocol::content;
 use fencepost_protocol::content::{Content, Hash};
 

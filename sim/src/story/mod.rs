@@ -22,7 +22,7 @@ use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
 use crate::scenario::{Names, deviation};
-use crate::schedule::{Action, Actor};
+use crate::schedule::{Action, Actor, Own, OwnTraced};
 use crate::sink::Call;
 use crate::world::{MessageKey, NodeCounts, Traced, TracedEvent};
 
@@ -347,12 +347,12 @@ impl State {
                 self.begin(lane, BandKind::Paused, t, format!("{} stands still", traced.from));
             }
             (TracedEvent::Began(action), _) => self.fault(t, action),
-            (TracedEvent::Stored(tp, batch), _) => {
+            (TracedEvent::Own(OwnTraced::Stored(tp, batch)), _) => {
                 let name = || self.names.partition_name(*tp);
                 let told = words::stored(t, batch, &self.names);
                 self.chronicle.stored(tp.topic.0, tp.partition, name, told);
             }
-            (TracedEvent::Level { tp, hw, lso }, _) => {
+            (TracedEvent::Own(OwnTraced::Level { tp, hw, lso }), _) => {
                 let (topic, partition) = (tp.topic.0, tp.partition);
                 let strip = self.chronicle.strip(topic, partition);
                 if let Some(strip) = strip.or_else(|| self.chronicle.internal_strip(topic, partition)) {
@@ -360,7 +360,7 @@ impl State {
                     levels.push(Level { t, hw: *hw, lso: *lso });
                 }
             }
-            (TracedEvent::Leads(tp), _) => {
+            (TracedEvent::Own(OwnTraced::Leads(tp)), _) => {
                 let Some(lane) = self.chronicle.lane(traced.to) else { return };
                 if tp.topic.is_internal() {
                     let held = self.coordinated.iter().filter(|(topic, p, _)| (*topic, *p) == (tp.topic, tp.partition));
@@ -457,11 +457,11 @@ impl State {
         let (kind, lanes, span) = match action {
             // Told by the life of the processes.
             Action::Crash { .. } | Action::PowerLoss { .. } | Action::Pause { .. } => return,
-            Action::Restart { node, .. } => {
+            Action::Own(Own::Restart { node, .. }) => {
                 self.restarting.push(lane(node));
                 (BandKind::Event, vec![lane(node)], Span::ZERO)
             }
-            Action::RollingRestart { .. } => {
+            Action::Own(Own::RollingRestart { .. }) => {
                 let brokers = self.names.nodes.iter().enumerate().filter(|(_, name)| names_a_broker(name));
                 let lanes: Vec<u32> = brokers.map(|(n, _)| self.lanes[n]).collect();
                 self.restarting.extend(&lanes);
@@ -470,16 +470,16 @@ impl State {
             Action::Block { links, span } => (BandKind::Partitioned, ends(links), *span),
             Action::Slow { links, span, .. } => (BandKind::Impaired, ends(links), *span),
             Action::LoseAnswers { node, span, .. }
-            | Action::HoldMetadata { node, span }
+            | Action::Own(Own::HoldMetadata { node, span })
             | Action::SlowNode { node, span, .. } => (BandKind::Impaired, vec![lane(node)], *span),
-            Action::StepClock { node, .. } | Action::DriftClock { node, .. } | Action::PostponeJob { node, .. } => {
-                (BandKind::Event, vec![lane(node)], Span::ZERO)
-            }
-            Action::MoveLeader { to, .. } => {
+            Action::StepClock { node, .. }
+            | Action::DriftClock { node, .. }
+            | Action::Own(Own::PostponeJob { node, .. }) => (BandKind::Event, vec![lane(node)], Span::ZERO),
+            Action::Own(Own::MoveLeader { to, .. }) => {
                 let to = to.and_then(|id| self.names.nodes.iter().position(|n| deviation::is_broker(n, id)));
                 (BandKind::Event, to.map(|n| self.lanes[n]).into_iter().collect(), Span::ZERO)
             }
-            Action::SetTransactionVersion(_) => (BandKind::Event, Vec::new(), Span::ZERO),
+            Action::Own(Own::SetTransactionVersion(_)) => (BandKind::Event, Vec::new(), Span::ZERO),
             // Shown by the message itself.
             Action::Message(_) => return,
         };

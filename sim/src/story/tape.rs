@@ -10,7 +10,7 @@ use fencepost_reports::story::Story;
 
 use super::Teller;
 use crate::scenario::{Names, deviation};
-use crate::schedule::Action;
+use crate::schedule::{Action, OwnTraced};
 use crate::world::{Traced, TracedEvent};
 
 /// Steps that are kept at most; what comes later is not.
@@ -124,7 +124,7 @@ impl<'t> Recorder<'t> {
             // Shown by the message itself.
             TracedEvent::Began(Action::Message(_)) => return,
             TracedEvent::Began(action) => Some(Happening::Fault(deviation::action_words(action, &self.names))),
-            TracedEvent::Stands(lines) => {
+            TracedEvent::Own(OwnTraced::Stands(lines)) => {
                 if let Some(lane) = lane(traced.to) {
                     self.stands(lane, lines);
                 }

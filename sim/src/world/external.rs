@@ -1,50 +1,59 @@
 //! Clients whose programs are outside the world: running up to a time, and taking in what they do.
 
+use fencepost_kernel::world::{Ended, Occasion, Origin};
 use fencepost_protocol::ids::{Offset, TopicPartition};
 use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Output;
-use fencepost_protocol::time::{Instant, Span};
+use fencepost_protocol::time::{Instant, Now, Span};
 
-use super::faults::{Occasion, Origin};
-use super::node::{Body, Ended};
+use super::node::Body;
 use super::settle::Ending;
 use super::{World, node};
 use crate::client::Client;
 use crate::client::external::{ExternalClient, Mail, Standing};
+use crate::digest::Digest;
+use crate::history::History;
 use crate::schedule::{Actor, Fault, When};
 
 impl<'a> World<'a> {
     /// Does everything that is due up to `until`, and stands at that time. Returns how the run ended, if it did.
     pub(crate) fn run_to(&mut self, until: Instant) -> Option<Ending> {
-        while self.queue.next_time().is_some_and(|at| at <= until) {
-            let next = self.queue.pop().expect("something is due");
-            if let Some(ending) = self.happen(next) {
-                return Some(ending);
-            }
-        }
-        if until > self.now {
-            self.stand_at(until);
-        }
-        None
+        self.0.run_to(until)
     }
 
     /// When something is due next.
     pub(crate) fn next_time(&self) -> Option<Instant> {
-        self.queue.next_time()
+        self.0.next_time()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.0.net.now()
+    }
+
+    pub(crate) fn now_at(&self, actor: Actor) -> Now {
+        self.0.net.now_at(actor)
+    }
+
+    pub(crate) fn digest(&mut self) -> &mut Digest {
+        &mut self.0.net.digest
+    }
+
+    pub(crate) fn history(&mut self) -> &mut History<'a> {
+        &mut self.0.system.history
     }
 
     /// Whether the run may end by itself once everything has finished.
     pub(crate) fn hold_open(&mut self, held: bool) {
-        self.settle.held = held;
+        self.0.system.settle.held = held;
     }
 
     /// How long, from then on, what has not finished is waited for.
     pub(crate) fn bound_by(&mut self, bound: Span) {
-        self.settle.patience.bound_by(bound);
+        self.0.system.settle.patience.bound_by(bound);
     }
 
     fn external(&mut self, actor: Actor) -> &mut ExternalClient {
-        match &mut self.nodes[actor as usize].body {
+        match &mut self.0.system.bodies[actor as usize] {
             Body::Client(Client::External(client)) => client,
             _ => panic!("actor {actor} is a program's client"),
         }
@@ -67,44 +76,44 @@ impl<'a> World<'a> {
         client.deadline = deadline;
         client.stand(standing);
         // The program learns late that a connection is gone: what it wrote to it before is lost with it.
-        let open = &self.nodes[actor as usize].channels;
+        let node = self.0.net.node(actor);
         outputs.retain(|output| match output {
-            Output::Send(channel, ..) => open.iter().any(|(c, _)| c == channel),
+            Output::Send(channel, ..) => node.has_open(*channel),
             _ => true,
         });
-        self.out.append(outputs);
-        self.flush(actor);
+        self.0.net.out.append(outputs);
+        self.0.flush(actor);
     }
 
     /// A program makes a client on this node.
     pub(crate) fn name_external(&mut self, actor: Actor, name: &str) {
-        self.nodes[actor as usize].name = name.to_string();
+        self.0.net.rename(actor, name);
         self.external(actor).takes_over(None);
     }
 
     /// The program's client is gone; its node is free for another one. Its host resets what connections it had.
     pub(crate) fn end_external(&mut self, actor: Actor) {
-        self.end_process(actor, Ended::Crash);
-        self.start_process(actor);
+        self.0.end_process(actor, Ended::Crash);
+        self.0.start_process(actor);
     }
 
     /// A fault from outside: now, if its time has come.
     pub(crate) fn fault_from_outside(&mut self, mut fault: Fault) {
         if let When::At(at) = &mut fault.when {
-            *at = (*at).max(self.now);
+            *at = (*at).max(self.now());
         }
-        let number = Some(self.declare_fault(&fault, false));
-        self.schedule_faults(vec![(Occasion { fault, number }, Origin::Written)]);
+        let number = Some(self.0.system.declare_fault(&fault, false));
+        self.0.net.schedule([(Occasion { fault, number }, Origin::Written)]);
     }
 
     /// Whether any fault is at work or still to come.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.faults.is_active(self.now)
+        self.0.system.is_disturbed(&self.0.net)
     }
 
     /// The cluster's metadata, as the controller has it.
     pub(crate) fn image(&self) -> ClusterImage {
-        match &self.nodes[self.controller as usize].body {
+        match &self.0.system.bodies[self.0.system.controller as usize] {
             Body::Controller(controller) => controller.image().clone(),
             _ => ClusterImage::empty(),
         }
@@ -112,7 +121,7 @@ impl<'a> World<'a> {
 
     /// First offset and high watermark of a partition, by its leader's log.
     pub(crate) fn watermarks(&self, tp: TopicPartition) -> Option<(Offset, Offset)> {
-        self.leader_log(tp).map(|(_, log)| (log.log_start_offset(), log.high_watermark()))
+        self.0.system.leader_log(tp).map(|(_, log)| (log.log_start_offset(), log.high_watermark()))
     }
 
     pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {

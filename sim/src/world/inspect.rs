@@ -9,11 +9,12 @@ use fencepost_protocol::controller::Controller;
 use fencepost_protocol::group::GroupState;
 use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 
-use super::node::Process;
-use super::{Body, Node, TracedEvent, World};
+use fencepost_kernel::world::{Net, Process};
+
+use super::{Body, Cluster, TracedEvent};
 use crate::plan::Plan;
 use crate::scenario::Names;
-use crate::schedule::Actor;
+use crate::schedule::{Actor, Kafka, OwnTraced};
 use crate::story::words::state_name;
 
 /// Partitions, ids or groups of a broker that are listed at most.
@@ -37,46 +38,44 @@ impl Standings {
     }
 }
 
-impl World<'_> {
+impl Cluster<'_> {
     /// Tells the tracer where nodes stand that stand elsewhere than before.
-    pub(super) fn tell_standings(&mut self) {
-        let Some(mut standings) = self.standings.take() else { return };
-        for actor in 0..self.nodes.len() {
-            let node = &self.nodes[actor];
+    pub(super) fn tell_standings(&mut self, net: &mut Net<'_, Kafka>) {
+        let Some(standings) = &mut self.standings else { return };
+        for (actor, body) in self.bodies.iter().enumerate() {
+            let node = net.node(actor as Actor);
             let seen = Some((node.deliveries, node.incarnation, node.process));
             if standings.told[actor].0 == seen {
                 continue;
             }
-            let lines = in_words(node, &standings.names);
+            let lines = in_words(body, node.process, &standings.names);
             let told = &mut standings.told[actor];
             told.0 = seen;
             if told.1 != lines {
-                self.trace(actor as Actor, actor as Actor, TracedEvent::Stands(&lines));
+                let stands = OwnTraced::Stands(lines.clone());
+                net.trace(actor as Actor, actor as Actor, TracedEvent::Own(stands));
                 told.1 = lines;
             }
         }
-        self.standings = Some(standings);
     }
 }
 
-fn in_words(node: &Node, names: &Names) -> Vec<String> {
+fn in_words(body: &Body, process: Process, names: &Names) -> Vec<String> {
     let mut lines = Vec::new();
-    match node.process {
+    match process {
         Process::Running => {}
         Process::Paused { .. } => lines.push("stands still".to_string()),
         Process::Down => lines.push("does not run".to_string()),
         Process::HostDown => lines.push("has no power".to_string()),
     }
-    match &node.body {
+    match body {
         Body::Controller(controller) => controller_in_words(controller, names, &mut lines),
         Body::Broker(slot) => {
             if let Some(broker) = &slot.broker {
                 broker_in_words(broker, names, &mut lines);
             }
         }
-        Body::Client(client) if matches!(node.process, Process::Running | Process::Paused { .. }) => {
-            lines.extend(client.in_words(names));
-        }
+        Body::Client(client) if process.is_alive() => lines.extend(client.in_words(names)),
         Body::Client(_) => {}
         Body::Service(service) => lines.extend(service.in_words(names)),
     }

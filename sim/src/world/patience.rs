@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use fencepost_protocol::ids::{Offset, TopicId, TopicPartition};
 use fencepost_protocol::time::{Instant, Span};
 
-use super::World;
+use super::Cluster;
 use super::node::Body;
 use crate::client::Client;
 use crate::plan::Plan;
@@ -86,28 +86,28 @@ impl Patience {
     }
 }
 
-impl World<'_> {
+impl Cluster<'_> {
     /// Looks for progress, if it is time.
-    pub(super) fn look_for_progress(&mut self) {
-        if self.now < self.settle.patience.next_look {
+    pub(super) fn look_for_progress(&mut self, now: Instant) {
+        if now < self.settle.patience.next_look {
             return;
         }
-        self.settle.patience.next_look = self.now + self.settle.patience.pause;
+        self.settle.patience.next_look = now + self.settle.patience.pause;
         self.limit_outputs();
-        for actor in 0..self.nodes.len() {
+        for actor in 0..self.bodies.len() {
             if self.has_progressed(actor as Actor) {
-                self.settle.patience.progress = self.now;
+                self.settle.patience.progress = now;
                 self.mark_outputs(actor as Actor);
             }
         }
         // Of a program nothing is known but what it reads and commits.
         let commits = if self.plan.externals.is_empty() { 0 } else { self.history.commits_advanced };
         if std::mem::replace(&mut self.settle.patience.commits, commits) != commits {
-            self.settle.patience.progress = self.now;
+            self.settle.patience.progress = now;
         }
         let movement = self.movement();
         if std::mem::replace(&mut self.settle.patience.movement, movement) != movement {
-            self.settle.patience.moved = self.now;
+            self.settle.patience.moved = now;
         }
     }
 
@@ -116,7 +116,7 @@ impl World<'_> {
         if !self.settle.patience.marks.is_empty() {
             return;
         }
-        for actor in 0..self.nodes.len() {
+        for actor in 0..self.bodies.len() {
             for tp in self.outputs_of(actor as Actor) {
                 self.settle.patience.marks.entry(tp).or_insert(0);
             }
@@ -124,7 +124,7 @@ impl World<'_> {
     }
 
     fn client(&self, actor: Actor) -> Option<&Client> {
-        match &self.nodes[actor as usize].body {
+        match &self.bodies[actor as usize] {
             Body::Client(client) => Some(client),
             _ => None,
         }
@@ -135,7 +135,7 @@ impl World<'_> {
     }
 
     fn has_progressed(&mut self, actor: Actor) -> bool {
-        let Body::Client(client) = &self.nodes[actor as usize].body else { return false };
+        let Body::Client(client) = &self.bodies[actor as usize] else { return false };
         let Some(progress) = client.progress() else { return false };
         let Patience { seen, marks, .. } = &mut self.settle.patience;
         let seen = &mut seen[actor as usize];

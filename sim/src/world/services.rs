@@ -1,16 +1,15 @@
 //! Sinks as nodes: what travels to and from them beside Kafka's messages.
 
-use fencepost_protocol::io::{ConnId, CorrelationId};
-
+use fencepost_kernel::world::{self as kernel, Net};
 use fencepost_reports::history::event as h;
 
-use super::World;
+use super::Cluster;
 use super::node::Body;
 use crate::history::{identity, partition};
 use crate::message::{Request, Response};
 use crate::plan::Plan;
-use crate::schedule::Actor;
-use crate::sink::{self, Database, Payments, Service};
+use crate::schedule::{Actor, Kafka};
+use crate::sink::{Database, Payments, Service};
 
 /// The sinks of a plan, in the order of their ids.
 pub(super) fn populate(plan: &Plan) -> Vec<(String, Service)> {
@@ -19,43 +18,39 @@ pub(super) fn populate(plan: &Plan) -> Vec<(String, Service)> {
     databases.chain(payments).collect()
 }
 
-impl World<'_> {
+impl Cluster<'_> {
     /// Sends what a client asks of a sink, or what a sink answers.
-    pub(super) fn flush_beside_kafka(&mut self, actor: Actor) {
-        let now = self.now_at(actor);
-        let node = &mut self.nodes[actor as usize];
+    pub(super) fn perform_beside_kafka(world: &mut kernel::World<'_, Self>, actor: Actor) {
+        let now = world.net.now_at(actor);
+        let node = world.net.node(actor);
         let incarnation = node.incarnation;
         if !node.process.is_running() {
             return;
         }
-        let (calls, replies) = match &mut node.body {
+        let (calls, replies) = match &mut world.system.bodies[actor as usize] {
             Body::Client(client) => (client.take_calls(), Vec::new()),
             Body::Service(service) => (Vec::new(), service.take_replies(now)),
             _ => return,
         };
         // A fault that one of the messages triggers may end the process.
         for (channel, correlation, request) in calls {
-            if self.nodes[actor as usize].incarnation == incarnation {
-                self.send(actor, channel, correlation, Request::Sink(Box::new(request)));
+            if world.net.node(actor).incarnation == incarnation {
+                world.send(actor, channel, correlation, Request::Sink(Box::new(request)));
             }
         }
         for (conn, response) in replies {
-            if self.nodes[actor as usize].incarnation == incarnation {
-                self.respond(conn, Response::Sink(Box::new(response)));
+            if world.net.node(actor).incarnation == incarnation {
+                world.respond(conn, Response::Sink(Box::new(response)));
             }
         }
     }
 
-    pub(super) fn tell_answer_of_sink(&mut self, client: Actor, correlation: CorrelationId, response: sink::Response) {
-        self.with_client(client, |client, now, out, history| client.answered(now, correlation, response, out, history));
-    }
-
     /// What is in the sinks in the end.
-    pub(super) fn write_sinks(&mut self, t: u64) {
+    pub(super) fn write_sinks(&mut self, t: u64, net: &Net<'_, Kafka>) {
         for (sink, account) in self.plan.accounts().into_iter().enumerate() {
             let sink = sink as u32;
-            let node = self.nodes.iter().find(|n| n.name == account.node).expect("every sink is a node");
-            let Body::Service(service) = &node.body else { continue };
+            let actor = net.nodes().iter().position(|n| n.name == account.node).expect("every sink is a node");
+            let Body::Service(service) = &self.bodies[actor] else { continue };
             let effects = match (service, account.table) {
                 (Service::Database(database), Some(table)) => database.rows(table),
                 (Service::Payments(api), _) => api.charges(),
@@ -74,24 +69,5 @@ impl World<'_> {
                 }
             }
         }
-    }
-
-    /// Tells a sink which of its connections are gone and have nothing left to be done: a database rolls back what was
-    /// open on them.
-    pub(super) fn forget_closed(&mut self, actor: Actor) {
-        let now = self.now_at(actor);
-        let node = &self.nodes[actor as usize];
-        if !matches!(node.body, Body::Service(_)) || !node.process.is_running() {
-            return;
-        }
-        let gone = |line: &super::Line| line.server == actor && !line.server_open && line.inbox.is_empty();
-        let gone: Vec<ConnId> =
-            (0..self.lines.len()).filter(|n| gone(&self.lines[*n])).map(|n| ConnId(n as u64)).collect();
-        if let Body::Service(service) = &mut self.nodes[actor as usize].body {
-            for conn in gone {
-                service.closed(now, conn);
-            }
-        }
-        self.flush(actor);
     }
 }

@@ -4,43 +4,16 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::ids::{Name, TopicPartition};
 use fencepost_protocol::message::{TransactionMetadataValue, TransactionState};
-use fencepost_protocol::time::{Instant, Span};
+use fencepost_protocol::time::Instant;
 
-use super::World;
-use super::event::Step;
-use super::node::{Body, Process};
+pub use fencepost_kernel::world::Ending;
+use fencepost_kernel::world::{Net, Process};
+
+use super::Cluster;
+use super::node::Body;
 use super::patience::Patience;
 use crate::plan::Plan;
-use crate::schedule::Actor;
-
-/// How often the world looks whether everything has finished.
-const LOOK: Span = Span::from_millis(100);
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Everything finished.
-    Settled,
-    /// The bound passed without progress; what had not finished is in the history.
-    Bound,
-    /// The run came to the end of the time that the scenario gives it.
-    OverLimit {
-        /// How long it may take.
-        limit: Span,
-    },
-    /// More deliveries than the scenario allows.
-    OverBudget {
-        /// The node with most deliveries.
-        busiest: String,
-    },
-    /// 100,000 deliveries without time moving.
-    NoProgressInTime {
-        /// The node with most deliveries.
-        busiest: String,
-    },
-    /// Nothing was left to happen.
-    Idle,
-}
+use crate::schedule::{Actor, Kafka};
 
 /// What has to finish, and since when it is waited for.
 #[derive(Debug)]
@@ -48,23 +21,12 @@ pub(super) struct Settle {
     quiet: Option<Instant>,
     /// Programs outside the world are still at work: do not end.
     pub held: bool,
-    /// When the last message that a deviation delays arrives: until then that fault goes on, and the bound is not running.
-    delayed_until: Instant,
     pub patience: Patience,
 }
 
 impl Settle {
     pub fn new(plan: &Plan, nodes: usize) -> Settle {
-        Settle { quiet: None, held: false, delayed_until: Instant::ZERO, patience: Patience::new(plan, nodes) }
-    }
-
-    pub fn first_look(&self) -> Span {
-        LOOK
-    }
-
-    /// A delayed message arrives then.
-    pub fn waits_for(&mut self, arrival: Instant) {
-        self.delayed_until = self.delayed_until.max(arrival);
+        Settle { quiet: None, held: false, patience: Patience::new(plan, nodes) }
     }
 }
 
@@ -85,62 +47,58 @@ pub(super) enum Unfinished {
     Unowned { members: Vec<Actor>, tp: TopicPartition, end: i64 },
 }
 
-impl World<'_> {
-    pub(super) fn look_whether_settled(&mut self) -> Option<Ending> {
-        let ending = if self.settle.held { None } else { self.ending() };
-        if ending.is_none() {
-            self.after(LOOK, self.controller, Step::Settle);
-        }
-        ending
-    }
-
+impl Cluster<'_> {
     /// How the run ends now, if it does.
-    fn ending(&mut self) -> Option<Ending> {
+    pub(super) fn ending_now(&mut self, net: &Net<'_, Kafka>) -> Option<Ending> {
+        if self.settle.held {
+            return None;
+        }
         let limit = self.plan.end.limit;
-        if self.now.since(Instant::ZERO) > limit {
+        if net.now().since(Instant::ZERO) > limit {
             return Some(Ending::OverLimit { limit });
         }
-        self.look_for_progress();
-        if self.faults.is_active(self.now) || self.somebody_is_to_come() {
+        self.look_for_progress(net.now());
+        if self.is_disturbed(net) || net.somebody_is_to_come() {
             self.settle.quiet = None;
             return None;
         }
-        let input_done = self.nodes.iter().all(|n| match &n.body {
-            Body::Client(c) => c.has_finished_its_input() || !n.process.is_running(),
+        let input_done = self.bodies.iter().zip(net.nodes()).all(|(body, node)| match body {
+            Body::Client(c) => c.has_finished_its_input() || !node.process.is_running(),
             _ => true,
         });
-        let since = if input_done && self.brokers_are_back() {
-            let since = *self.settle.quiet.get_or_insert(self.now);
-            if self.unfinished(true).is_empty() {
+        let since = if input_done && self.brokers_are_back(net) {
+            let since = *self.settle.quiet.get_or_insert(net.now());
+            if self.unfinished(net, true).is_empty() {
                 return Some(Ending::Settled);
             }
             since
         } else {
             self.settle.quiet = None;
             // Even input that never ends has an end: producers that cannot send count against the same bound.
-            self.faults.last_end.max(Instant::ZERO + self.plan.latest_input())
+            net.last_end().max(Instant::ZERO + self.plan.latest_input())
         };
-        let Settle { delayed_until, patience, .. } = &self.settle;
-        let since = since.max(*delayed_until).max(patience.progress);
-        (self.now.since(since) > patience.bound()).then_some(Ending::Bound)
+        let patience = &self.settle.patience;
+        // As long as a delayed message is on its way, that fault goes on, and the bound is not running.
+        let since = since.max(net.delayed_until()).max(patience.progress);
+        (net.now().since(since) > patience.bound()).then_some(Ending::Bound)
     }
 
-    /// Whether a process that does not run will run: it is still to start, is down for a while, or stands still.
-    fn somebody_is_to_come(&self) -> bool {
-        self.nodes.iter().any(|n| n.comes_back || matches!(n.process, Process::Paused { .. }))
+    /// Whether something is broken or will be.
+    pub(super) fn is_disturbed(&self, net: &Net<'_, Kafka>) -> bool {
+        net.is_disturbed() || self.rolling.is_some()
     }
 
     /// Whether every broker that runs takes part in the cluster again.
-    fn brokers_are_back(&self) -> bool {
-        let gone = |b: u16| !self.nodes[b as usize].process.is_running();
+    fn brokers_are_back(&self, net: &Net<'_, Kafka>) -> bool {
+        let gone = |b: u16| !net.node(b).process.is_running();
         self.brokers.iter().all(|b| gone(*b) || self.is_back(*b))
     }
 
     /// What has not finished; with `any`, at most one thing.
-    pub(super) fn unfinished(&self, any: bool) -> Vec<Unfinished> {
+    pub(super) fn unfinished(&self, net: &Net<'_, Kafka>, any: bool) -> Vec<Unfinished> {
         let mut found = Vec::new();
-        for (actor, node) in self.nodes.iter().enumerate() {
-            match &node.body {
+        for (actor, (body, node)) in self.bodies.iter().zip(net.nodes()).enumerate() {
+            match body {
                 Body::Client(client) if node.process == Process::Running && !client.is_idle() => {
                     found.push(Unfinished::Client(actor as Actor));
                 }
@@ -153,7 +111,7 @@ impl World<'_> {
                 return found;
             }
         }
-        let Body::Controller(controller) = &self.nodes[self.controller as usize].body else { return found };
+        let Body::Controller(controller) = &self.bodies[self.controller as usize] else { return found };
         let image = controller.image();
         for topic in 0..image.topics.len() as u32 {
             for partition in 0..image.topics[topic as usize].partitions.len() as u32 {
@@ -175,8 +133,7 @@ impl World<'_> {
             }
         }
         for broker in &self.brokers {
-            let node = &self.nodes[*broker as usize];
-            let Body::Broker(slot) = &node.body else { continue };
+            let Body::Broker(slot) = &self.bodies[*broker as usize] else { continue };
             let Some(machine) = &slot.broker else { continue };
             for (id, value) in machine.transactions() {
                 let open = matches!(
@@ -191,15 +148,15 @@ impl World<'_> {
                 }
             }
         }
-        self.undrained(&mut found);
+        self.undrained(net, &mut found);
         found
     }
 
     /// Pipelines and readers must have read up to the end of their input; what they still have to read beyond it may only be
     /// markers and aborted records.
-    fn undrained(&self, found: &mut Vec<Unfinished>) {
-        for (actor, node) in self.nodes.iter().enumerate() {
-            let Body::Client(client) = &node.body else { continue };
+    fn undrained(&self, net: &Net<'_, Kafka>, found: &mut Vec<Unfinished>) {
+        for (actor, (body, node)) in self.bodies.iter().zip(net.nodes()).enumerate() {
+            let Body::Client(client) = body else { continue };
             if node.process != Process::Running {
                 continue;
             }
@@ -211,14 +168,14 @@ impl World<'_> {
                 }
             }
         }
-        self.unowned(found);
+        self.unowned(net, found);
     }
 
     /// Every partition of a group's input must have an owner while members run.
-    fn unowned(&self, found: &mut Vec<Unfinished>) {
+    fn unowned(&self, net: &Net<'_, Kafka>, found: &mut Vec<Unfinished>) {
         let mut groups: BTreeMap<&str, (Vec<Actor>, Vec<TopicPartition>)> = BTreeMap::new();
-        for (actor, node) in self.nodes.iter().enumerate() {
-            let Body::Client(client) = &node.body else { continue };
+        for (actor, (body, node)) in self.bodies.iter().zip(net.nodes()).enumerate() {
+            let Body::Client(client) = body else { continue };
             if node.process != Process::Running {
                 continue;
             }
@@ -229,7 +186,7 @@ impl World<'_> {
             all.extend(owned);
         }
         for (members, owned) in groups.into_values() {
-            let Body::Client(first) = &self.nodes[members[0] as usize].body else { continue };
+            let Body::Client(first) = &self.bodies[members[0] as usize] else { continue };
             for tp in first.input_partitions() {
                 if owned.contains(&tp) {
                     continue;

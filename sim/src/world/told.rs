@@ -1,34 +1,35 @@
 //! The errors that clients are told.
 
+use fencepost_kernel::world::Net;
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::message::Response as KafkaResponse;
 
-use super::World;
+use super::Cluster;
 use super::node::Body;
 use crate::message::Response;
-use crate::schedule::Actor;
+use crate::schedule::{Actor, Kafka};
 use crate::sink::Answer;
 
 /// What a database answers where there is nothing to commit or to roll back: the name of PostgreSQL's code 25P01.
 const NO_TRANSACTION: &str = "NO_ACTIVE_SQL_TRANSACTION";
 
-impl World<'_> {
+impl Cluster<'_> {
     /// A client is answered. Each error in the answer is told once, however many partitions have it.
     #[inline]
-    pub(super) fn tell_errors(&mut self, client: Actor, response: &Response) {
+    pub(super) fn tell_errors(&mut self, net: &Net<'_, Kafka>, client: Actor, response: &Response) {
         match response {
             Response::Kafka(answer) => {
                 let mut told: Vec<ErrorCode> = Vec::new();
                 each_error(answer, |error| {
                     if !told.contains(&error) {
                         told.push(error);
-                        self.tell_error(client, response, error.name());
+                        self.tell_error(net, client, response, error.name());
                     }
                 });
             }
             Response::Sink(answer) => {
                 if answer.answer == Answer::NoTransaction {
-                    self.tell_error(client, response, NO_TRANSACTION);
+                    self.tell_error(net, client, response, NO_TRANSACTION);
                 }
             }
         }
@@ -36,9 +37,9 @@ impl World<'_> {
 
     #[cold]
     #[inline(never)]
-    fn tell_error(&mut self, actor: Actor, response: &Response, error: &'static str) {
-        let name = &self.nodes[actor as usize].name;
-        let place = match &self.nodes[actor as usize].body {
+    fn tell_error(&mut self, net: &Net<'_, Kafka>, actor: Actor, response: &Response, error: &'static str) {
+        let name = &net.node(actor).name;
+        let place = match &self.bodies[actor as usize] {
             Body::Client(client) => client.place(),
             _ => None,
         };
