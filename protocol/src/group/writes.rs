@@ -170,7 +170,7 @@ impl Writes {
             payload: Payload::GroupLog(records.into()),
         });
         let entry = Entry::Batch(Arc::clone(&batch), guard);
-        self.push(env, entry, Effect::Records(batch), then, Span(u64::MAX));
+        self.push(env, entry, Effect::Records(batch), then, Span::FOREVER);
     }
 
     /// Writes the membership of a group.

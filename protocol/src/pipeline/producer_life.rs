@@ -85,7 +85,7 @@ impl Pipeline {
 
     pub(super) fn close_producer(&mut self, now: Now, out: &mut Outputs) {
         self.enter(Phase::ClosingProducer);
-        let closed = self.with_producer(out, |producer, out| producer.close(now, Span(u64::MAX), out));
+        let closed = self.with_producer(out, |producer, out| producer.close(now, Span::FOREVER, out));
         self.inbox.producer_closed |= closed.is_err();
     }
 

@@ -194,7 +194,7 @@ impl Producer {
     }
 
     /// `close(timeout)`: delivers what was sent, aborts an unfinished transaction, closes the connections; ends with
-    /// [`ProducerEvent::Closed`]. After `timeout` what is left is given up. `Span(u64::MAX)` is Kafka's default.
+    /// [`ProducerEvent::Closed`]. After `timeout` what is left is given up. [`Span::FOREVER`] is Kafka's default.
     ///
     /// # Errors
     /// Closed already.

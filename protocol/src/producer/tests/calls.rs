@@ -168,7 +168,7 @@ fn close_delivers_what_was_sent_and_aborts_an_open_transaction() {
     // §5.2
     let mut b = Bench::in_transaction(2, &[("linger.ms", "1000")]);
     b.send(1, 0).unwrap();
-    b.call(|p, now, out| p.close(now, Span(u64::MAX), out)).unwrap();
+    b.call(|p, now, out| p.close(now, Span::FOREVER, out)).unwrap();
     let (asked, _) = b.take_batch();
     assert!(b.asked.is_empty());
     b.acked(&asked, 0);
