@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::deviation;
 use crate::scenario::fields::Fields;
-use crate::scenario::{Choice, Names, Problem, Scenario};
+use crate::cast::Names;
+use crate::scenario::{Choice, Problem, Scenario};
 use crate::schedule::{Deviation, Schedule};
 
 /// Version of the format. Another version is refused.

@@ -1,14 +1,13 @@
 //! Faults of nodes and links, drawn from the seed: one named stream for each family.
 
 use fencepost_protocol::broker::Job;
-use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
+use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::time::{Instant, Span};
 
-use crate::client;
+use crate::cast::Role;
 use crate::plan::{Family, FamilyKind, Plan};
 use crate::schedule::{Action, Actor, Fault, When};
 use crate::stream::{PPM, Stream};
-use crate::world::{broker_name, names};
 
 /// No drawn fault begins before this: the cluster and its clients first come up.
 const CALM: Span = Span::from_millis(500);
@@ -47,16 +46,15 @@ struct Cast {
 
 impl Cast {
     fn new(plan: &Plan) -> Cast {
-        let names = names(plan);
-        let number = |name: &str| names.iter().position(|n| n == name).expect("every node has a number") as Actor;
-        let brokers: Vec<Actor> = plan.cluster.ids().map(|id: NodeId| number(&broker_name(plan, id))).collect();
-        let clients: Vec<Actor> = client::names(plan)
-            .iter()
-            .filter(|n| !plan.externals.contains(n)) // who runs those pauses and kills them
-            .map(|n| number(n))
-            .collect();
+        let names = plan.names();
+        let number = |name: &str| names.actor(name).expect("every node has a number");
+        let brokers = names.brokers().collect();
+        let clients = plan.clients();
+        // Who runs programs pauses and kills them.
+        let hit = clients.iter().filter(|client| client.part.role != Role::External);
+        let clients = hit.map(|client| number(&client.name)).collect();
         let sinks = plan.sinks().map(number).collect();
-        let all = (0..names.len() as Actor).collect();
+        let all = (0..names.nodes.len() as Actor).collect();
         let mut partitions = Vec::new();
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];
         let counts = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));

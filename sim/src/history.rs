@@ -195,7 +195,7 @@ impl<'a> History<'a> {
     fn promise_of_a_reader(&mut self, plan: &Plan, name: &str) {
         let Some(reader) = plan.readers.iter().find(|r| r.name == name) else { return };
         for member in 1..=reader.members {
-            let client = self.client_number(&crate::client::member_name(name, member, reader.members));
+            let client = self.client_number(&crate::cast::member_name(name, member, reader.members));
             let allow = vec!["aborted-visible".into(), "uncommitted-visible".into()];
             self.write(&h::Event::Promise(h::Promise { client: Some(client), allow, ..h::Promise::default() }));
         }

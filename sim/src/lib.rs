@@ -5,6 +5,7 @@
 
 pub mod askers;
 pub mod capsule;
+pub mod cast;
 pub mod client;
 pub mod clock;
 #[cfg(feature = "cli")]
@@ -21,6 +22,7 @@ pub mod generated;
 pub mod history;
 pub mod lesson;
 pub mod message;
+pub mod nearest;
 mod observer;
 pub mod plan;
 pub mod queue;

@@ -13,7 +13,7 @@ use crate::explorer::{Draw, Explorer, Replay};
 use crate::plan::Plan;
 use crate::scenario::Numbers;
 use crate::schedule::{Deviation, Effect, Fault, MessageName, Schedule, When};
-use crate::world::{Keep, LinkTable, Origin, Outcome, Tracer, World, names};
+use crate::world::{Keep, LinkTable, Origin, Outcome, Tracer, World};
 
 /// Where the deviations of a run come from.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Orig
             let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
             let faults: Vec<_> = written.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
-            let draws = Draw::new(seed, plan.chaos.clone(), until, names(plan), LinkTable::of(plan));
+            let draws = Draw::new(seed, plan.chaos.clone(), until, plan.names().nodes, LinkTable::of(plan));
             (seed, faults, Explorer::Draw(Box::new(draws)))
         }
         Course::Schedule(seed, schedule) => {
@@ -116,7 +116,7 @@ pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Orig
             let drawn = draw_faults(plan, fresh).into_iter().filter(|f| !is_past(f)).map(|f| (f, Origin::Drawn));
             let faults = past.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
-            let draw = Draw::new(fresh, plan.chaos.clone(), until, names(plan), LinkTable::of(plan));
+            let draw = Draw::new(fresh, plan.chaos.clone(), until, plan.names().nodes, LinkTable::of(plan));
             (seed, faults, Explorer::Splice(Replay::new(messages), from, Box::new(draw)))
         }
     }

@@ -15,7 +15,7 @@ use super::Gone;
 use super::producer::{delivery_error_name, error_name};
 use crate::history::{History, fingerprint, identity, partition};
 use crate::plan::Plan;
-use crate::scenario::Names;
+use crate::cast::Names;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);

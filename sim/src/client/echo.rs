@@ -10,18 +10,7 @@ use fencepost_reports::history::event as h;
 
 use super::Gone;
 use crate::history::History;
-use crate::plan::Plan;
-
-/// A client that only asks.
-#[derive(Clone, Debug)]
-pub struct EchoPlan {
-    /// Name of the client.
-    pub name: String,
-    /// Questions that it asks, each after the answer to the one before.
-    pub round_trips: u64,
-    /// When it begins.
-    pub start: Span,
-}
+use crate::plan::{EchoPlan, Plan};
 
 /// Kafka's defaults for clients.
 const SETTINGS: ConnectionSettings = ConnectionSettings {
@@ -43,9 +32,6 @@ pub struct EchoClient {
 }
 
 impl EchoClient {
-    /// How long after a crash its process runs again.
-    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
-
     /// The client of `plan`. It asks the first broker.
     pub fn new(all: &Plan, plan: &EchoPlan) -> EchoClient {
         let to: NodeId = all.cluster.ids().next().expect("a cluster has brokers");
@@ -68,7 +54,7 @@ impl EchoClient {
     }
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(EchoClient::RESTARTS_AFTER)
+        Some(EchoPlan::RESTARTS_AFTER)
     }
 
     pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {

@@ -19,13 +19,13 @@ use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use crate::cast::{Names, member_name};
 use crate::history::History;
 use crate::plan::{Plan, Source};
-use crate::scenario::Names;
 use crate::sink::Response;
 use progress::Progress;
 
-pub use echo::{EchoClient, EchoPlan};
+pub use echo::EchoClient;
 pub use external::ExternalClient;
 pub use pipeline::PipelineClient;
 pub use producer::ProducerClient;
@@ -315,30 +315,6 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
     clients.extend(plan.echoes.iter().map(|echo| Client::Echo(EchoClient::new(plan, echo))));
     clients.extend(plan.externals.iter().map(|name| Client::External(ExternalClient::new(name))));
     clients
-}
-
-/// Names of the clients of a plan.
-pub fn names(plan: &Plan) -> Vec<String> {
-    let mut names: Vec<String> = plan.producers.iter().map(|p| p.name.clone()).collect();
-    for (name, members) in
-        plan.pipelines.iter().map(|p| (&p.name, p.members)).chain(plan.readers.iter().map(|r| (&r.name, r.members)))
-    {
-        names.extend((1..=members).map(|m| member_name(name, m, members)));
-    }
-    names.extend(plan.services.iter().map(|s| s.name.clone()));
-    names.extend(plan.relays.iter().map(|r| r.name.clone()));
-    names.extend(plan.echoes.iter().map(|e| e.name.clone()));
-    names.extend(plan.externals.iter().cloned());
-    names
-}
-
-/// `enrich-1` to `enrich-n`; a single member bears the plain name. As many digits as keep names in the order of numbers.
-pub(crate) fn member_name(name: &str, member: u32, members: u32) -> String {
-    if members == 1 {
-        return name.to_string();
-    }
-    let width = members.to_string().len();
-    format!("{name}-{member:0width$}")
 }
 
 /// Id of a topic of the plan.

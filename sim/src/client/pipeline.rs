@@ -24,7 +24,7 @@ use super::reading::Reading;
 use super::work::{self, Work};
 use crate::history::{History, identity, isolation, partition};
 use crate::plan::{Doing, OnUnknown, PipelinePlan, Plan};
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::sink::Response;
 
 /// The application.

@@ -15,7 +15,7 @@ use super::Gone;
 use super::progress::Progress;
 use crate::history::{History, fingerprint, identity, partition};
 use crate::plan::{OnUnknown, Plan, ProducerPlan};
-use crate::scenario::Names;
+use crate::cast::Names;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::reading::Reading;
 use crate::history::{History, isolation};
 use crate::plan::{Plan, ReaderPlan};
-use crate::scenario::Names;
+use crate::cast::Names;
 
 /// The application.
 pub struct ReaderClient {
@@ -32,9 +32,6 @@ pub struct ReaderClient {
 }
 
 impl ReaderClient {
-    /// How long after a crash its process runs again.
-    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
-
     /// Member `member` of a reader.
     pub fn new(all: &Plan, plan: &ReaderPlan, member: u32) -> ReaderClient {
         ReaderClient {
@@ -71,7 +68,7 @@ impl ReaderClient {
     }
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(ReaderClient::RESTARTS_AFTER)
+        Some(ReaderPlan::RESTARTS_AFTER)
     }
 
     pub(super) fn group(&self) -> Option<&str> {

@@ -16,7 +16,7 @@ use super::caller::{Caller, Heard, OutgoingCall};
 use super::progress::Progress;
 use crate::history::History;
 use crate::plan::{Plan, RelayPlan};
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Request, Response, Unsent};
 

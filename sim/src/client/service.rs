@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::work::Asked;
 use crate::history::History;
 use crate::plan::{Announcing, OnUnknown, Plan, ServicePlan};
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, Request, Response, Row};
 

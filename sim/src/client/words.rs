@@ -5,7 +5,7 @@ use fencepost_protocol::pipeline::Phase;
 use fencepost_protocol::producer::{Producer, ProducerState};
 
 use crate::history::History;
-use crate::scenario::Names;
+use crate::cast::Names;
 
 /// Partitions that are listed at most.
 const LISTED: usize = 12;

@@ -3,7 +3,7 @@
 use fencepost_reports::report::{Class, Report, Violation};
 
 use crate::coverage::action_name;
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::{Action, Deviation, Effect, Fault, Schedule, When};
 
 /// What tells one bug from another before anything was shrunk.
@@ -128,8 +128,7 @@ mod tests {
         Names {
             nodes,
             topics: vec![("orders".into(), 3), ("sales".into(), 1)],
-            workloads: Vec::new(),
-            back: Vec::new(),
+            ..Names::default()
         }
     }
 

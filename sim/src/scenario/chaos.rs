@@ -4,7 +4,7 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Span;
 
 use super::fields::Fields;
-use super::nearest::hint;
+use crate::nearest::hint;
 use super::problem::Complaint;
 use super::table::{self, FromItem as _};
 use crate::plan::{ChaosPlan, Family, Plan, Promise};

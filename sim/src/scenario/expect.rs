@@ -8,7 +8,7 @@ use fencepost_reports::report::{Kind, Report, Verdict};
 use crate::coverage::{Coverage, Goal};
 
 use super::fields::{Fields, Item, Value};
-use super::nearest::hint;
+use crate::nearest::hint;
 use super::problem::Complaint;
 use super::table;
 

@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::duration;
-use super::nearest::hint;
+use crate::nearest::hint;
 use super::problem::{Complaint, Place};
 
 /// A value.

@@ -12,8 +12,6 @@ pub mod explore;
 pub mod fields;
 mod idle;
 pub mod lines;
-pub mod names;
-pub mod nearest;
 mod overrides;
 mod possible;
 pub(crate) mod problem;
@@ -36,8 +34,9 @@ use std::sync::Arc;
 
 pub use assemble::ReadFile;
 pub use expect::{Bound, Expectation, Numbers};
-pub use names::Names;
 pub use problem::{Place, Problem};
+
+pub use crate::cast::Names;
 
 use crate::coverage::Goal;
 use crate::plan::Plan;
@@ -139,7 +138,7 @@ impl Scenario {
 
     /// Names of nodes and topics.
     pub fn names(&self) -> Names {
-        Names::of(&self.plan)
+        self.plan.names()
     }
 
     /// With every default, as TOML.

@@ -7,7 +7,7 @@ use fencepost_protocol::config::{BrokerVariant, ProducerVariant};
 
 use super::document::Document;
 use super::fields::{Fields, Item, Value};
-use super::nearest::hint;
+use crate::nearest::hint;
 use super::problem::{Complaint, Place};
 use super::table::{self, Kafka, Section};
 

@@ -12,7 +12,7 @@ use super::assemble::{
 };
 use super::document::Document;
 use super::fields::Fields;
-use super::nearest::hint;
+use crate::nearest::hint;
 use super::problem::Complaint;
 use super::streams;
 use super::table::{self, Mode, Never};

@@ -16,8 +16,7 @@ use crate::message::Kind;
 pub use name::{Attempts, MessageName, Subject};
 pub use translate::Cast;
 
-/// Number of a node: dense, in the order of the nodes' names.
-pub type Actor = u16;
+pub use crate::cast::Actor;
 
 /// One deviation.
 #[derive(Clone, Debug, PartialEq, Eq)]

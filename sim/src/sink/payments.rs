@@ -7,7 +7,7 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::render::counted;
 
 use super::{Answer, Call, Effect, Key, Kind, Replies};
-use crate::plan::PaymentsPlan;
+use super::plan::PaymentsPlan;
 
 /// The machine. A charge and its key are durable before they are answered.
 #[derive(Clone, Debug)]

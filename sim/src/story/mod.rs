@@ -21,7 +21,8 @@ use fencepost_reports::story::{
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
-use crate::scenario::{Names, deviation};
+use crate::cast::Names;
+use crate::scenario::deviation;
 use crate::schedule::{Action, Actor};
 use crate::sink::Call;
 use crate::world::{MessageKey, NodeCounts, Traced, TracedEvent};
@@ -87,7 +88,7 @@ impl Teller {
 
     /// A teller for runs in which programs from outside take part. Each has one lane, whatever clients it makes.
     pub fn with_programs(plan: &Plan, programs: &[String]) -> Teller {
-        let names = Names::of(plan);
+        let names = plan.names();
         let kind = |name: &str| {
             let member_of =
                 |base: &str| name == base || name.strip_prefix(base).is_some_and(|rest| rest.starts_with('-'));
@@ -132,7 +133,7 @@ impl Teller {
         for pipeline in &plan.pipelines {
             if let Some(id) = &pipeline.producer.transactional_id {
                 let members = pipeline.members;
-                ids.extend((1..=members).map(|m| crate::client::member_name(id, m, members)));
+                ids.extend((1..=members).map(|m| crate::cast::member_name(id, m, members)));
             }
         }
         ids.extend(plan.relays.iter().filter_map(|r| r.producer.transactional_id.as_ref().map(ToString::to_string)));
@@ -462,8 +463,7 @@ impl State {
                 (BandKind::Event, vec![lane(node)], Span::ZERO)
             }
             Action::RollingRestart { .. } => {
-                let brokers = self.names.nodes.iter().enumerate().filter(|(_, name)| names_a_broker(name));
-                let lanes: Vec<u32> = brokers.map(|(n, _)| self.lanes[n]).collect();
+                let lanes: Vec<u32> = self.names.brokers().map(|n| self.lanes[n as usize]).collect();
                 self.restarting.extend(&lanes);
                 (BandKind::Event, lanes, Span::ZERO)
             }
@@ -476,8 +476,8 @@ impl State {
                 (BandKind::Event, vec![lane(node)], Span::ZERO)
             }
             Action::MoveLeader { to, .. } => {
-                let to = to.and_then(|id| self.names.nodes.iter().position(|n| deviation::is_broker(n, id)));
-                (BandKind::Event, to.map(|n| self.lanes[n]).into_iter().collect(), Span::ZERO)
+                let to = to.and_then(|id| self.names.broker(id));
+                (BandKind::Event, to.map(|n| self.lanes[n as usize]).into_iter().collect(), Span::ZERO)
             }
             Action::SetTransactionVersion(_) => (BandKind::Event, Vec::new(), Span::ZERO),
             // Shown by the message itself.

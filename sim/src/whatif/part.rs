@@ -3,9 +3,9 @@
 use core::fmt::{self, Write};
 use std::sync::Arc;
 
+use crate::cast::Names;
 use crate::plan::Plan;
 use crate::run::{Course, run};
-use crate::scenario::Names;
 use crate::story;
 use crate::stream::mix;
 use crate::world::{Keep, Traced, TracedEvent, Tracer};
@@ -101,7 +101,7 @@ pub fn parting(left: (&Arc<Plan>, Course<'_>), right: (&Arc<Plan>, Course<'_>)) 
     };
     let text = |side: (&Arc<Plan>, Course<'_>)| {
         let mut found = None;
-        let names = Names::of(side.0);
+        let names = side.0.names();
         follow(side.0, side.1, |number, traced| {
             if number == same {
                 found = Some((traced.at.0, in_words(traced, &names)));

@@ -10,11 +10,11 @@ use fencepost_reports::history::event as h;
 use super::World;
 use super::node::Body;
 use super::settle::Unfinished;
-use crate::client::member_name;
+use crate::cast::member_name;
 use crate::history::{Told, partition};
 use crate::message::Response;
 use crate::plan::PipelinePlan;
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::Actor;
 
 /// Errors that were told so long before the end, or before progress stopped, are told still.
@@ -33,7 +33,7 @@ fn told_words(told: &Told) -> String {
 impl World<'_> {
     /// What has not finished, and why, as the history tells it.
     pub(super) fn accuse(&self) -> Vec<h::Event<'static>> {
-        let names = Names::of(&self.plan);
+        let names = self.plan.names();
         let items = self.unfinished(false);
         let mut events: Vec<_> = items.into_iter().map(|item| self.accusation(item, &names)).collect();
         if let (Some(event), Some(advice)) = (events.first_mut(), self.advice())

@@ -8,7 +8,7 @@ use fencepost_protocol::time::{Instant, Span};
 use super::faults::{Occasion, Origin};
 use super::node::{Body, Ended};
 use super::settle::Ending;
-use super::{World, node};
+use super::World;
 use crate::client::Client;
 use crate::client::external::{ExternalClient, Mail, Standing};
 use crate::schedule::{Actor, Fault, When};
@@ -116,8 +116,8 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {
-        let names = node::names(plan);
-        let number = |n: &String| names.iter().position(|m| m == n).expect("every node has a number") as Actor;
+        let names = plan.names();
+        let number = |n: &String| names.actor(n).expect("every node has a number");
         plan.externals.iter().map(number).collect()
     }
 }

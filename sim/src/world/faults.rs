@@ -11,7 +11,8 @@ use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
 use crate::message::Kind;
 use crate::queue::{Class, Rank};
-use crate::scenario::{Names, deviation};
+use crate::cast::Names;
+use crate::scenario::deviation;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, When};
 
 /// How often a controlled shutdown and a rolling restart are looked at.
@@ -140,7 +141,7 @@ impl World<'_> {
     /// Declares a fault in the history; its number.
     pub(super) fn declare_fault(&mut self, fault: &Fault, drawn: bool) -> u32 {
         let plan = &self.plan;
-        let names = self.faults.names.get_or_insert_with(|| Box::new(Names::of(plan)));
+        let names = self.faults.names.get_or_insert_with(|| Box::new(plan.names()));
         let words = deviation::words(&Deviation::Fault(fault.clone()), names);
         let (counts, nth) = match &fault.when {
             When::At(_) => (None, 0),

@@ -11,10 +11,10 @@ use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 
 use super::node::Process;
 use super::{Body, Node, TracedEvent, World};
+use crate::message::state_name;
 use crate::plan::Plan;
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::Actor;
-use crate::story::words::state_name;
 
 /// Partitions, ids or groups of a broker that are listed at most.
 const LISTED: usize = 24;
@@ -31,7 +31,7 @@ pub(super) struct Standings {
 
 impl Standings {
     pub(super) fn new(plan: &Plan) -> Standings {
-        let names = Names::of(plan);
+        let names = plan.names();
         let told = vec![(None, Vec::new()); names.nodes.len()];
         Standings { names, told }
     }

@@ -34,10 +34,8 @@ impl LinkTable {
 
     /// Of the nodes of a plan.
     pub fn of(plan: &Plan) -> LinkTable {
-        let mut clients = crate::client::names(plan);
-        clients.sort_unstable();
-        let names = super::names(plan);
-        LinkTable::new(names.len(), |node| clients.binary_search(&names[node]).is_ok())
+        let cast = plan.cast();
+        LinkTable::new(cast.len(), |node| cast[node].part.role.is_client())
     }
 
     /// How many there are.

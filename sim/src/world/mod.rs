@@ -47,7 +47,7 @@ use line::{Answer, Arrived, Line};
 use link::Links;
 pub(crate) use link::{LinkId, LinkTable};
 use node::BrokerSlot;
-pub use node::{Body, Node, broker_name, names};
+pub use node::{Body, Node};
 use parcel::Parcels;
 pub use settle::Ending;
 pub(crate) use triggers::Triggers;

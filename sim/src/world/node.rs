@@ -140,7 +140,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
     let mut nodes = vec![Node::new("controller".into(), Body::Controller(Box::new(controller)))];
     for id in plan.cluster.ids() {
         let slot = BrokerSlot { id, broker: None, disk: Some(BrokerDisk::default()) };
-        nodes.push(Node::new(broker_name(plan, id), Body::Broker(slot)));
+        nodes.push(Node::new(plan.cluster.name_of(id), Body::Broker(slot)));
     }
     for (name, service) in services::populate(plan) {
         nodes.push(Node::new(name, Body::Service(service)));
@@ -152,22 +152,6 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     let controller = nodes.iter().position(|n| matches!(n.body, Body::Controller(_))).expect("there is a controller");
     (nodes, controller as Actor)
-}
-
-/// Names of all nodes of a plan in the order of their numbers.
-pub fn names(plan: &Plan) -> Vec<String> {
-    let mut names = vec!["controller".to_string()];
-    names.extend(plan.cluster.ids().map(|id| broker_name(plan, id)));
-    names.extend(plan.sinks().map(str::to_string));
-    names.extend(client::names(plan));
-    names.sort();
-    names
-}
-
-/// `broker-1`, with as many digits as keep the order of names that of ids.
-pub fn broker_name(plan: &Plan, id: NodeId) -> String {
-    let width = plan.cluster.brokers.to_string().len();
-    format!("broker-{:0width$}", id.0)
 }
 
 impl Node {

@@ -3,7 +3,7 @@
 use super::actions::{ALWAYS, ActionName, WHEN};
 use super::{FAULT, MESSAGE};
 use crate::scenario::fields::Fields;
-use crate::scenario::nearest::hint;
+use crate::nearest::hint;
 use crate::scenario::problem::Complaint;
 
 /// The action of a fault, if there is one of that name.

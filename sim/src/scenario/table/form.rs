@@ -6,7 +6,7 @@ use super::limits::{LONGEST, LONGEST_MS};
 use super::words::{Words, word};
 use crate::scenario::duration;
 use crate::scenario::fields::{Fields, Item, Value};
-use crate::scenario::nearest::hint;
+use crate::nearest::hint;
 use crate::scenario::problem::Complaint;
 
 /// What a key takes.

@@ -6,7 +6,7 @@ use super::words::Words;
 use super::{ChaosFamily, Key, LISTS, ONCE, SECTIONS, Section, Top};
 use crate::plan::FamilyKind;
 use crate::scenario::fields::Fields;
-use crate::scenario::nearest::hint;
+use crate::nearest::hint;
 use crate::scenario::problem::Complaint;
 
 /// `broker_crash.count` and `broker_crash.lasts` in `[chaos]`: how settings reach a family.
