@@ -3,7 +3,6 @@
 //! One seed, or one written schedule, gives one execution of the machines of `fencepost-protocol` in virtual time: their
 //! network, disks, clocks and faults are here. What happened is written as a history, which `fencepost-reports` judges.
 
-pub mod askers;
 pub mod capsule;
 pub mod cast;
 pub mod client;
@@ -15,15 +14,14 @@ pub mod coverage;
 pub mod digest;
 pub mod draw;
 pub mod embed;
+pub mod evidence;
 pub mod explain;
 pub mod explorer;
 pub mod fuzz;
 pub mod generated;
-pub mod history;
 pub mod lesson;
 pub mod message;
 pub mod nearest;
-mod observer;
 pub mod plan;
 pub mod queue;
 pub mod run;

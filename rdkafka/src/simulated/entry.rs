@@ -12,7 +12,7 @@ use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now};
 use fencepost_reports::history::event as h;
-use fencepost_sim::client::Gone;
+use fencepost_sim::evidence::Gone;
 use fencepost_sim::embed::{Embedded, Mail, Slot, Standing};
 
 use super::ledger::Process;

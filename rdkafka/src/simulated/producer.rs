@@ -10,7 +10,7 @@ use fencepost_protocol::message::{GroupMetadata, OffsetToCommit};
 use fencepost_protocol::producer::{DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerState};
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::event as h;
-use fencepost_sim::client::Gone;
+use fencepost_sim::evidence::Gone;
 use fencepost_sim::embed::{Ended, Standing, WriterWitness};
 
 use super::entry::Turn;
@@ -192,7 +192,7 @@ impl ProducerCore {
             key: content.key.clone().map(Blob::Bytes),
             value: super::consumer::with_headers(content.payload.clone(), content.headers.as_ref()).map(Into::into),
         };
-        self.witness.sent(turn.now, op, topic, partition, &record, turn.world);
+        self.witness.sent(turn.now, op, (topic, partition), &record, turn.world);
         self.outstanding.insert(op, (content, number));
         if let Err(error) = self.machine.send(turn.now, op, topic, partition, record, turn.out) {
             self.outstanding.remove(&op);

@@ -8,8 +8,7 @@ use fencepost_protocol::message::ApiVersionsRequest;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
-use crate::history::History;
+use crate::evidence::{Gone, History, Recorder};
 use crate::plan::{EchoPlan, Plan};
 
 /// Kafka's defaults for clients.
@@ -27,8 +26,7 @@ pub struct EchoClient {
     channel: Channel,
     connections: Connections<()>,
     answered: u64,
-    client: Option<u32>,
-    incarnation: u32,
+    recorder: Recorder,
 }
 
 impl EchoClient {
@@ -39,8 +37,7 @@ impl EchoClient {
             channel: Channel { to, purpose: Purpose::Client },
             connections: Connections::new(SETTINGS),
             answered: 0,
-            client: None,
-            incarnation: 0,
+            recorder: Recorder::default(),
             plan: plan.clone(),
         }
     }
@@ -68,13 +65,13 @@ impl EchoClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.client.map(|c| (c, self.incarnation))
+        self.recorder.place()
     }
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        let client = history.client_number(&self.plan.name);
-        (self.client, self.incarnation) = (Some(client), incarnation);
-        history.started(now.mono, client, incarnation);
+        self.recorder.introduce(history.client_number(&self.plan.name));
+        self.recorder.set_incarnation(incarnation);
+        self.recorder.started(now, history);
         self.connections = Connections::new(SETTINGS);
         self.advance(now, out);
     }

@@ -5,10 +5,9 @@ mod caller;
 mod echo;
 pub(crate) mod external;
 mod pipeline;
-pub(crate) mod producer;
+mod producer;
 pub(crate) mod progress;
 mod reader;
-pub(crate) mod reading;
 mod relay;
 mod service;
 mod words;
@@ -17,10 +16,9 @@ mod work;
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
-use fencepost_reports::history::event as h;
 
 use crate::cast::{Names, member_name};
-use crate::history::History;
+use crate::evidence::{Declared, Gone, History};
 use crate::plan::{Plan, Source};
 use crate::sink::Response;
 use progress::Progress;
@@ -32,25 +30,6 @@ pub use producer::ProducerClient;
 pub use reader::ReaderClient;
 pub use relay::RelayClient;
 pub use service::ServiceClient;
-
-/// Why a client can do no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// Its process was killed.
-    Killed,
-    /// The run is over.
-    RunOver,
-}
-
-impl Gone {
-    /// What became of a call that nobody answered.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Gone::Killed => "the process ended",
-            Gone::RunOver => "the run ended",
-        }
-    }
-}
 
 /// The application of a client node.
 #[expect(clippy::large_enum_variant, reason = "a client is allocated once")]
@@ -101,9 +80,12 @@ impl Client {
         each!(self, c => c.restarts_after())
     }
 
-    /// What the history's preamble says of it; numbers are filled in later.
-    pub fn declare(&self, plan: &Plan) -> h::Client<'static> {
-        each!(self, c => c.declare(plan))
+    /// What the history's preamble says of it; numbers are filled in later. A program's clients are declared when it
+    /// makes them.
+    pub fn declare(&self, plan: &Plan) -> Option<Declared> {
+        let declared = each!(self, c => c.declare(plan));
+        let is_there = !matches!(self, Client::External(_));
+        is_there.then(|| (declared, self.group().map(str::to_string)))
     }
 
     /// Its consumer group.

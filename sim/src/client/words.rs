@@ -4,7 +4,7 @@ use fencepost_protocol::consumer::{Consumer, ConsumerError, Membership};
 use fencepost_protocol::pipeline::Phase;
 use fencepost_protocol::producer::{Producer, ProducerState};
 
-use crate::history::History;
+use crate::evidence::History;
 use crate::cast::Names;
 
 /// Partitions that are listed at most.

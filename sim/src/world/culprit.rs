@@ -11,7 +11,7 @@ use super::World;
 use super::node::Body;
 use super::settle::Unfinished;
 use crate::cast::member_name;
-use crate::history::{Told, partition};
+use crate::evidence::{Told, partition};
 use crate::message::Response;
 use crate::plan::PipelinePlan;
 use crate::cast::Names;

@@ -11,7 +11,7 @@ use fencepost_reports::render::thousands;
 use super::World;
 use super::node::Body;
 use super::settle::Ending;
-use crate::history::{fingerprint, identity, partition};
+use crate::evidence::{fingerprint, identity, partition};
 use crate::schedule::Actor;
 use crate::stream::mix;
 

@@ -33,9 +33,8 @@ use crate::client::Client;
 use crate::coverage::Coverage;
 use crate::digest::Digest;
 use crate::explorer::Explorer;
-use crate::history::History;
+use crate::evidence::{History, Observer};
 use crate::message::{Request, Response};
-use crate::observer::Observer;
 use crate::plan::Plan;
 use crate::queue::{Class, Entry, Queue, Rank};
 use crate::schedule::{Actor, Attempts, Deviation};
@@ -262,7 +261,11 @@ impl<'a> World<'a> {
             (0..nodes.len() as Actor).filter(|a| matches!(nodes[*a as usize].body, Body::Broker(_))).collect();
         let place = |name: &str| nodes.iter().position(|n| n.name == name).expect("every sink is a node") as Actor;
         let sinks: Vec<Actor> = plan.sinks().map(place).collect();
-        let history = History::new(&plan, &nodes, sink);
+        let declared = nodes.iter().filter_map(|node| match &node.body {
+            Body::Client(client) => client.declare(&plan),
+            _ => None,
+        });
+        let history = History::new(&plan, declared.collect(), sink);
         let count = nodes.len();
         let mut world = World {
             now: Instant::ZERO,
