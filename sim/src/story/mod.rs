@@ -21,7 +21,7 @@ use fencepost_reports::story::{
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
-use crate::cast::Names;
+use crate::cast::{Names, Role};
 use crate::scenario::deviation;
 use crate::schedule::{Action, Actor};
 use crate::sink::Call;
@@ -89,22 +89,8 @@ impl Teller {
     /// A teller for runs in which programs from outside take part. Each has one lane, whatever clients it makes.
     pub fn with_programs(plan: &Plan, programs: &[String]) -> Teller {
         let names = plan.names();
-        let kind = |name: &str| {
-            let member_of =
-                |base: &str| name == base || name.strip_prefix(base).is_some_and(|rest| rest.starts_with('-'));
-            match name {
-                "controller" => LaneKind::Controller,
-                _ if names_a_broker(name) => LaneKind::Broker,
-                _ if plan.producers.iter().any(|p| p.name == name) => LaneKind::Producer,
-                _ if plan.sinks().any(|sink| sink == name) => LaneKind::Sink,
-                _ if plan.pipelines.iter().any(|p| p.output.is_none() && member_of(&p.name)) => LaneKind::Reader,
-                _ if plan.pipelines.iter().any(|p| member_of(&p.name)) => LaneKind::Pipeline,
-                _ if plan.readers.iter().any(|r| member_of(&r.name)) => LaneKind::Reader,
-                _ => LaneKind::Producer,
-            }
-        };
         let mut order: Vec<(LaneKind, usize)> =
-            names.nodes.iter().enumerate().map(|(n, name)| (kind(name), n)).collect();
+            names.parts.iter().enumerate().map(|(n, part)| (lane_kind(part.role), n)).collect();
         let rank = |kind: LaneKind| match kind {
             LaneKind::Producer => 0,
             LaneKind::Pipeline => 1,
@@ -267,8 +253,16 @@ fn one_line(message: &Message) -> String {
     line
 }
 
-fn names_a_broker(name: &str) -> bool {
-    name.strip_prefix("broker-").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+/// How a node is drawn.
+fn lane_kind(role: Role) -> LaneKind {
+    match role {
+        Role::Controller => LaneKind::Controller,
+        Role::Broker => LaneKind::Broker,
+        Role::Database | Role::PaymentApi => LaneKind::Sink,
+        Role::Producer | Role::Service | Role::Relay | Role::Echo | Role::External => LaneKind::Producer,
+        Role::Pipeline => LaneKind::Pipeline,
+        Role::Connector | Role::Reader => LaneKind::Reader,
+    }
 }
 
 /// What nodes counted, as figures.
