@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cast::Names;
 use crate::scenario::deviation;
 use crate::scenario::fields::Fields;
-use crate::scenario::{Choice, Names, Problem, Scenario};
+use crate::scenario::{Choice, Problem, Scenario};
 use crate::schedule::{Deviation, Schedule};
 
 /// Version of the format. Another version is refused.

@@ -2,14 +2,13 @@
 
 use fencepost_kernel::faults::{self, pick};
 use fencepost_protocol::broker::Job;
-use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
+use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::time::Span;
 
-use crate::client;
+use crate::cast::Role;
 use crate::plan::{Family, FamilyKind, Plan};
 use crate::schedule::{Action, Actor, Fault, Own};
 use crate::stream::Stream;
-use crate::world::{broker_name, names};
 
 /// The faults of a seed, in order of time.
 pub fn draw_faults(plan: &Plan, seed: u64) -> Vec<Fault> {
@@ -45,16 +44,15 @@ struct Cast {
 
 impl Cast {
     fn new(plan: &Plan) -> Cast {
-        let names = names(plan);
-        let number = |name: &str| names.iter().position(|n| n == name).expect("every node has a number") as Actor;
-        let brokers: Vec<Actor> = plan.cluster.ids().map(|id: NodeId| number(&broker_name(plan, id))).collect();
-        let clients: Vec<Actor> = client::names(plan)
-            .iter()
-            .filter(|n| !plan.externals.contains(n)) // who runs those pauses and kills them
-            .map(|n| number(n))
-            .collect();
+        let names = plan.names();
+        let number = |name: &str| names.actor(name).expect("every node has a number");
+        let brokers = names.brokers().collect();
+        let clients = plan.clients();
+        // Who runs programs pauses and kills them.
+        let hit = clients.iter().filter(|client| client.part.role != Role::External);
+        let clients = hit.map(|client| number(&client.name)).collect();
         let sinks = plan.sinks().map(number).collect();
-        let all = (0..names.len() as Actor).collect();
+        let all = (0..names.nodes.len() as Actor).collect();
         let mut partitions = Vec::new();
         let internal = [plan.cluster.config.transaction_partitions, plan.cluster.config.offsets_partitions];
         let counts = internal.into_iter().chain(plan.topics.iter().map(|t| t.partitions));

@@ -33,12 +33,13 @@ pub use witness::{Ended, ReaderWitness, WriterWitness};
 use kept::keep;
 pub use kept::record_of;
 
+use crate::cast::{Actor, Names};
 use crate::plan::Plan;
 use crate::run::{Course, Run, prepare};
+use crate::scenario::Problem;
 use crate::scenario::deviation::read_faults;
 use crate::scenario::fields::Fields;
-use crate::scenario::{Names, Problem};
-use crate::schedule::{Actor, Fault};
+use crate::schedule::Fault;
 pub use crate::story::ProcessState;
 use crate::story::Teller;
 use crate::world::{Ending, Keep, Traced, Tracer, World};
@@ -133,7 +134,7 @@ impl Embedded {
         let mut world = World::new(plan.clone(), prepared, keep, sink, tracer);
         world.hold_open(true);
         let taken = vec![false; slots.len()];
-        let names = Names::of(&plan);
+        let names = plan.names();
         Embedded { world, names, plan, listeners, slots, taken, pending: Vec::new(), ending: None }
     }
 

@@ -3,8 +3,8 @@
 //! One seed, or one written schedule, gives one execution of the machines of `fencepost-protocol` in virtual time: their
 //! network, disks, clocks and faults are here. What happened is written as a history, which `fencepost-reports` judges.
 
-pub mod askers;
 pub mod capsule;
+pub mod cast;
 pub mod client;
 #[cfg(feature = "cli")]
 pub mod command;
@@ -12,13 +12,13 @@ pub mod cost;
 pub mod coverage;
 pub mod draw;
 pub mod embed;
+pub mod evidence;
 pub mod explain;
 pub mod fuzz;
 pub mod generated;
-pub mod history;
 pub mod lesson;
 pub mod message;
-mod observer;
+pub mod nearest;
 pub mod plan;
 pub mod run;
 pub mod scenario;

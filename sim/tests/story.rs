@@ -1,6 +1,6 @@
 //! What is told of a run is what happened, and telling it changes nothing.
 
-use fencepost_reports::story::{Fate, Flaw, Fortune, Link, Story};
+use fencepost_reports::story::{Fate, Flaw, Fortune, LaneKind, Link, Story};
 use fencepost_sim::run::{Course, Run, run};
 use fencepost_sim::scenario::{Choice, Scenario};
 use fencepost_sim::story::Teller;
@@ -122,4 +122,55 @@ fn the_logs_of_internal_topics_say_how_a_transaction_went() {
     assert!(pending > 0, "offsets that a commit marker made good");
     let first = story.strips.iter().position(|strip| strip.internal).expect("there are internal strips");
     assert!(story.strips[first..].iter().all(|strip| strip.internal), "they stand after those of applications");
+}
+
+/// Readers and pipelines whose names begin alike, with several members and with one.
+const ALIKE: &str = r#"
+title = "Names that begin alike"
+
+[cluster]
+brokers = 1
+
+[[topic]]
+name = "orders"
+replication.factor = 1
+min.insync.replicas = 1
+
+[[topic]]
+name = "enriched"
+replication.factor = 1
+min.insync.replicas = 1
+
+[[producer]]
+name = "till"
+topic = "orders"
+records = 3
+
+[[pipeline]]
+name = "enrich"
+input = "orders"
+output = "enriched"
+
+[[reader]]
+name = "enrich-audit"
+topics = ["enriched"]
+
+[[reader]]
+name = "till-audit"
+members = 2
+topics = ["orders"]
+group.id = "audit"
+"#;
+
+#[test]
+fn what_a_node_is_its_plan_says_and_not_its_name() {
+    let mut nothing = |path: &str| Err(format!("{path} is no file"));
+    let scenario = Scenario::load("alike", ALIKE, Choice::default(), &mut nothing).expect("a scenario");
+    let (_, story) = told(&scenario, 1);
+    let kind = |name: &str| story.lanes.iter().find(|lane| lane.name == name).expect("it has a lane").kind;
+    assert_eq!(kind("enrich"), LaneKind::Pipeline);
+    assert_eq!(kind("enrich-audit"), LaneKind::Reader);
+    assert_eq!(kind("till-audit-2"), LaneKind::Reader);
+    assert_eq!(kind("till"), LaneKind::Producer);
+    assert_eq!(kind("broker-1"), LaneKind::Broker);
 }

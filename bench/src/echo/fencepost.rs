@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fencepost_protocol::config::{BrokerConfig, Domains};
 use fencepost_protocol::time::Span;
-use fencepost_sim::client::EchoPlan;
+use fencepost_sim::plan::EchoPlan;
 use fencepost_sim::plan::{ChaosPlan, ClusterPlan, EndPlan, NetworkPlan, Plan};
 use fencepost_sim::run::{Course, run as run_plan};
 use fencepost_sim::world::{Ending, Keep, Outcome};

@@ -12,8 +12,8 @@ use fencepost_protocol::producer::{
 };
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::event as h;
-use fencepost_sim::client::Gone;
 use fencepost_sim::embed::{Ended, Standing, WriterWitness};
+use fencepost_sim::evidence::Gone;
 
 use super::entry::Turn;
 use super::ledger::Fact;
@@ -194,7 +194,7 @@ impl ProducerCore {
             key: content.key.clone().map(Blob::Bytes),
             value: super::consumer::with_headers(content.payload.clone(), content.headers.as_ref()).map(Into::into),
         };
-        self.witness.sent(turn.now, op, topic, partition, &record, turn.world);
+        self.witness.sent(turn.now, op, (topic, partition), &record, turn.world);
         self.outstanding.insert(op, (content, number));
         let record = ProducerRecord { topic, partition, record };
         if let Err(error) = self.machine.send(turn.now, op, record, turn.out) {

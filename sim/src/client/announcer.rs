@@ -1,7 +1,5 @@
 //! The Kafka side of a service or relay: sends some records, in a transaction or not, and says what became of them.
 
-use std::collections::BTreeMap;
-
 use fencepost_protocol::batch::Record;
 use fencepost_protocol::config::{Domains, ProducerConfig, ProtocolGeneration};
 use fencepost_protocol::error::ErrorCode;
@@ -11,11 +9,9 @@ use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerE
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
-use super::producer::{delivery_error_name, error_name};
-use crate::history::{History, fingerprint, identity, partition};
+use crate::cast::Names;
+use crate::evidence::{Gone, History, Recorder, Returned, Sent, error_name, fingerprint, returned};
 use crate::plan::Plan;
-use crate::scenario::Names;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
@@ -51,12 +47,10 @@ pub(crate) struct Announcer {
     bootstrap: Vec<NodeId>,
     domains: Domains,
     producer: Option<Producer>,
-    client: u32,
-    incarnation: u32,
+    /// Keeps, of each send, its place in `fates`.
+    recorder: Recorder<usize>,
     phase: Phase,
     op: u64,
-    /// Operations under way: the place of each in `fates`.
-    pending: BTreeMap<u64, usize>,
     /// Of the records in hand.
     fates: Vec<Fate>,
     transaction: u64,
@@ -72,11 +66,9 @@ impl Announcer {
             bootstrap: all.cluster.ids().collect(),
             domains: all.cluster.domains,
             producer: None,
-            client: 0,
-            incarnation: 0,
+            recorder: Recorder::default(),
             phase: Phase::Down,
             op: 0,
-            pending: BTreeMap::new(),
             fates: Vec::new(),
             transaction: 0,
             news: None,
@@ -103,19 +95,21 @@ impl Announcer {
 
     /// The process begins to run.
     pub fn start(&mut self, now: Now, client: u32, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        self.client = client;
-        self.incarnation += u32::from(incarnation > 0);
+        self.recorder.introduce(client);
+        if incarnation > 0 {
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
+        }
         self.make_producer(now, out, history);
     }
 
-    /// Its client's number in the history, and its incarnation.
-    pub fn place(&self) -> (u32, u32) {
-        (self.client, self.incarnation)
+    /// Who writes what its client does.
+    pub fn recorder(&self) -> &Recorder<usize> {
+        &self.recorder
     }
 
-    /// Number of its incarnation.
-    pub fn incarnation(&self) -> u32 {
-        self.incarnation
+    /// Who writes what its client does, for what it does besides.
+    pub fn recorder_mut(&mut self) -> &mut Recorder<usize> {
+        &mut self.recorder
     }
 
     /// Where it sends to.
@@ -136,7 +130,7 @@ impl Announcer {
     }
 
     fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        history.started(now.mono, self.client, self.incarnation);
+        self.recorder.started(now, history);
         let mut producer = Producer::new(self.config.clone(), self.domains, self.bootstrap.clone(), vec![self.topic]);
         self.phase = Phase::Idle;
         if self.is_transactional() {
@@ -164,23 +158,20 @@ impl Announcer {
         self.fates = vec![Fate::Unknown; records.len()];
         self.phase = Phase::Sending;
         let transactional = self.config.transactional_id.is_some();
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
         if transactional {
             if let Err(error) = producer.begin_transaction(now, out) {
                 self.fates.fill(Fate::NotThere);
                 return self.failed(now, error, out, history);
             }
             self.transaction += 1;
-            history.write(&h::Event::Begin(h::Begin { t, c, i, n: self.transaction }));
+            self.recorder.begun(now, self.transaction, history);
         }
         for (place, record) in records.into_iter().enumerate() {
-            let (op, topic) = (self.op, self.topic.0);
+            let (op, topic) = (self.op, self.topic);
             self.op += 1;
-            let id = identity(&record.origin);
+            let (origin, value) = (record.origin, fingerprint(&record));
             let n = transactional.then_some(self.transaction);
-            let value = fingerprint(&record);
-            history.write(&h::Event::Send(h::Send { t, c, i, op, topic, partition: None, id, n, value }));
-            self.pending.insert(op, place);
+            self.recorder.sent(now, &Sent { op, topic, to: None, origin, value, n }, place, history);
             let producer = self.producer.as_mut().expect("a ready announcer has a producer");
             let record = ProducerRecord { topic: self.topic, partition: None, record };
             if let Err(error) = producer.send(now, op, record, out) {
@@ -211,7 +202,7 @@ impl Announcer {
             self.take_events(now, out, history);
         }
         if matches!(self.phase, Phase::Broken(until) if now.mono >= until) {
-            self.incarnation += 1;
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
             self.make_producer(now, out, history);
         }
     }
@@ -220,14 +211,9 @@ impl Announcer {
         while let Some(event) = self.producer.as_mut().and_then(Producer::poll_event) {
             match event {
                 ProducerEvent::Delivered { token, result } => {
-                    let result = result.map_err(|e| (delivery_error_name(e.error), e.certainty));
-                    self.returned(now, token, result, history);
+                    self.returned(now, token, returned(result), history);
                 }
-                ProducerEvent::EpochChanged(pair) => {
-                    let (t, c, i) = (now.mono.0, self.client, self.incarnation);
-                    let (pid, epoch) = (pair.id, pair.epoch);
-                    history.write(&h::Event::Epoch(h::Epoch { t, c, i, pid, epoch }));
-                }
+                ProducerEvent::EpochChanged(pair) => self.recorder.epoch(now, pair, history),
                 ProducerEvent::InitDone(Ok(())) => self.phase = Phase::Idle,
                 ProducerEvent::InitDone(Err(error)) => self.failed(now, error, out, history),
                 ProducerEvent::Committed(result) => self.ended(now, true, result, out, history),
@@ -251,7 +237,7 @@ impl Announcer {
             (ProducerState::AbortableError, Phase::Sending) if self.is_transactional() => {
                 self.end(now, false, out, history);
             }
-            (_, Phase::Sending) if self.pending.is_empty() => {
+            (_, Phase::Sending) if self.recorder.open_sends() == 0 => {
                 if self.is_transactional() {
                     self.end(now, true, out, history);
                 } else {
@@ -267,35 +253,17 @@ impl Announcer {
         self.news = Some(std::mem::take(&mut self.fates));
     }
 
-    fn returned(
-        &mut self,
-        now: Now,
-        op: u64,
-        result: Result<(fencepost_protocol::ids::TopicPartition, i64), (&'static str, Certainty)>,
-        history: &mut History<'_>,
-    ) {
-        let Some(place) = self.pending.remove(&op) else { return };
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
+    fn returned(&mut self, now: Now, op: u64, result: Returned, history: &mut History<'_>) {
+        let Some(place) = self.recorder.returned(now, op, result, history) else { return };
         self.fates[place] = match result {
-            Ok((tp, offset)) => {
-                history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset }));
-                Fate::There
-            }
-            Err((error, certainty)) => {
-                let failure = h::SendError { t, c, i, op, error: error.into() };
-                let (event, fate) = match certainty {
-                    Certainty::Definite => (h::Event::Fail(failure), Fate::NotThere),
-                    Certainty::Unknown => (h::Event::Unknown(failure), Fate::Unknown),
-                };
-                history.write(&event);
-                fate
-            }
+            Ok(_) => Fate::There,
+            Err((_, Certainty::Definite)) => Fate::NotThere,
+            Err((_, Certainty::Unknown)) => Fate::Unknown,
         };
     }
 
     fn end(&mut self, now: Now, commit: bool, out: &mut Outputs, history: &mut History<'_>) {
-        let (t, c, i, n) = (now.mono.0, self.client, self.incarnation, self.transaction);
-        history.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
+        self.recorder.ending(now, self.transaction, commit, history);
         self.call_end(now, commit, out, history);
     }
 
@@ -316,27 +284,23 @@ impl Announcer {
         out: &mut Outputs,
         history: &mut History<'_>,
     ) {
-        let (t, c, i, n) = (now.mono.0, self.client, self.incarnation, self.transaction);
-        let mut write = |outcome, error: &'static str| {
-            history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error: error.into() }));
-        };
         match result {
             Ok(()) => {
-                write(h::Outcome::Ok, "");
+                self.recorder.ended(now, h::Outcome::Ok, "", history);
                 if !commit {
                     self.fates.fill(Fate::NotThere);
                 }
-                self.give_up(now, "the transaction ended before its answer came", history);
+                self.recorder.give_up(now, "the transaction ended before its answer came", history);
                 self.settle();
             }
             // The same call again: the outcome is not known (§5.2).
             Err(ProducerError::Timeout) => self.call_end(now, commit, out, history),
             Err(ProducerError::Abortable(code)) if commit => {
-                write(h::Outcome::Fail, code.name());
+                self.recorder.ended(now, h::Outcome::Fail, code.name(), history);
                 self.end(now, false, out, history);
             }
             Err(error) => {
-                write(h::Outcome::Unknown, error_name(error));
+                self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
                 // Without a commit the next incarnation aborts it.
                 self.fates.fill(if commit { Fate::Unknown } else { Fate::NotThere });
                 self.failed(now, error, out, history);
@@ -346,45 +310,27 @@ impl Announcer {
 
     /// The producer is unusable: a new one is made after a pause.
     fn failed(&mut self, now: Now, error: ProducerError, out: &mut Outputs, history: &mut History<'_>) {
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
-        if let ProducerError::Fatal(code @ (ErrorCode::ProducerFenced | ErrorCode::InvalidProducerEpoch)) = error {
-            history.write(&h::Event::Fenced(h::Fenced { t, c, i, error: code.name().into() }));
-        }
+        self.recorder.failed(now, error, history);
         let had_records = !self.fates.is_empty();
         if let Some(mut producer) = self.producer.take() {
             let _ = producer.close(now, Span::ZERO, out);
             while let Some(event) = producer.poll_event() {
                 if let ProducerEvent::Delivered { token, result } = event {
-                    let result = result.map_err(|e| (delivery_error_name(e.error), e.certainty));
-                    self.returned(now, token, result, history);
+                    self.returned(now, token, returned(result), history);
                 }
             }
         }
-        self.give_up(now, "the producer is gone", history);
+        self.recorder.give_up(now, "the producer is gone", history);
         if had_records {
             self.news = Some(std::mem::take(&mut self.fates));
         }
         self.phase = Phase::Broken(now.mono + RESTART_PAUSE);
     }
 
-    fn give_up(&mut self, now: Now, why: &'static str, history: &mut History<'_>) {
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
-        for (op, _) in std::mem::take(&mut self.pending) {
-            let error = why.into();
-            history.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
-        }
-    }
-
     /// The process is gone.
     pub fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         self.producer = None;
-        self.give_up(now, gone.words(), history);
-        let (t, c, i, n) = (now.mono.0, self.client, self.incarnation, self.transaction);
-        if let Phase::Committing | Phase::Aborting = self.phase {
-            let (commit, outcome) = (self.phase == Phase::Committing, h::Outcome::Unknown);
-            let error = gone.words().into();
-            history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
-        }
+        self.recorder.lost(now, gone, history);
         self.fates.clear();
         self.news = None;
         self.phase = Phase::Down;

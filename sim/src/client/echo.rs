@@ -8,20 +8,8 @@ use fencepost_protocol::net::{ConnectionSettings, Connections, Reconnect};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
-use crate::history::History;
-use crate::plan::Plan;
-
-/// A client that only asks.
-#[derive(Clone, Debug)]
-pub struct EchoPlan {
-    /// Name of the client.
-    pub name: String,
-    /// Questions that it asks, each after the answer to the one before.
-    pub round_trips: u64,
-    /// When it begins.
-    pub start: Span,
-}
+use crate::evidence::{Gone, History, Recorder};
+use crate::plan::{EchoPlan, Plan};
 
 /// Kafka's defaults for clients.
 const SETTINGS: ConnectionSettings = ConnectionSettings {
@@ -37,14 +25,10 @@ pub struct EchoClient {
     channel: Channel,
     connections: Connections<()>,
     answered: u64,
-    client: Option<u32>,
-    incarnation: u32,
+    recorder: Recorder,
 }
 
 impl EchoClient {
-    /// How long after a crash its process runs again.
-    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
-
     /// The client of `plan`. It asks the first broker.
     pub fn new(all: &Plan, plan: &EchoPlan) -> EchoClient {
         let to: NodeId = all.cluster.ids().next().expect("a cluster has brokers");
@@ -52,8 +36,7 @@ impl EchoClient {
             channel: Channel { to, purpose: Purpose::Client },
             connections: Connections::new(SETTINGS),
             answered: 0,
-            client: None,
-            incarnation: 0,
+            recorder: Recorder::default(),
             plan: plan.clone(),
         }
     }
@@ -67,7 +50,7 @@ impl EchoClient {
     }
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(EchoClient::RESTARTS_AFTER)
+        Some(EchoPlan::RESTARTS_AFTER)
     }
 
     pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
@@ -81,13 +64,13 @@ impl EchoClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.client.map(|c| (c, self.incarnation))
+        self.recorder.place()
     }
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        let client = history.client_number(&self.plan.name);
-        (self.client, self.incarnation) = (Some(client), incarnation);
-        history.started(now.mono, client, incarnation);
+        self.recorder.introduce(history.client_number(&self.plan.name));
+        self.recorder.set_incarnation(incarnation);
+        self.recorder.started(now, history);
         self.connections = Connections::new(SETTINGS);
         self.advance(now, out);
     }

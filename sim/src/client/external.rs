@@ -5,9 +5,8 @@ use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::progress::Progress;
-use crate::history::History;
+use crate::evidence::{Gone, History};
 use crate::plan::Plan;
 
 /// What reached a client and waits for its program.

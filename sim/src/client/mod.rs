@@ -5,10 +5,9 @@ mod caller;
 mod echo;
 pub(crate) mod external;
 mod pipeline;
-pub(crate) mod producer;
+mod producer;
 pub(crate) mod progress;
 mod reader;
-pub(crate) mod reading;
 mod relay;
 mod service;
 mod words;
@@ -17,40 +16,20 @@ mod work;
 use fencepost_protocol::ids::{TopicId, TopicPartition};
 use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
-use fencepost_reports::history::event as h;
 
-use crate::history::History;
+use crate::cast::{Names, member_name};
+use crate::evidence::{Declared, Gone, History};
 use crate::plan::{Plan, Source};
-use crate::scenario::Names;
 use crate::sink::Response;
 use progress::Progress;
 
-pub use echo::{EchoClient, EchoPlan};
+pub use echo::EchoClient;
 pub use external::ExternalClient;
 pub use pipeline::PipelineClient;
 pub use producer::ProducerClient;
 pub use reader::ReaderClient;
 pub use relay::RelayClient;
 pub use service::ServiceClient;
-
-/// Why a client can do no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// Its process was killed.
-    Killed,
-    /// The run is over.
-    RunOver,
-}
-
-impl Gone {
-    /// What became of a call that nobody answered.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Gone::Killed => "the process ended",
-            Gone::RunOver => "the run ended",
-        }
-    }
-}
 
 /// The application of a client node.
 #[expect(clippy::large_enum_variant, reason = "a client is allocated once")]
@@ -101,9 +80,12 @@ impl Client {
         each!(self, c => c.restarts_after())
     }
 
-    /// What the history's preamble says of it; numbers are filled in later.
-    pub fn declare(&self, plan: &Plan) -> h::Client<'static> {
-        each!(self, c => c.declare(plan))
+    /// What the history's preamble says of it; numbers are filled in later. A program's clients are declared when it
+    /// makes them.
+    pub fn declare(&self, plan: &Plan) -> Option<Declared> {
+        let declared = each!(self, c => c.declare(plan));
+        let is_there = !matches!(self, Client::External(_));
+        is_there.then(|| (declared, self.group().map(str::to_string)))
     }
 
     /// Its consumer group.
@@ -315,30 +297,6 @@ pub fn populate(plan: &Plan, root_seed: u64) -> Vec<Client> {
     clients.extend(plan.echoes.iter().map(|echo| Client::Echo(EchoClient::new(plan, echo))));
     clients.extend(plan.externals.iter().map(|name| Client::External(ExternalClient::new(name))));
     clients
-}
-
-/// Names of the clients of a plan.
-pub fn names(plan: &Plan) -> Vec<String> {
-    let mut names: Vec<String> = plan.producers.iter().map(|p| p.name.clone()).collect();
-    for (name, members) in
-        plan.pipelines.iter().map(|p| (&p.name, p.members)).chain(plan.readers.iter().map(|r| (&r.name, r.members)))
-    {
-        names.extend((1..=members).map(|m| member_name(name, m, members)));
-    }
-    names.extend(plan.services.iter().map(|s| s.name.clone()));
-    names.extend(plan.relays.iter().map(|r| r.name.clone()));
-    names.extend(plan.echoes.iter().map(|e| e.name.clone()));
-    names.extend(plan.externals.iter().cloned());
-    names
-}
-
-/// `enrich-1` to `enrich-n`; a single member bears the plain name. As many digits as keep names in the order of numbers.
-pub(crate) fn member_name(name: &str, member: u32, members: u32) -> String {
-    if members == 1 {
-        return name.to_string();
-    }
-    let width = members.to_string().len();
-    format!("{name}-{member:0width$}")
 }
 
 /// Id of a topic of the plan.

@@ -1,7 +1,5 @@
 //! A member of a read-process-write pipeline.
 
-use std::collections::BTreeSet;
-
 use fencepost_protocol::batch::Origin;
 use fencepost_protocol::config::ProtocolGeneration;
 use fencepost_protocol::consumer::ConsumerEvent;
@@ -12,19 +10,15 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::pipeline::{
     self as p, Guarantee, Outcome, Phase, Pipeline, PipelineConfig, PipelineEvent, SendOffsetsWith,
 };
-use fencepost_protocol::producer::Certainty;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::caller::OutgoingCall;
-use super::producer::delivery_error_name;
 use super::progress::Progress;
-use super::reading::Reading;
 use super::work::{self, Work};
-use crate::history::{History, identity, isolation, partition};
+use crate::cast::Names;
+use crate::evidence::{Gone, History, Recorder, Sent, isolation, returned};
 use crate::plan::{Doing, OnUnknown, PipelinePlan, Plan};
-use crate::scenario::Names;
 use crate::sink::Response;
 
 /// The application.
@@ -38,13 +32,7 @@ pub struct PipelineClient {
     bootstrap: Vec<NodeId>,
     transaction_version: u8,
     pipeline: Option<Pipeline>,
-    reading: Option<Reading>,
-    client: u32,
-    incarnation: u32,
-    /// Sends that have not returned.
-    pending: BTreeSet<u64>,
-    /// The commit or abort that has not returned.
-    ending: Option<(u64, bool)>,
+    recorder: Recorder,
     /// It writes a topic; a connector does not.
     writes: bool,
     /// What it does outside Kafka.
@@ -119,11 +107,7 @@ impl PipelineClient {
             bootstrap: all.cluster.ids().collect(),
             transaction_version: all.cluster.transaction_version,
             pipeline: None,
-            reading: None,
-            client: 0,
-            incarnation: 0,
-            pending: BTreeSet::new(),
-            ending: None,
+            recorder: Recorder::default(),
             writes: plan.output.is_some(),
             work: plan.call.as_ref().map(|call| Work::new(all, call, place)),
             sink: plan.call.as_ref().map(|call| all.account_number(&call.to, call.table())),
@@ -154,7 +138,7 @@ impl PipelineClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.reading.as_ref().map(|_| (self.client, self.incarnation))
+        self.recorder.place()
     }
 
     pub(super) fn progress(&self) -> &Progress {
@@ -212,22 +196,19 @@ impl PipelineClient {
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
         if incarnation > 0 {
-            self.incarnation += 1;
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
         }
-        if self.reading.is_none() {
-            self.client = history.client_number(&self.name);
-            self.reading = Some(Reading::new(self.client, Some(history.group_number(&self.group))));
-            if let (Some(work), Some(sink)) = (&mut self.work, self.sink) {
-                work.introduce(self.client, sink);
-            }
+        let client = history.client_number(&self.name);
+        self.recorder.introduce(client);
+        self.recorder.joins(Some(history.group_number(&self.group)));
+        if let (Some(work), Some(sink)) = (&mut self.work, self.sink) {
+            work.introduce(client, sink);
+            work.set_incarnation(self.recorder.incarnation());
         }
-        if let Some(work) = &mut self.work {
-            work.set_incarnation(self.incarnation);
-        }
-        history.started(now.mono, self.client, self.incarnation);
+        self.recorder.started(now, history);
         self.failure = None;
         let mut config = self.config.clone();
-        config.incarnation = self.incarnation;
+        config.incarnation = self.recorder.incarnation();
         let mut pipeline = Pipeline::new(config, self.bootstrap.clone());
         pipeline.start(now, out);
         self.pipeline = Some(pipeline);
@@ -297,117 +278,70 @@ impl PipelineClient {
     }
 
     fn event(&mut self, now: Now, event: PipelineEvent, out: &mut Outputs, history: &mut History<'_>) {
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
         // The machine counts its transactions from 0; in a history the first one is 1, as of producers.
         let ordinal = |n: u64| n + 1;
-        let reading = self.reading.as_mut().expect("a running pipeline was started");
         match event {
-            PipelineEvent::Consumer(event @ (ConsumerEvent::Revoked { .. } | ConsumerEvent::Lost { .. })) => {
-                reading.event(now, i, event, history);
-            }
             PipelineEvent::Consumer(event) => {
                 if let ConsumerEvent::Fatal(error) = &event {
                     self.failure = Some(super::words::failure(error, history));
                 }
-                reading.event(now, i, event, history);
+                self.recorder.consumer(now, event, history);
             }
-            PipelineEvent::Rewound { tp, position } => {
-                let reason = h::PositionReason::Rewind;
-                history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
-            }
-            PipelineEvent::Read(records) => reading.records(now, i, &records, history),
+            PipelineEvent::Rewound { tp, position } => self.recorder.rewound(now, tp, position, history),
+            PipelineEvent::Read(records) => self.recorder.read(now, &records, history),
             PipelineEvent::Work { number, records } => self.work().begin(now, number, &records, out, history),
             PipelineEvent::Locate { partitions } => self.work().locate(now, partitions, out),
             PipelineEvent::Sent { op, topic, origin, n, value } => {
-                self.pending.insert(op);
                 if origin.source & Origin::SOURCE == 0 {
                     let input = TopicPartition::new(TopicId(origin.source), origin.partition);
                     self.progress.processed(input, origin.offset + 1);
                 }
-                let (id, n) = (identity(&origin), n.map(ordinal));
-                history.write(&h::Event::Send(h::Send { t, c, i, op, topic: topic.0, partition: None, id, n, value }));
+                let sent = Sent { op, topic, to: None, origin, value, n: n.map(ordinal) };
+                self.recorder.sent(now, &sent, (), history);
             }
             PipelineEvent::Delivered { op, result } => {
-                self.pending.remove(&op);
-                match result {
-                    Ok((tp, offset)) => {
-                        history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset }));
-                    }
-                    Err(e) => {
-                        let error = delivery_error_name(e.error).into();
-                        let failure = h::SendError { t, c, i, op, error };
-                        history.write(&match e.certainty {
-                            Certainty::Definite => h::Event::Fail(failure),
-                            Certainty::Unknown => h::Event::Unknown(failure),
-                        });
-                    }
-                }
+                self.recorder.returned(now, op, returned(result), history);
             }
-            PipelineEvent::Begun { n } => history.write(&h::Event::Begin(h::Begin { t, c, i, n: ordinal(n) })),
+            PipelineEvent::Begun { n } => self.recorder.begun(now, ordinal(n), history),
             PipelineEvent::Offsets { n, offsets, group } => {
-                let n = ordinal(n);
-                let group = history.group_number(&group.group_id);
-                for o in offsets {
-                    let (at, next) = (partition(o.tp), o.offset);
-                    history.write(&h::Event::TxnOffsets(h::TxnOffsets { t, c, i, n, group, at, next }));
-                }
+                self.recorder.offsets(now, ordinal(n), (&group.group_id, &offsets), history);
             }
-            PipelineEvent::Ending { n, commit } => {
-                let n = ordinal(n);
-                self.ending = Some((n, commit));
-                history.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
-            }
-            PipelineEvent::Ended { n, commit, outcome, error } => {
-                let n = ordinal(n);
-                self.ending = None;
+            PipelineEvent::Ending { n, commit } => self.recorder.ending(now, ordinal(n), commit, history),
+            PipelineEvent::Ended { outcome, error, .. } => {
                 let outcome = match outcome {
                     Outcome::Ok => h::Outcome::Ok,
                     Outcome::Failed => h::Outcome::Fail,
                     Outcome::Unknown => h::Outcome::Unknown,
                 };
-                let error = error.map_or("", ErrorCode::name).into();
-                history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
+                self.recorder.ended(now, outcome, error.map_or("", ErrorCode::name), history);
             }
             PipelineEvent::ProducerFailed { error, fenced } => {
                 if fenced {
-                    history.write(&h::Event::Fenced(h::Fenced { t, c, i, error: error.name().into() }));
+                    self.recorder.fenced(now, error, history);
                 }
             }
             PipelineEvent::Incarnation(incarnation) => {
-                self.incarnation = incarnation;
-                history.started(now.mono, c, incarnation);
+                self.recorder.set_incarnation(incarnation);
+                self.recorder.started(now, history);
                 if let Some(work) = &mut self.work {
                     work.set_incarnation(incarnation);
                 }
             }
-            PipelineEvent::Epoch(pair) => {
-                let (pid, epoch) = (pair.id, pair.epoch);
-                history.write(&h::Event::Epoch(h::Epoch { t, c, i, pid, epoch }));
-            }
+            PipelineEvent::Epoch(pair) => self.recorder.epoch(now, pair, history),
             PipelineEvent::Fatal(error) => {
                 let failure = self.failure.get_or_insert_with(|| error.name().to_string());
-                history.ended(now.mono, c, self.incarnation, failure);
+                self.recorder.finished(now, failure, history);
             }
-            PipelineEvent::Closed => history.ended(now.mono, c, self.incarnation, ""),
+            PipelineEvent::Closed => self.recorder.finished(now, "", history),
             PipelineEvent::TimedOut { .. } | PipelineEvent::LocalEpochBump { .. } | PipelineEvent::Halted(_) => {}
         }
     }
 
     pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
-        let Some(reading) = &mut self.reading else { return };
         self.pipeline = None;
         if let Some(work) = &mut self.work {
             work.crash(now, gone, history);
         }
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
-        for op in std::mem::take(&mut self.pending) {
-            let error = gone.words().into();
-            history.write(&h::Event::Unknown(h::SendError { t, c, i, op, error }));
-        }
-        if let Some((n, commit)) = self.ending.take() {
-            let (outcome, error) = (h::Outcome::Unknown, gone.words().into());
-            history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error }));
-        }
-        reading.crash(now, i, gone, history);
+        self.recorder.lost(now, gone, history);
     }
 }

@@ -7,27 +7,17 @@ use fencepost_protocol::config::{Domains, ProtocolGeneration};
 use fencepost_protocol::error::ErrorCode;
 use fencepost_protocol::ids::{NodeId, TopicId};
 use fencepost_protocol::io::{Client as _, Machine as _, NetInput, Outputs};
-use fencepost_protocol::producer::{
-    Certainty, DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerRecord,
-};
+use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerEvent, ProducerRecord};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::progress::Progress;
-use crate::history::{History, fingerprint, identity, partition};
+use crate::cast::Names;
+use crate::evidence::{Gone, History, Recorder, Returned, Sent, error_name, fingerprint, returned};
 use crate::plan::{OnUnknown, Plan, ProducerPlan};
-use crate::scenario::Names;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
-
-/// A send that has not returned.
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    op: u64,
-    index: u64,
-}
 
 /// Where the application stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +50,13 @@ pub struct ProducerClient {
     domains: Domains,
     transaction_version: u8,
     producer: Option<Producer>,
-    process_incarnation: u32,
-    incarnation: u32,
-    client: Option<u32>,
+    /// Keeps, of each send, which record of the workload it is.
+    recorder: Recorder<u64>,
     phase: Phase,
     /// Next record of the workload.
     next: u64,
     next_due: Instant,
     op: u64,
-    pending: VecDeque<Pending>,
     /// Records to send again, before new ones.
     again: VecDeque<u64>,
     /// Ordinal of the current transaction; counts over all incarnations of the process.
@@ -127,14 +115,11 @@ impl ProducerClient {
             domains: all.cluster.domains,
             transaction_version: all.cluster.transaction_version,
             producer: None,
-            process_incarnation: 0,
-            incarnation: 0,
-            client: None,
+            recorder: Recorder::default(),
             phase: Phase::Initializing,
             next: 0,
             next_due: Instant::ZERO,
             op: 0,
-            pending: VecDeque::new(),
             again: VecDeque::new(),
             transaction: 0,
             in_transaction: Vec::new(),
@@ -157,7 +142,7 @@ impl ProducerClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.client.map(|c| (c, self.incarnation))
+        self.recorder.place()
     }
 
     pub(super) fn progress(&self) -> &Progress {
@@ -194,10 +179,9 @@ impl ProducerClient {
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
         if incarnation > 0 {
-            self.incarnation += 1;
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
         }
-        self.process_incarnation = incarnation;
-        self.client.get_or_insert_with(|| history.client_number(&self.plan.name));
+        self.recorder.introduce(history.client_number(&self.plan.name));
         self.next_due = self.next_due.max(now.mono);
         if self.is_finished() {
             return;
@@ -206,7 +190,7 @@ impl ProducerClient {
     }
 
     fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        history.started(now.mono, self.number(), self.incarnation);
+        self.recorder.started(now, history);
         let config = self.plan.config.clone();
         let mut producer = Producer::new(config, self.domains, self.bootstrap.clone(), vec![self.topic]);
         if self.is_transactional() {
@@ -242,7 +226,7 @@ impl ProducerClient {
         if let Phase::Broken { until } = self.phase
             && now.mono >= until
         {
-            self.incarnation += 1;
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
             self.make_producer(now, out, history);
             return;
         }
@@ -254,7 +238,7 @@ impl ProducerClient {
     }
 
     fn has_room(&self) -> bool {
-        self.pending.len() < self.plan.window as usize
+        self.recorder.open_sends() < self.plan.window as usize
     }
 
     /// Does what can be done now.
@@ -283,9 +267,9 @@ impl ProducerClient {
             return true;
         }
         if !self.has_more() {
-            if self.pending.is_empty() {
+            if self.recorder.open_sends() == 0 {
                 self.phase = Phase::Finished;
-                history.ended(now.mono, self.number(), self.incarnation, "");
+                self.recorder.finished(now, "", history);
             }
             return false;
         }
@@ -298,8 +282,7 @@ impl ProducerClient {
                 return false; // an error event follows or has been seen
             }
             self.transaction += 1;
-            let begin = h::Begin { t: now.mono.0, c: self.number(), i: self.incarnation, n: self.transaction };
-            history.write(&h::Event::Begin(begin));
+            self.recorder.begun(now, self.transaction, history);
         }
         let index = match self.again.pop_front() {
             Some(index) => index,
@@ -318,14 +301,10 @@ impl ProducerClient {
         {
             self.phase = Phase::Abandoned;
             let text = "it stopped in the middle of a transaction, on purpose";
-            history.ended(now.mono, self.number(), self.incarnation, text);
+            self.recorder.finished(now, text, history);
             return false;
         }
         true
-    }
-
-    fn number(&self) -> u32 {
-        self.client.expect("the client was started")
     }
 
     fn send(&mut self, now: Now, index: u64, out: &mut Outputs, history: &mut History<'_>) {
@@ -333,18 +312,15 @@ impl ProducerClient {
         let op = self.op;
         self.op += 1;
         let transactional = self.is_transactional();
-        history.write(&h::Event::Send(h::Send {
-            t: now.mono.0,
-            c: self.number(),
-            i: self.incarnation,
+        let sent = Sent {
             op,
-            topic: self.topic.0,
-            partition: self.plan.partition,
-            id: identity(&record.origin),
-            n: transactional.then_some(self.transaction),
+            topic: self.topic,
+            to: self.plan.partition,
+            origin: record.origin,
             value: fingerprint(&record),
-        }));
-        self.pending.push_back(Pending { op, index });
+            n: transactional.then_some(self.transaction),
+        };
+        self.recorder.sent(now, &sent, index, history);
         if transactional {
             self.in_transaction.push(index);
         }
@@ -369,14 +345,9 @@ impl ProducerClient {
         while let Some(event) = self.producer.as_mut().and_then(Producer::poll_event) {
             match event {
                 ProducerEvent::Delivered { token, result } => {
-                    let result = result.map_err(|e| (delivery_error_name(e.error), e.certainty));
-                    self.returned(now, token, result, history);
+                    self.returned(now, token, returned(result), history);
                 }
-                ProducerEvent::EpochChanged(pair) => {
-                    let (c, i) = (self.number(), self.incarnation);
-                    let (pid, epoch) = (pair.id, pair.epoch);
-                    history.write(&h::Event::Epoch(h::Epoch { t: now.mono.0, c, i, pid, epoch }));
-                }
+                ProducerEvent::EpochChanged(pair) => self.recorder.epoch(now, pair, history),
                 ProducerEvent::InitDone(result) => match result {
                     Ok(()) => self.phase = Phase::Sending,
                     Err(ProducerError::Timeout | ProducerError::Abortable(_)) => {
@@ -424,37 +395,14 @@ impl ProducerClient {
         }
     }
 
-    fn returned(
-        &mut self,
-        now: Now,
-        op: u64,
-        result: Result<(fencepost_protocol::ids::TopicPartition, i64), (&'static str, Certainty)>,
-        history: &mut History<'_>,
-    ) {
-        // They are in the order of their sends, and there is a window full of them.
-        let Ok(position) = self.pending.binary_search_by_key(&op, |p| p.op) else { return };
-        let pending = self.pending.remove(position).expect("just found");
-        let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
-        match result {
-            Ok((tp, offset)) => {
-                if !self.is_transactional() {
-                    self.progress.step();
-                }
-                history.write(&h::Event::Ack(h::Ack { t, c, i, op, at: partition(tp), offset }));
-            }
-            Err((error, certainty)) => {
-                let failure = h::SendError { t, c, i, op, error: error.into() };
-                history.write(&match certainty {
-                    Certainty::Definite => h::Event::Fail(failure),
-                    Certainty::Unknown => h::Event::Unknown(failure),
-                });
-                if !self.is_transactional() {
-                    match self.plan.on_unknown {
-                        OnUnknown::Resend => self.again.push_back(pending.index),
-                        OnUnknown::Keep => self.progress.step(),
-                    }
-                }
-            }
+    fn returned(&mut self, now: Now, op: u64, result: Returned, history: &mut History<'_>) {
+        let Some(index) = self.recorder.returned(now, op, result, history) else { return };
+        if self.is_transactional() {
+            return;
+        }
+        match (result, self.plan.on_unknown) {
+            (Err(_), OnUnknown::Resend) => self.again.push_back(index),
+            (Ok(_), _) | (Err(_), OnUnknown::Keep) => self.progress.step(),
         }
     }
 
@@ -466,7 +414,7 @@ impl ProducerClient {
             self.abort(now, true, out, history);
             return;
         }
-        self.write_ending(now, true, history);
+        self.recorder.ending(now, self.transaction, true, history);
         self.commit_invoked = true;
         self.phase = Phase::Committing;
         self.call_commit(now, out, history);
@@ -481,7 +429,7 @@ impl ProducerClient {
     }
 
     fn abort(&mut self, now: Now, wanted: bool, out: &mut Outputs, history: &mut History<'_>) {
-        self.write_ending(now, false, history);
+        self.recorder.ending(now, self.transaction, false, history);
         self.phase = Phase::Aborting { wanted };
         let producer = self.producer.as_mut().expect("there is a producer while aborting");
         if let Err(error) = producer.abort_transaction(now, out) {
@@ -489,20 +437,10 @@ impl ProducerClient {
         }
     }
 
-    fn write_ending(&self, now: Now, commit: bool, history: &mut History<'_>) {
-        let (t, c, i, n) = (now.mono.0, self.number(), self.incarnation, self.transaction);
-        history.write(&h::Event::Ending(h::Ending { t, c, i, n, commit }));
-    }
-
-    fn write_ended(&self, now: Now, commit: bool, outcome: h::Outcome, error: &'static str, history: &mut History<'_>) {
-        let (t, c, i, n) = (now.mono.0, self.number(), self.incarnation, self.transaction);
-        history.write(&h::Event::Ended(h::Ended { t, c, i, n, commit, outcome, error: error.into() }));
-    }
-
     fn committed(&mut self, now: Now, result: Result<(), ProducerError>, out: &mut Outputs, history: &mut History<'_>) {
         match result {
             Ok(()) => {
-                self.write_ended(now, true, h::Outcome::Ok, "", history);
+                self.recorder.ended(now, h::Outcome::Ok, "", history);
                 self.progress.step();
                 self.in_transaction.clear();
                 self.commit_invoked = false;
@@ -511,12 +449,12 @@ impl ProducerClient {
             Err(ProducerError::Timeout) => self.call_commit(now, out, history),
             Err(ProducerError::Abortable(code)) => {
                 // EndTxn was not sent, or was refused: the transaction did not commit.
-                self.write_ended(now, true, h::Outcome::Fail, code.name(), history);
+                self.recorder.ended(now, h::Outcome::Fail, code.name(), history);
                 self.commit_invoked = false;
                 self.abort(now, false, out, history);
             }
             Err(error) => {
-                self.write_ended(now, true, h::Outcome::Unknown, error_name(error), history);
+                self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
                 self.break_down(now, error, out, history);
             }
         }
@@ -526,7 +464,7 @@ impl ProducerClient {
         let Phase::Aborting { wanted } = self.phase else { return };
         match result {
             Ok(()) => {
-                self.write_ended(now, false, h::Outcome::Ok, "", history);
+                self.recorder.ended(now, h::Outcome::Ok, "", history);
                 let records = std::mem::take(&mut self.in_transaction);
                 if wanted {
                     self.progress.step();
@@ -538,12 +476,12 @@ impl ProducerClient {
             Err(ProducerError::Timeout) => {
                 let producer = self.producer.as_mut().expect("there is a producer while aborting");
                 if let Err(error) = producer.abort_transaction(now, out) {
-                    self.write_ended(now, false, h::Outcome::Unknown, error_name(error), history);
+                    self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
                     self.break_down(now, error, out, history);
                 }
             }
             Err(error) => {
-                self.write_ended(now, false, h::Outcome::Unknown, error_name(error), history);
+                self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
                 self.break_down(now, error, out, history);
             }
         }
@@ -558,33 +496,26 @@ impl ProducerClient {
 
     /// The producer is unusable: the application closes it and makes a new one after a pause.
     fn break_down(&mut self, now: Now, error: ProducerError, out: &mut Outputs, history: &mut History<'_>) {
-        if let ProducerError::Fatal(code @ (ErrorCode::ProducerFenced | ErrorCode::InvalidProducerEpoch)) = error {
-            let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
-            history.write(&h::Event::Fenced(h::Fenced { t, c, i, error: code.name().into() }));
-        }
+        self.recorder.failed(now, error, history);
         if let Some(mut producer) = self.producer.take() {
             // Delivered events of what was under way come with the close.
             let _ = producer.close(now, Span::ZERO, out);
             while let Some(event) = producer.poll_event() {
                 if let ProducerEvent::Delivered { token, result } = event {
-                    let result = result.map_err(|e| (delivery_error_name(e.error), e.certainty));
-                    self.returned(now, token, result, history);
+                    self.returned(now, token, returned(result), history);
                 }
             }
         }
-        self.give_up_pending(now, "the producer is gone", history);
+        let sends = self.recorder.give_up(now, "the producer is gone", history);
+        self.settle_sends(sends);
         self.settle_transaction();
         self.phase = Phase::Broken { until: now.mono + RESTART_PAUSE };
     }
 
-    fn give_up_pending(&mut self, now: Now, why: &'static str, history: &mut History<'_>) {
-        let (t, c, i) = (now.mono.0, self.number(), self.incarnation);
-        for pending in std::mem::take(&mut self.pending) {
-            let error = h::SendError { t, c, i, op: pending.op, error: why.into() };
-            history.write(&h::Event::Unknown(error));
-            if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
-                self.again.push_back(pending.index);
-            }
+    /// What became of these sends will never be known.
+    fn settle_sends(&mut self, sends: VecDeque<(u64, u64)>) {
+        if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
+            self.again.extend(sends.into_iter().map(|(_, index)| index));
         }
     }
 
@@ -599,41 +530,15 @@ impl ProducerClient {
     }
 
     pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
-        if self.client.is_none() {
+        if self.recorder.place().is_none() {
             return; // never started
         }
         self.producer = None;
-        self.give_up_pending(now, gone.words(), history);
-        match self.phase {
-            Phase::Committing => self.write_ended(now, true, h::Outcome::Unknown, gone.words(), history),
-            Phase::Aborting { .. } => self.write_ended(now, false, h::Outcome::Unknown, gone.words(), history),
-            _ => {}
-        }
+        let sends = self.recorder.lost(now, gone, history);
+        self.settle_sends(sends);
         if !self.is_finished() {
             self.settle_transaction();
             self.phase = Phase::Initializing;
         }
-    }
-}
-
-/// Name of a failure, for histories.
-pub(crate) fn error_name(error: ProducerError) -> &'static str {
-    match error {
-        ProducerError::IllegalState(text) => text,
-        ProducerError::Abortable(code) | ProducerError::Fatal(code) => code.name(),
-        ProducerError::Timeout => "max.block.ms has passed",
-    }
-}
-
-/// Name of a failed delivery, for histories.
-pub(crate) fn delivery_error_name(error: DeliveryErrorKind) -> &'static str {
-    match error {
-        DeliveryErrorKind::Code(code) => code.name(),
-        DeliveryErrorKind::DeliveryTimeout => "delivery.timeout.ms has passed",
-        DeliveryErrorKind::MetadataTimeout => "no metadata within max.block.ms",
-        DeliveryErrorKind::BufferTimeout => "no buffer memory within max.block.ms",
-        DeliveryErrorKind::RecordTooLarge => "the record is too large",
-        DeliveryErrorKind::TransactionAborted => "the transaction was aborted",
-        DeliveryErrorKind::Closed => "the producer was closed",
     }
 }

@@ -7,12 +7,10 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::progress::Progress;
-use super::reading::Reading;
-use crate::history::{History, isolation};
+use crate::cast::Names;
+use crate::evidence::{Gone, History, Recorder, isolation};
 use crate::plan::{Plan, ReaderPlan};
-use crate::scenario::Names;
 
 /// The application.
 pub struct ReaderClient {
@@ -22,19 +20,14 @@ pub struct ReaderClient {
     all_partitions: Vec<TopicPartition>,
     bootstrap: Vec<NodeId>,
     consumer: Option<Consumer>,
-    incarnation: u32,
-    reading: Option<Reading>,
+    recorder: Recorder,
     batches: Vec<Records>,
-    client: Option<u32>,
     progress: Progress,
     /// What it cannot go on after.
     failure: Option<String>,
 }
 
 impl ReaderClient {
-    /// How long after a crash its process runs again.
-    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
-
     /// Member `member` of a reader.
     pub fn new(all: &Plan, plan: &ReaderPlan, member: u32) -> ReaderClient {
         ReaderClient {
@@ -43,10 +36,8 @@ impl ReaderClient {
             all_partitions: super::partitions_of(all, &plan.topics),
             bootstrap: all.cluster.ids().collect(),
             consumer: None,
-            incarnation: 0,
-            reading: None,
+            recorder: Recorder::default(),
             batches: Vec::new(),
-            client: None,
             progress: Progress::default(),
             failure: None,
             plan: plan.clone(),
@@ -71,7 +62,7 @@ impl ReaderClient {
     }
 
     pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(ReaderClient::RESTARTS_AFTER)
+        Some(ReaderPlan::RESTARTS_AFTER)
     }
 
     pub(super) fn group(&self) -> Option<&str> {
@@ -83,7 +74,7 @@ impl ReaderClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.client.map(|c| (c, self.incarnation))
+        self.recorder.place()
     }
 
     pub(super) fn progress(&self) -> &Progress {
@@ -111,14 +102,10 @@ impl ReaderClient {
     }
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        self.incarnation = incarnation;
-        if self.reading.is_none() {
-            let group = self.plan.config.group_id.as_deref().map(|g| history.group_number(g));
-            let client = history.client_number(&self.name);
-            self.client = Some(client);
-            self.reading = Some(Reading::new(client, group));
-        }
-        history.started(now.mono, self.client.expect("it was just found"), incarnation);
+        self.recorder.set_incarnation(incarnation);
+        self.recorder.introduce(history.client_number(&self.name));
+        self.recorder.joins(self.plan.config.group_id.as_deref().map(|g| history.group_number(g)));
+        self.recorder.started(now, history);
         self.failure = None;
         let mut consumer = Consumer::new(self.plan.config.clone(), self.bootstrap.clone());
         if self.plan.config.group_id.is_some() {
@@ -158,9 +145,8 @@ impl ReaderClient {
                 return;
             }
             self.take_events(now, history);
-            let reading = self.reading.as_ref().expect("a running reader was started");
             for records in &self.batches {
-                reading.records(now, self.incarnation, records, history);
+                self.recorder.read(now, records, history);
                 if let Some((last, _)) = records.iter().last() {
                     self.progress.processed(records.tp, last + 1);
                 }
@@ -170,23 +156,20 @@ impl ReaderClient {
 
     fn take_events(&mut self, now: Now, history: &mut History<'_>) {
         let Some(consumer) = &mut self.consumer else { return };
-        let reading = self.reading.as_mut().expect("a running reader was started");
         while let Some(event) = consumer.poll_event() {
             if let ConsumerEvent::Fatal(error) = &event {
                 let failure = super::words::failure(error, history);
-                if let (ConsumerError::Group(_), Some(c)) = (error, self.client) {
-                    history.ended(now.mono, c, self.incarnation, &failure);
+                if let ConsumerError::Group(_) = error {
+                    self.recorder.finished(now, &failure, history);
                 }
                 self.failure = Some(failure);
             }
-            reading.event(now, self.incarnation, event, history);
+            self.recorder.consumer(now, event, history);
         }
     }
 
     pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         self.consumer = None;
-        if let Some(reading) = &mut self.reading {
-            reading.crash(now, self.incarnation, gone, history);
-        }
+        self.recorder.lost(now, gone, history);
     }
 }

@@ -10,13 +10,12 @@ use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::announcer::{Announcer, Fate};
 use super::caller::{Caller, Heard, OutgoingCall};
 use super::progress::Progress;
-use crate::history::History;
+use crate::cast::Names;
+use crate::evidence::{Gone, History};
 use crate::plan::{Plan, RelayPlan};
-use crate::scenario::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Request, Response, Unsent};
 
@@ -82,7 +81,7 @@ impl RelayClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.started.then(|| self.announcer.place())
+        self.announcer.recorder().place()
     }
 
     pub(super) fn progress(&self) -> &Progress {

@@ -8,14 +8,12 @@ use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::announcer::{Announcer, Fate};
 use super::caller::{Caller, Heard, OutgoingCall};
 use super::progress::Progress;
-use super::work::Asked;
-use crate::history::History;
+use crate::cast::Names;
+use crate::evidence::{Gone, History, Recorder};
 use crate::plan::{Announcing, OnUnknown, Plan, ServicePlan};
-use crate::scenario::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, Request, Response, Row};
 
@@ -47,13 +45,12 @@ pub struct ServiceClient {
     announced: bool,
     /// The connection to the database was lost with the transaction open.
     session_lost: bool,
-    asked: Asked,
+    /// Of a service that only writes rows; one that announces shares its announcer's.
+    recorder: Recorder<usize>,
     step: Step,
     /// Index of the order in hand, or of the next one.
     order: u64,
     next_due: Instant,
-    client: Option<u32>,
-    incarnation: u32,
     progress: Progress,
 }
 
@@ -71,12 +68,10 @@ impl ServiceClient {
             announcer: announces.then(|| Announcer::new(all, &plan.topic, &plan.producer)),
             announced: false,
             session_lost: false,
-            asked: Asked::default(),
+            recorder: Recorder::default(),
             step: Step::Waiting,
             order: 0,
             next_due: Instant::ZERO,
-            client: None,
-            incarnation: 0,
             progress: Progress::default(),
             plan: plan.clone(),
         }
@@ -128,7 +123,7 @@ impl ServiceClient {
     }
 
     pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.client.map(|c| (c, self.announcer.as_ref().map_or(self.incarnation, Announcer::incarnation)))
+        self.announcer.as_ref().map_or(&self.recorder, Announcer::recorder).place()
     }
 
     pub(super) fn progress(&self) -> &Progress {
@@ -150,20 +145,17 @@ impl ServiceClient {
 
     pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
         let client = history.client_number(&self.plan.name);
-        if !self.started {
-            self.started = true;
-            self.asked = Asked::new(client, self.sink);
-        }
-        self.client = Some(client);
-        self.incarnation = incarnation;
+        self.started = true;
         self.next_due = self.next_due.max(now.mono);
         if let Some(announcer) = &mut self.announcer {
             announcer.start(now, client, incarnation, out, history);
-            self.asked.set_incarnation(announcer.incarnation());
         } else {
-            history.started(now.mono, client, incarnation);
-            self.asked.set_incarnation(incarnation);
+            self.recorder.introduce(client);
+            self.recorder.set_incarnation(incarnation);
+            self.recorder.started(now, history);
         }
+        let sink = self.sink;
+        self.recorder().uses(sink);
         if self.is_finished() {
             self.end(now, history);
         }
@@ -211,6 +203,11 @@ impl ServiceClient {
         self.advance(now, out, history);
     }
 
+    /// Who writes what it does.
+    fn recorder(&mut self) -> &mut Recorder<usize> {
+        self.announcer.as_mut().map_or(&mut self.recorder, Announcer::recorder_mut)
+    }
+
     /// The identity of the order in hand.
     fn id(&self) -> Origin {
         let offset = self.order as i64;
@@ -242,7 +239,7 @@ impl ServiceClient {
             let content = Some(self.plan.source.record(self.root_seed, self.workload, self.order));
             rows.push(Row { table: table + 1, id, key: Some(Key::Record(id)), content });
         }
-        self.asked.ask(now, &id, history);
+        self.recorder().asked(now, &id, history);
         self.call(now, Step::Insert, pause, Call::Insert(rows), out);
     }
 
@@ -257,7 +254,7 @@ impl ServiceClient {
             match self.plan.announcing {
                 _ if !there && resends => {}
                 Announcing::KafkaThenDatabase if self.session_lost => {
-                    self.asked.returned(now, h::Outcome::Fail, "the connection was lost", history);
+                    self.recorder().answered(now, h::Outcome::Fail, "the connection was lost", history);
                     self.failed(now, out, history);
                 }
                 Announcing::KafkaThenDatabase => {
@@ -287,16 +284,14 @@ impl ServiceClient {
         }
     }
 
-    fn end(&self, now: Now, history: &mut History<'_>) {
-        if let Some((c, i)) = self.place() {
-            history.ended(now.mono, c, i, "");
-        }
+    fn end(&mut self, now: Now, history: &mut History<'_>) {
+        self.recorder().finished(now, "", history);
     }
 
     fn hear(&mut self, now: Now, heard: Heard, out: &mut Outputs, history: &mut History<'_>) {
         match (self.step, heard) {
             (Step::Insert, Heard::Answer(Answer::Inserted(fresh))) => {
-                self.asked.were_there(vec![!fresh[0]]);
+                self.recorder().were_there(vec![!fresh[0]]);
                 self.session_lost = false;
                 if fresh[0] && self.plan.announcing == Announcing::KafkaThenDatabase {
                     self.step = Step::Announce;
@@ -305,30 +300,30 @@ impl ServiceClient {
                 }
             }
             (Step::Commit, Heard::Answer(Answer::Done)) => {
-                self.asked.returned(now, h::Outcome::Ok, "", history);
+                self.recorder().answered(now, h::Outcome::Ok, "", history);
                 match self.plan.announcing {
                     Announcing::DatabaseThenKafka => self.step = Step::Announce,
                     Announcing::Outbox | Announcing::KafkaThenDatabase => self.next(now, history),
                 }
             }
             (Step::Commit, Heard::Lost(why)) => {
-                self.asked.returned(now, h::Outcome::Unknown, why, history);
+                self.recorder().answered(now, h::Outcome::Unknown, why, history);
                 self.failed(now, out, history);
             }
             (Step::Insert, Heard::Lost(why)) => {
-                self.asked.returned(now, h::Outcome::Fail, why, history);
+                self.recorder().answered(now, h::Outcome::Fail, why, history);
                 self.failed(now, out, history);
             }
             (Step::Rollback, _) => {
-                self.asked.returned(now, h::Outcome::Fail, "it could not be announced", history);
+                self.recorder().answered(now, h::Outcome::Fail, "it could not be announced", history);
                 self.failed(now, out, history);
             }
             (Step::Insert | Step::Commit, Heard::Answer(Answer::NoTransaction)) => {
-                self.asked.returned(now, h::Outcome::Fail, "the transaction was rolled back", history);
+                self.recorder().answered(now, h::Outcome::Fail, "the transaction was rolled back", history);
                 self.failed(now, out, history);
             }
             (Step::Commit, Heard::Disconnected) => {
-                self.asked.returned(now, h::Outcome::Fail, "the connection was lost", history);
+                self.recorder().answered(now, h::Outcome::Fail, "the connection was lost", history);
                 self.failed(now, out, history);
             }
             // The transaction is gone with its connection; the application will learn it from its commit.
@@ -351,10 +346,10 @@ impl ServiceClient {
         if !self.started {
             return;
         }
-        self.asked.returned(now, h::Outcome::Unknown, gone.words(), history);
         self.caller.crash();
-        if let Some(announcer) = &mut self.announcer {
-            announcer.crash(now, gone, history);
+        match &mut self.announcer {
+            Some(announcer) => announcer.crash(now, gone, history),
+            None => drop(self.recorder.lost(now, gone, history)),
         }
         self.announced = false;
         // Whoever placed the order in hand got no answer; what a crash leaves undone nobody remembers.

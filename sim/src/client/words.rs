@@ -4,8 +4,8 @@ use fencepost_protocol::consumer::{Consumer, ConsumerError, Membership};
 use fencepost_protocol::pipeline::Phase;
 use fencepost_protocol::producer::{Producer, ProducerState};
 
-use crate::history::History;
-use crate::scenario::Names;
+use crate::cast::Names;
+use crate::evidence::History;
 
 /// Partitions that are listed at most.
 const LISTED: usize = 12;

@@ -12,9 +12,8 @@ use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::Gone;
 use super::caller::{Caller, Heard, OutgoingCall};
-use crate::history::{History, identity};
+use crate::evidence::{Gone, History, Recorder};
 use crate::plan::{CallPlan, Doing, KeyOf, OnUnknown, Plan};
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, OffsetUpdate, Request, Response, Row};
@@ -31,54 +30,6 @@ pub(crate) enum Result {
     },
     /// From where partitions are read.
     Located(Vec<(TopicPartition, Option<Offset>)>),
-}
-
-/// Effects that were asked for and whose outcome is not known yet: the numbers of their operations.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
-    client: u32,
-    incarnation: u32,
-    sink: u32,
-    next: u64,
-    open: Vec<u64>,
-    /// Whether each of them had been there before.
-    already: Vec<bool>,
-}
-
-impl Asked {
-    /// Of a client, about a table or the charges of an API (the history's numbers).
-    pub fn new(client: u32, sink: u32) -> Asked {
-        Asked { client, sink, ..Asked::default() }
-    }
-
-    /// From now on it is that incarnation which asks.
-    pub fn set_incarnation(&mut self, incarnation: u32) {
-        self.incarnation = incarnation;
-    }
-
-    /// An effect is asked for.
-    pub fn ask(&mut self, now: Now, id: &Origin, history: &mut History<'_>) {
-        let (op, sink) = (self.next, self.sink);
-        self.next += 1;
-        self.open.push(op);
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
-        history.write(&h::Event::Apply(h::Apply { t, c, i, op, sink, id: identity(id) }));
-    }
-
-    /// The answer said which of them had been there before.
-    pub fn were_there(&mut self, already: Vec<bool>) {
-        self.already = already;
-    }
-
-    /// The outcome of all of them is known, or will never be.
-    pub fn returned(&mut self, now: Now, outcome: h::Outcome, error: &'static str, history: &mut History<'_>) {
-        let (t, c, i) = (now.mono.0, self.client, self.incarnation);
-        let already = std::mem::take(&mut self.already);
-        for (n, op) in self.open.drain(..).enumerate() {
-            let already = outcome == h::Outcome::Ok && already.get(n).copied().unwrap_or(false);
-            history.write(&h::Event::Applied(h::Applied { t, c, i, op, outcome, already, error: error.into() }));
-        }
-    }
 }
 
 /// A record in hand.
@@ -135,7 +86,7 @@ pub(crate) struct Work {
     /// The plan's number of the consumer, for its offsets in a database.
     of: u16,
     caller: Caller,
-    asked: Asked,
+    recorder: Recorder,
     task: Option<Task>,
     /// Partitions whose offsets are to be asked for; the first list is asked for now, if `locating`.
     locate: VecDeque<Vec<TopicPartition>>,
@@ -154,7 +105,7 @@ impl Work {
             caller: Caller::new(all.sink_id(&plan.to), plan.patience),
             plan: plan.clone(),
             of,
-            asked: Asked::default(),
+            recorder: Recorder::default(),
             task: None,
             locate: VecDeque::new(),
             locating: false,
@@ -166,12 +117,13 @@ impl Work {
 
     /// Who it is to the history, and what it has effects on.
     pub fn introduce(&mut self, client: u32, sink: u32) {
-        self.asked = Asked::new(client, sink);
+        self.recorder.introduce(client);
+        self.recorder.uses(sink);
     }
 
     /// From now on it is that incarnation which asks.
     pub fn set_incarnation(&mut self, incarnation: u32) {
-        self.asked.set_incarnation(incarnation);
+        self.recorder.set_incarnation(incarnation);
     }
 
     /// Whether nothing is in hand.
@@ -272,12 +224,12 @@ impl Work {
         let call = match (task.step, self.plan.doing) {
             (Step::Insert, Doing::Insert { table, key, .. }) => {
                 let row = |item: &Item| Row { table, id: item.id, key: key.map(|of| item.key(of)), content: None };
-                task.items.iter().for_each(|item| self.asked.ask(now, &item.id, history));
+                task.items.iter().for_each(|item| self.recorder.asked(now, &item.id, history));
                 Call::Insert(task.items.iter().map(row).collect())
             }
             (Step::Charge, Doing::Charge { key }) => {
                 let item = &task.items[task.next];
-                self.asked.ask(now, &item.id, history);
+                self.recorder.asked(now, &item.id, history);
                 Call::Charge { id: item.id, key: key.map(|of| item.key(of)) }
             }
             (Step::SetOffsets, _) => Call::SetOffsets { of: self.of, updates: self.updates(task) },
@@ -311,7 +263,7 @@ impl Work {
         let redo = if task.step == Step::Charge { Step::Charge } else { Step::Insert };
         match (task.step, heard) {
             (Step::Insert, Heard::Answer(Answer::Inserted(fresh))) => {
-                self.asked.were_there(fresh.iter().map(|fresh| !fresh).collect());
+                self.recorder.were_there(fresh.iter().map(|fresh| !fresh).collect());
                 task.step = after_insert;
                 self.go_on(now, Span::ZERO, out, history);
             }
@@ -323,7 +275,7 @@ impl Work {
                 self.go_on(now, Span::ZERO, out, history);
             }
             (Step::Commit, Heard::Answer(Answer::Done)) => {
-                self.asked.returned(now, h::Outcome::Ok, "", history);
+                self.recorder.answered(now, h::Outcome::Ok, "", history);
                 let task = self.task.as_ref().expect("it is in hand");
                 let updates = self.updates(task);
                 self.stored.extend(updates.iter().map(|u| (u.tp, Some(u.next))));
@@ -333,22 +285,22 @@ impl Work {
             // Another consumer has moved the offsets: this one's work is not wanted.
             (Step::Rollback, _) => {
                 self.caller.take_back();
-                self.asked.returned(now, h::Outcome::Fail, "the offsets have moved", history);
+                self.recorder.answered(now, h::Outcome::Fail, "the offsets have moved", history);
                 self.done(now, true, out);
             }
             (Step::Charge, Heard::Answer(Answer::Charged { known })) => {
-                self.asked.were_there(vec![known]);
-                self.asked.returned(now, h::Outcome::Ok, "", history);
+                self.recorder.were_there(vec![known]);
+                self.recorder.answered(now, h::Outcome::Ok, "", history);
                 let item = task.items[task.next];
                 self.brought.insert(item.tp, item.offset + 1);
                 self.charged(now, out, history);
             }
             (_, Heard::Answer(Answer::NoTransaction)) => {
-                self.asked.returned(now, h::Outcome::Fail, "the transaction was rolled back", history);
+                self.recorder.answered(now, h::Outcome::Fail, "the transaction was rolled back", history);
                 self.try_again(now, redo, out, history);
             }
             (step @ (Step::Charge | Step::Commit), Heard::Lost(why)) => {
-                self.asked.returned(now, h::Outcome::Unknown, why, history);
+                self.recorder.answered(now, h::Outcome::Unknown, why, history);
                 if self.keeps_offsets() {
                     self.done(now, true, out); // where they stand tells
                 } else if self.plan.patience.on_unknown == OnUnknown::Resend {
@@ -361,11 +313,11 @@ impl Work {
             }
             // No commit was asked for: the database rolls back what it knows of.
             (Step::Insert | Step::SetOffsets, Heard::Lost(why)) => {
-                self.asked.returned(now, h::Outcome::Fail, why, history);
+                self.recorder.answered(now, h::Outcome::Fail, why, history);
                 self.try_again(now, redo, out, history);
             }
             (Step::SetOffsets | Step::Commit, Heard::Disconnected) => {
-                self.asked.returned(now, h::Outcome::Fail, "the connection was lost", history);
+                self.recorder.answered(now, h::Outcome::Fail, "the connection was lost", history);
                 self.try_again(now, redo, out, history);
             }
             // Nothing was open: what waits is sent on the next connection.
@@ -417,7 +369,7 @@ impl Work {
 
     /// The process is gone: what was under way stays unknown.
     pub fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
-        self.asked.returned(now, h::Outcome::Unknown, gone.words(), history);
+        self.recorder.lost(now, gone, history);
         self.caller.crash();
         self.task = None;
         self.locate.clear();

@@ -14,10 +14,10 @@ use super::output::{Troubles, WholeFile, document, print, shell_word};
 use super::run::{Stopwatch, capsule};
 use super::{Files, Outcome, Refusal, interrupt};
 use crate::capsule::Capsule;
+use crate::nearest::choices;
 use crate::plan::Plan;
 use crate::run::{Course, Run, run};
 use crate::scenario::deviation;
-use crate::scenario::nearest::choices;
 use crate::shrink::{self, Goal, NotReproduced, Shrunk};
 use crate::world::Keep;
 

@@ -4,7 +4,7 @@
 
 use super::words::{self, Point};
 use super::{Coverage, Machine};
-use crate::scenario::nearest::choices;
+use crate::nearest::choices;
 
 /// `[MACHINE: ]INPUT[ QUALIFICATION][ in STATE][ -> OUTCOME]`; what is left out may be anything.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use fencepost_reports::report::{Class, Report, Violation};
 
+use crate::cast::Names;
 use crate::coverage::action_name;
-use crate::scenario::Names;
 use crate::schedule::{Action, Deviation, Effect, Fault, Schedule, When};
 
 /// What tells one bug from another before anything was shrunk.
@@ -125,12 +125,7 @@ mod tests {
 
     fn names() -> Names {
         let nodes = ["broker-1", "broker-2", "controller", "shop", "till"].map(String::from).to_vec();
-        Names {
-            nodes,
-            topics: vec![("orders".into(), 3), ("sales".into(), 1)],
-            workloads: Vec::new(),
-            back: Vec::new(),
-        }
+        Names { nodes, topics: vec![("orders".into(), 3), ("sales".into(), 1)], ..Names::default() }
     }
 
     #[test]

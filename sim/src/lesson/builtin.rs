@@ -1,7 +1,7 @@
 //! The course: the lessons that are part of the binary, in their order.
 
 use super::{Lesson, LoadScenario};
-use crate::scenario::nearest::hint;
+use crate::nearest::hint;
 use crate::scenario::{Choice, Problem, Scenario};
 
 macro_rules! lessons {

@@ -40,6 +40,20 @@ pub enum Kind {
     Sink(sink::Kind),
 }
 
+/// Name of a state of a transactional id.
+pub(crate) fn state_name(state: kafka::TransactionState) -> &'static str {
+    match state {
+        kafka::TransactionState::Empty => "Empty",
+        kafka::TransactionState::Ongoing => "Ongoing",
+        kafka::TransactionState::PrepareCommit => "PrepareCommit",
+        kafka::TransactionState::PrepareAbort => "PrepareAbort",
+        kafka::TransactionState::CompleteCommit => "CompleteCommit",
+        kafka::TransactionState::CompleteAbort => "CompleteAbort",
+        kafka::TransactionState::Dead => "Dead",
+        kafka::TransactionState::PrepareEpochFence => "PrepareEpochFence",
+    }
+}
+
 const _: () = assert!(size_of::<Request>() <= 56, "messages are moved often, so they are small");
 const _: () = assert!(size_of::<Response>() <= 40, "messages are moved often, so they are small");
 

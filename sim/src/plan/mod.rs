@@ -1,5 +1,6 @@
 //! A resolved scenario: everything that a run is a function of, besides the seed or the schedule.
 
+mod cast;
 mod sinks;
 mod waits;
 
@@ -12,13 +13,12 @@ use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
 use fencepost_protocol::time::Span;
 
-use crate::client::EchoPlan;
 use crate::schedule::Fault;
 use crate::stream::mix;
 
-pub use sinks::{
-    Account, Announcing, CallPlan, DatabasePlan, Doing, KeyOf, Patience, PaymentsPlan, RelayPlan, ServicePlan,
-};
+pub use sinks::{Account, Announcing, CallPlan, Doing, KeyOf, Patience, RelayPlan, ServicePlan};
+
+pub use crate::sink::{DatabasePlan, PaymentsPlan};
 
 /// What is run.
 #[derive(Clone, Debug)]
@@ -280,6 +280,27 @@ pub struct ReaderPlan {
     pub start: Span,
     /// Configuration; without `group.id` it reads all partitions by itself.
     pub config: ConsumerConfig,
+}
+
+impl ReaderPlan {
+    /// How long after a crash its process runs again.
+    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
+}
+
+/// A client that only asks.
+#[derive(Clone, Debug)]
+pub struct EchoPlan {
+    /// Name of the client.
+    pub name: String,
+    /// Questions that it asks, each after the answer to the one before.
+    pub round_trips: u64,
+    /// When it begins.
+    pub start: Span,
+}
+
+impl EchoPlan {
+    /// How long after a crash its process runs again.
+    pub const RESTARTS_AFTER: Span = Span::from_secs(1);
 }
 
 /// Faults drawn from the seed: how many of each family, and how strong.

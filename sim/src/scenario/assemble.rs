@@ -14,8 +14,6 @@ use super::deviation::read_faults;
 use super::document::Document;
 use super::fields::Fields;
 use super::lines;
-use super::names::Names;
-use super::nearest::choices;
 use super::problem::Complaint;
 use super::sinks::{self, Sinks};
 use super::streams;
@@ -23,6 +21,8 @@ use super::table::{self, MOST_RECORDS, Never, OffsetsWith};
 use super::together;
 use super::topics::{cluster, is_name_character, network, topics};
 use super::written::{self, WrittenFault};
+use crate::cast::Names;
+use crate::nearest::choices;
 use crate::plan::{ClusterPlan, EndPlan, OnUnknown, PipelinePlan, Plan, ProducerPlan, ReaderPlan, Source, TopicPlan};
 
 type Result<T> = core::result::Result<T, Complaint>;
@@ -105,7 +105,7 @@ pub fn assemble(name: &str, document: &Document, case: Option<&str>, read: ReadF
     check_size(document, &plan)?;
     check_names(document)?;
     together::check(document, &plan)?;
-    let names = Names::of(&plan);
+    let names = plan.names();
     let mut faults = Vec::new();
     for fields in &document.faults {
         let cases = fields.texts("cases")?;
@@ -136,7 +136,7 @@ pub(super) fn needs(fields: &Fields, key: &str) -> Complaint {
 
 /// What to say of a fault that hits a client which is left out.
 fn left_out_here(document: &Document, case: Option<&str>, wrong: Complaint) -> Complaint {
-    let nobody = Names { nodes: Vec::new(), topics: Vec::new(), workloads: Vec::new(), back: Vec::new() };
+    let nobody = Names::default();
     let disabled = with_the_disabled(&nobody, document).map_or(Vec::new(), |names| names.nodes);
     let Some(name) = disabled.iter().find(|name| wrong.message.contains(&format!("there is no node '{name}'"))) else {
         return wrong;
@@ -156,7 +156,7 @@ fn with_the_disabled(names: &Names, document: &Document) -> Result<Names> {
         if fields.boolean("enabled")? == Some(false) {
             let name = fields.needed_text("name")?;
             let members = fields.integer("members", 1u32, table::MOST_MEMBERS as u32)?.unwrap_or(1);
-            names.nodes.extend((1..=members).map(|m| crate::client::member_name(&name, m, members)));
+            names.nodes.extend((1..=members).map(|m| crate::cast::member_name(&name, m, members)));
         }
     }
     Ok(names)

@@ -1,6 +1,6 @@
 //! The scenarios that are part of the binary.
 
-use super::nearest::hint;
+use crate::nearest::hint;
 
 macro_rules! scenarios {
     ($($name:literal),* $(,)?) => {

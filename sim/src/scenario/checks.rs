@@ -22,7 +22,7 @@ pub fn check_names(document: &Document) -> Result<()> {
             let members = fields.integer("members", 1u32, table::MOST_MEMBERS as u32)?.unwrap_or(1);
             let mut own: Vec<String> = vec![name.clone()];
             if members > 1 {
-                own.extend((1..=members).map(|m| crate::client::member_name(&name, m, members)));
+                own.extend((1..=members).map(|m| crate::cast::member_name(&name, m, members)));
             }
             for own in own {
                 let place = fields.place_of("name");

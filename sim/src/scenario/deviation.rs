@@ -6,12 +6,12 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::duration::print_signed_ms;
 use super::fields::{Fields, Item, Value};
-use super::names::{JOBS, Names};
-use super::nearest::choices;
 use super::problem::{Complaint, Place};
 use super::table::{self, ActionName};
 pub use super::wording::{action_words, words};
+use crate::cast::{JOBS, Names};
 use crate::message::Kind;
+use crate::nearest::choices;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Own, Phase, Subject, Trigger, When};
 
 type Result<T> = core::result::Result<T, Complaint>;
@@ -247,19 +247,12 @@ fn nodes(fields: &Fields, names: &Names, who: Who) -> Result<Vec<Actor>> {
 
 /// Number of the broker of that name.
 fn broker_id(name: &str, names: &Names) -> core::result::Result<NodeId, String> {
-    names.actor(name)?;
-    let id = name.strip_prefix("broker-").and_then(|digits| digits.parse().ok());
-    id.map(NodeId).ok_or_else(|| format!("'{name}' is no broker"))
-}
-
-/// Whether the node of that name is the broker of that number.
-pub fn is_broker(name: &str, id: NodeId) -> bool {
-    name.strip_prefix("broker-").and_then(|digits| digits.parse().ok()) == Some(id.0)
+    let actor = names.actor(name)?;
+    names.broker_id(actor).ok_or_else(|| format!("'{name}' is no broker"))
 }
 
 pub(super) fn broker_name(id: NodeId, names: &Names) -> String {
-    let fits = |name: &&String| broker_id(name, names) == Ok(id);
-    names.nodes.iter().find(fits).cloned().unwrap_or_else(|| id.to_string())
+    names.broker(id).map_or_else(|| id.to_string(), |actor| names.node(actor).to_string())
 }
 
 fn links(fields: &Fields, names: &Names) -> Result<Vec<(Actor, Actor)>> {

@@ -8,10 +8,10 @@ use fencepost_reports::report::{Kind, Report, Verdict};
 use crate::coverage::{Coverage, Goal};
 
 use super::fields::{Fields, Item, Value};
-use super::nearest::choices;
 use super::problem::Complaint;
 use super::range;
 use super::table;
+use crate::nearest::choices;
 
 /// A range of whole numbers, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,15 +2,15 @@
 
 use fencepost_protocol::time::{Instant, Span};
 
-use super::names::Names;
-use super::possible::{Cast, Role};
+use super::possible::{Player, Players};
 use super::problem::Complaint;
 use super::written::WrittenFault;
+use crate::cast::Names;
 use crate::plan::Plan;
 use crate::schedule::{Action, Actor, Effect, Own, When};
 
 /// Complains about the first fault after which everything is as it was.
-pub fn check(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[WrittenFault<'_>]) -> Result<(), Complaint> {
+pub fn check(plan: &Plan, cast: &Players<'_>, names: &Names, faults: &[WrittenFault<'_>]) -> Result<(), Complaint> {
     for written in faults {
         if let Some((path, message)) = nothing(cast, names, faults, &written.fault.action) {
             return Err(written.fields.complain(path, format!("this fault would do nothing: {message}")));
@@ -21,7 +21,7 @@ pub fn check(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[WrittenFault
 
 /// The key that makes an action nothing, and why.
 fn nothing(
-    cast: &Cast<'_>,
+    cast: &Players<'_>,
     names: &Names,
     faults: &[WrittenFault<'_>],
     action: &Action,
@@ -31,7 +31,7 @@ fn nothing(
             return Some(("to", "there is no link between these, for a node has none to itself".to_string()));
         }
         // A broker asks itself, too: its requests to its own coordinators are messages.
-        let own = |(a, b): &&(Actor, Actor)| a == b && !matches!(cast.role(*a), Role::Broker);
+        let own = |(a, b): &&(Actor, Actor)| a == b && !matches!(cast.role(*a), Player::Broker);
         let (node, _) = links.iter().find(own)?;
         let name = names.node(*node);
         Some(("links", format!("{name} sends nothing to itself, so that {name} -> {name} is no link")))

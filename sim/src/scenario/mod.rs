@@ -12,8 +12,6 @@ pub mod explore;
 pub mod fields;
 mod idle;
 pub mod lines;
-pub mod names;
-pub mod nearest;
 mod overrides;
 mod possible;
 pub(crate) mod problem;
@@ -37,17 +35,17 @@ use std::sync::Arc;
 
 pub use assemble::ReadFile;
 pub use expect::{Bound, Expectation, Numbers};
-pub use names::Names;
 pub use problem::{Place, Problem};
 
+pub use crate::cast::Names;
 use fencepost_reports::terminal::one_line;
 
 use crate::coverage::Goal;
+use crate::nearest::choices;
 use crate::plan::Plan;
 use document::Document;
 use explore::Explore;
 use fields::Fields;
-use nearest::choices;
 use overrides::Setting;
 use problem::Complaint;
 
@@ -143,7 +141,7 @@ impl Scenario {
 
     /// Names of nodes and topics.
     pub fn names(&self) -> Names {
-        Names::of(&self.plan)
+        self.plan.names()
     }
 
     /// With every default, as TOML.

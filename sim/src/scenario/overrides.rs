@@ -7,9 +7,9 @@ use fencepost_protocol::config::{BrokerVariant, ProducerVariant};
 
 use super::document::Document;
 use super::fields::{Fields, Item, Value};
-use super::nearest::{choices, hint};
 use super::problem::{Complaint, Place};
 use super::table::{self, Kafka, Section};
+use crate::nearest::{choices, hint};
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,10 @@
 //! Which requests a node can ever send, so that a trigger that cannot come is refused where it is written.
 
-use std::collections::BTreeMap;
-
 use fencepost_protocol::config::{ConsumerConfig, ProducerConfig};
 use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::pipeline::Guarantee;
 
-use super::names::Names;
-use crate::client::member_name;
+use crate::cast::{self, Names};
 use crate::message::Kind;
 use crate::plan::{Announcing, Doing, PipelinePlan, Plan, ProducerPlan, ReaderPlan, ServicePlan};
 use crate::schedule::{Actor, Phase, Trigger};
@@ -15,7 +12,7 @@ use crate::sink;
 
 /// What a node is.
 #[derive(Clone, Copy, Debug)]
-pub enum Role<'p> {
+pub enum Player<'p> {
     /// The controller.
     Controller,
     /// A broker.
@@ -38,61 +35,61 @@ pub enum Role<'p> {
     Program,
 }
 
-impl<'p> Role<'p> {
+impl<'p> Player<'p> {
     /// How it produces, if it does.
     fn producer(&self) -> Option<&'p ProducerConfig> {
         match self {
-            Role::Producer(p) => Some(&p.config),
-            Role::Pipeline(p) => p.output.as_ref().map(|_| &p.producer),
-            Role::Service(s) => Some(&s.producer),
-            Role::Relay(r) => Some(&r.producer),
+            Player::Producer(p) => Some(&p.config),
+            Player::Pipeline(p) => p.output.as_ref().map(|_| &p.producer),
+            Player::Service(s) => Some(&s.producer),
+            Player::Relay(r) => Some(&r.producer),
             _ => None,
         }
     }
 }
 
 /// What every node is, by its number.
-pub struct Cast<'p> {
-    roles: Vec<Role<'p>>,
+pub struct Players<'p> {
+    roles: Vec<Player<'p>>,
 }
 
-impl<'p> Cast<'p> {
+impl<'p> Players<'p> {
     /// The nodes of a plan.
-    pub fn of(plan: &'p Plan, names: &Names) -> Cast<'p> {
-        let mut known: BTreeMap<String, Role<'p>> = BTreeMap::new();
-        known.insert("controller".to_string(), Role::Controller);
-        known.extend(plan.cluster.ids().map(|id| (crate::world::broker_name(plan, id), Role::Broker)));
-        known.extend(plan.databases.iter().map(|d| (d.name.clone(), Role::Database)));
-        known.extend(plan.payments.iter().map(|p| (p.name.clone(), Role::PaymentApi)));
-        known.extend(plan.producers.iter().map(|p| (p.name.clone(), Role::Producer(p))));
-        for p in &plan.pipelines {
-            known.extend((1..=p.members).map(|m| (member_name(&p.name, m, p.members), Role::Pipeline(p))));
-        }
-        for r in &plan.readers {
-            known.extend((1..=r.members).map(|m| (member_name(&r.name, m, r.members), Role::Reader(r))));
-        }
-        known.extend(plan.services.iter().map(|s| (s.name.clone(), Role::Service(s))));
-        known.extend(plan.relays.iter().map(|r| (r.name.clone(), Role::Relay(r))));
-        let role = |name: &String| known.get(name).copied().unwrap_or(Role::Program);
-        Cast { roles: names.nodes.iter().map(role).collect() }
+    pub fn of(plan: &'p Plan, names: &Names) -> Players<'p> {
+        let role = |part: &cast::Part| {
+            let place = usize::from(part.place);
+            match part.role {
+                cast::Role::Controller => Player::Controller,
+                cast::Role::Broker => Player::Broker,
+                cast::Role::Database => Player::Database,
+                cast::Role::PaymentApi => Player::PaymentApi,
+                cast::Role::Producer => Player::Producer(&plan.producers[place]),
+                cast::Role::Pipeline | cast::Role::Connector => Player::Pipeline(&plan.pipelines[place]),
+                cast::Role::Reader => Player::Reader(&plan.readers[place]),
+                cast::Role::Service => Player::Service(&plan.services[place]),
+                cast::Role::Relay => Player::Relay(&plan.relays[place]),
+                cast::Role::Echo | cast::Role::External => Player::Program,
+            }
+        };
+        Players { roles: names.parts.iter().map(role).collect() }
     }
 
-    fn anybody(&self, has: impl Fn(&Role<'p>) -> bool) -> bool {
-        self.roles.iter().any(|role| matches!(role, Role::Program) || has(role))
+    fn anybody(&self, has: impl Fn(&Player<'p>) -> bool) -> bool {
+        self.roles.iter().any(|role| matches!(role, Player::Program) || has(role))
     }
 
     /// Why a node of this scenario never sends that kind, if it does not.
     pub fn never_sends(&self, actor: Actor, kind: Kind) -> Option<String> {
         let role = self.role(actor);
-        let idle = || matches!(role, Role::Broker).then(|| self.no_reason(kind)).flatten();
+        let idle = || matches!(role, Player::Broker).then(|| self.no_reason(kind)).flatten();
         never_sends(role, kind).or_else(|| idle().map(str::to_string))
     }
 
     /// Why no broker ever has reason to send that kind, where it takes a client that gives one.
     fn no_reason(&self, kind: Kind) -> Option<&'static str> {
         let Kind::Kafka(key) = kind else { return None };
-        let transactional = |role: &Role<'_>| role.producer().is_some_and(|config| config.transactional_id.is_some());
-        let idempotent = |role: &Role<'_>| role.producer().is_some_and(|config| config.enable_idempotence);
+        let transactional = |role: &Player<'_>| role.producer().is_some_and(|config| config.transactional_id.is_some());
+        let idempotent = |role: &Player<'_>| role.producer().is_some_and(|config| config.enable_idempotence);
         match key {
             ApiKey::WriteTxnMarkers | ApiKey::AddPartitionsToTxn if !self.anybody(transactional) => {
                 Some("no client has a transactional.id, so there are no transactions")
@@ -105,8 +102,8 @@ impl<'p> Cast<'p> {
     }
 
     /// What a node is.
-    pub fn role(&self, actor: Actor) -> Role<'p> {
-        self.roles.get(actor as usize).copied().unwrap_or(Role::Program)
+    pub fn role(&self, actor: Actor) -> Player<'p> {
+        self.roles.get(actor as usize).copied().unwrap_or(Player::Program)
     }
 }
 
@@ -149,12 +146,12 @@ fn consumer(config: &ConsumerConfig, commits: bool, can: &mut Vec<ApiKey>) {
 }
 
 /// All kinds that a node can ever send; none: anything.
-fn kinds(role: Role<'_>) -> Option<Vec<Kind>> {
+fn kinds(role: Player<'_>) -> Option<Vec<Kind>> {
     use sink::Kind::{Charge, SqlCommit, SqlInsert, SqlQuery, SqlRollback, SqlUpdate};
     let (mut can, mut sinks): (Vec<ApiKey>, Vec<sink::Kind>) = (Vec::new(), Vec::new());
     match role {
-        Role::Controller | Role::Database | Role::PaymentApi => {}
-        Role::Broker => can.extend([
+        Player::Controller | Player::Database | Player::PaymentApi => {}
+        Player::Broker => can.extend([
             ApiKey::Fetch,
             ApiKey::WriteTxnMarkers,
             ApiKey::AddPartitionsToTxn,
@@ -164,8 +161,8 @@ fn kinds(role: Role<'_>) -> Option<Vec<Kind>> {
             ApiKey::AllocateProducerIds,
             ApiKey::MetadataFetch,
         ]),
-        Role::Producer(p) => producer(&p.config, false, &mut can),
-        Role::Pipeline(p) => {
+        Player::Producer(p) => producer(&p.config, false, &mut can),
+        Player::Pipeline(p) => {
             let keeps_offsets = matches!(p.call.as_ref().map(|c| c.doing), Some(Doing::Insert { offsets: true, .. }));
             consumer(&p.consumer, p.guarantee != Guarantee::ExactlyOnceV2 && !keeps_offsets, &mut can);
             if p.output.is_some() {
@@ -182,18 +179,18 @@ fn kinds(role: Role<'_>) -> Option<Vec<Kind>> {
                 None => {}
             }
         }
-        Role::Reader(r) => consumer(&r.config, r.config.enable_auto_commit, &mut can),
-        Role::Service(s) => {
+        Player::Reader(r) => consumer(&r.config, r.config.enable_auto_commit, &mut can),
+        Player::Service(s) => {
             sinks.extend([SqlInsert, SqlCommit, SqlRollback, SqlQuery]);
             if s.announcing != Announcing::Outbox {
                 producer(&s.producer, false, &mut can);
             }
         }
-        Role::Relay(r) => {
+        Player::Relay(r) => {
             sinks.extend([SqlQuery, SqlUpdate, SqlCommit, SqlRollback]);
             producer(&r.producer, false, &mut can);
         }
-        Role::Program => return None,
+        Player::Program => return None,
     }
     can.sort_unstable();
     can.dedup();
@@ -201,31 +198,31 @@ fn kinds(role: Role<'_>) -> Option<Vec<Kind>> {
 }
 
 /// Why a node never sends that kind, if it does not.
-fn never_sends(role: Role<'_>, kind: Kind) -> Option<String> {
+fn never_sends(role: Player<'_>, kind: Kind) -> Option<String> {
     let can = kinds(role)?;
     if can.contains(&kind) {
         return None;
     }
     let transactional = |config: &ProducerConfig| config.transactional_id.is_some();
     let why = match (role, kind) {
-        (Role::Controller, _) => "it only answers".to_string(),
-        (Role::Database | Role::PaymentApi, _) => "it only answers".to_string(),
-        (Role::Producer(p), Kind::Kafka(key)) if OF_TRANSACTIONS.contains(&key) && !transactional(&p.config) => {
+        (Player::Controller, _) => "it only answers".to_string(),
+        (Player::Database | Player::PaymentApi, _) => "it only answers".to_string(),
+        (Player::Producer(p), Kind::Kafka(key)) if OF_TRANSACTIONS.contains(&key) && !transactional(&p.config) => {
             "it has no transactional.id, so it has no transactions".to_string()
         }
-        (Role::Pipeline(p), Kind::Kafka(key))
+        (Player::Pipeline(p), Kind::Kafka(key))
             if OF_TRANSACTIONS.contains(&key) && p.output.is_some() && !transactional(&p.producer) =>
         {
             "it has transactions with processing.guarantee = \"exactly_once_v2\" only".to_string()
         }
-        (Role::Pipeline(p), Kind::Kafka(ApiKey::OffsetCommit)) if p.output.is_some() => {
+        (Player::Pipeline(p), Kind::Kafka(ApiKey::OffsetCommit)) if p.output.is_some() => {
             "with processing.guarantee = \"exactly_once_v2\" it commits its offsets by TxnOffsetCommit".to_string()
         }
-        (Role::Reader(r), Kind::Kafka(key)) if OF_GROUPS.contains(&key) && r.config.group_id.is_none() => {
+        (Player::Reader(r), Kind::Kafka(key)) if OF_GROUPS.contains(&key) && r.config.group_id.is_none() => {
             "it has no group.id".to_string()
         }
-        (Role::Reader(_), Kind::Kafka(ApiKey::OffsetCommit)) => "it has enable.auto.commit=false".to_string(),
-        (Role::Service(s), Kind::Kafka(_)) if s.announcing == Announcing::Outbox => {
+        (Player::Reader(_), Kind::Kafka(ApiKey::OffsetCommit)) => "it has enable.auto.commit=false".to_string(),
+        (Player::Service(s), Kind::Kafka(_)) if s.announcing == Announcing::Outbox => {
             "with an outbox its relay sends to Kafka".to_string()
         }
         _ => {
@@ -237,21 +234,23 @@ fn never_sends(role: Role<'_>, kind: Kind) -> Option<String> {
 }
 
 /// Topics to which, or from which, requests of that kind of a node go; none: it is not known.
-fn topics<'p>(role: Role<'p>, key: ApiKey) -> Option<Vec<&'p str>> {
+fn topics<'p>(role: Player<'p>, key: ApiKey) -> Option<Vec<&'p str>> {
     let inputs = |list: &'p [String]| list.iter().map(String::as_str).collect();
     match (key, role) {
-        (ApiKey::Produce, Role::Producer(p)) => Some(vec![&p.topic]),
-        (ApiKey::Produce, Role::Pipeline(p)) => Some(p.output.as_deref().into_iter().collect()),
-        (ApiKey::Produce, Role::Service(s)) => Some(vec![&s.topic]),
-        (ApiKey::Produce, Role::Relay(r)) => Some(vec![&r.topic]),
-        (ApiKey::Fetch | ApiKey::OffsetCommit | ApiKey::TxnOffsetCommit, Role::Pipeline(p)) => Some(inputs(&p.inputs)),
-        (ApiKey::Fetch | ApiKey::OffsetCommit, Role::Reader(r)) => Some(inputs(&r.topics)),
+        (ApiKey::Produce, Player::Producer(p)) => Some(vec![&p.topic]),
+        (ApiKey::Produce, Player::Pipeline(p)) => Some(p.output.as_deref().into_iter().collect()),
+        (ApiKey::Produce, Player::Service(s)) => Some(vec![&s.topic]),
+        (ApiKey::Produce, Player::Relay(r)) => Some(vec![&r.topic]),
+        (ApiKey::Fetch | ApiKey::OffsetCommit | ApiKey::TxnOffsetCommit, Player::Pipeline(p)) => {
+            Some(inputs(&p.inputs))
+        }
+        (ApiKey::Fetch | ApiKey::OffsetCommit, Player::Reader(r)) => Some(inputs(&r.topics)),
         _ => None,
     }
 }
 
 /// Why a trigger can never come, and the key that says so, if that is certain.
-pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(&'static str, String)> {
+pub fn impossible(cast: &Players<'_>, names: &Names, trigger: &Trigger) -> Option<(&'static str, String)> {
     let kind = trigger.kind;
     let role_of = |actor: Actor| cast.role(actor);
     let senders: Vec<Actor> = match trigger.from {
@@ -269,7 +268,7 @@ pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(
             None => ("after.kind", format!("nobody in this scenario ever sends {}", kind.name())),
         });
     }
-    if able.iter().all(|actor| matches!(role_of(*actor), Role::Broker))
+    if able.iter().all(|actor| matches!(role_of(*actor), Player::Broker))
         && let Some(why) = cast.no_reason(kind)
     {
         return Some(("after.kind", format!("nobody in this scenario ever sends {}: {why}", kind.name())));
@@ -277,10 +276,10 @@ pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(
     if let Some(to) = trigger.to {
         let wanted = receivers(kind);
         let fits = match role_of(to) {
-            Role::Controller => wanted == "the controller",
-            Role::Broker => wanted == "a broker",
-            Role::Database => wanted == "a database",
-            Role::PaymentApi => wanted == "a payment API",
+            Player::Controller => wanted == "the controller",
+            Player::Broker => wanted == "a broker",
+            Player::Database => wanted == "a database",
+            Player::PaymentApi => wanted == "a payment API",
             _ => false,
         };
         if !fits {
@@ -304,7 +303,7 @@ pub fn impossible(cast: &Cast<'_>, names: &Names, trigger: &Trigger) -> Option<(
     }
     let (topic, _) = names.topics.get(tp.topic.0 as usize)?;
     let reaches = |actor: &Actor| match role_of(*actor) {
-        Role::Producer(p) if key == ApiKey::Produce => {
+        Player::Producer(p) if key == ApiKey::Produce => {
             p.topic == *topic && p.partition.is_none_or(|partition| partition == tp.partition)
         }
         role => topics(role, key).is_none_or(|topics| topics.contains(&topic.as_str())),

@@ -8,7 +8,6 @@ use super::assemble::SourceKeys;
 use super::chaos::promise_word;
 use super::deviation::write_fault;
 use super::fields::Value;
-use super::names::Names;
 use super::sinks::PatienceKeys;
 use super::table::{self, Mode, Never, OffsetsWith, Written, quoted};
 use crate::plan::{Announcing, CallPlan, Doing, Patience, PipelinePlan, Plan, Source};
@@ -41,7 +40,7 @@ pub fn print(plan: &Plan, seed: u64, seeds: (u64, u64)) -> String {
     }
     clients(plan, &mut out);
     outside(plan, &mut out);
-    let names = Names::of(plan);
+    let names = plan.names();
     for fault in &plan.faults {
         out.head("[[fault]]");
         for (key, value) in write_fault(fault, &names) {

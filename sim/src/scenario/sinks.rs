@@ -12,10 +12,10 @@ use super::assemble::{
 };
 use super::document::Document;
 use super::fields::Fields;
-use super::nearest::choices;
 use super::problem::Complaint;
 use super::streams;
 use super::table::{self, Mode, Never};
+use crate::nearest::choices;
 use crate::plan::{
     Announcing, CallPlan, ClusterPlan, DatabasePlan, Doing, KeyOf, OnUnknown, Patience, PaymentsPlan, PipelinePlan,
     RelayPlan, ServicePlan,

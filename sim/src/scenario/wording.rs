@@ -6,7 +6,7 @@ use fencepost_protocol::time::Span;
 
 use super::deviation::broker_name;
 use super::duration::print_signed_ms;
-use super::names::{Back, JOBS, Names};
+use crate::cast::{Back, JOBS, Names};
 use crate::schedule::{Action, Actor, Deviation, Effect, MessageName, Own, Phase, Subject, When};
 
 /// A deviation as a sentence.
@@ -211,7 +211,7 @@ mod tests {
 
     fn names() -> Names {
         let nodes = ["controller", "broker-1", "broker-2", "broker-3", "till"].map(str::to_string).to_vec();
-        Names { nodes, topics: Vec::new(), workloads: Vec::new(), back: Vec::new() }
+        Names { nodes, ..Names::default() }
     }
 
     fn both_ways(few: &[Actor], many: &[Actor]) -> Vec<(Actor, Actor)> {

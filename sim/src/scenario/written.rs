@@ -8,9 +8,9 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::fields::Fields;
 use super::idle;
-use super::names::Names;
-use super::possible::{Cast, Role, impossible};
+use super::possible::{Player, Players, impossible};
 use super::problem::{Complaint, Place};
+use crate::cast::Names;
 use crate::plan::{Plan, Source};
 use crate::schedule::{Action, Actor, Fault, Own, When};
 
@@ -27,7 +27,7 @@ pub fn check(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Result<
     if faults.is_empty() {
         return Ok(());
     }
-    let cast = Cast::of(plan, names);
+    let cast = Players::of(plan, names);
     for written in faults {
         can_begin(&cast, names, written)?;
         can_act(plan, &cast, names, written)?;
@@ -37,7 +37,7 @@ pub fn check(plan: &Plan, names: &Names, faults: &[WrittenFault<'_>]) -> Result<
     check_late(plan, faults)
 }
 
-fn can_begin(cast: &Cast<'_>, names: &Names, WrittenFault { fields, fault }: &WrittenFault<'_>) -> Result<()> {
+fn can_begin(cast: &Players<'_>, names: &Names, WrittenFault { fields, fault }: &WrittenFault<'_>) -> Result<()> {
     let When::After(trigger, _) = &fault.when else { return Ok(()) };
     match impossible(cast, names, trigger) {
         None => Ok(()),
@@ -47,7 +47,7 @@ fn can_begin(cast: &Cast<'_>, names: &Names, WrittenFault { fields, fault }: &Wr
 
 fn can_act(
     plan: &Plan,
-    cast: &Cast<'_>,
+    cast: &Players<'_>,
     names: &Names,
     WrittenFault { fields, fault }: &WrittenFault<'_>,
 ) -> Result<()> {
@@ -92,35 +92,40 @@ fn can_act(
 }
 
 /// When a client first runs.
-fn starts(role: Role<'_>) -> Option<Span> {
+fn starts(role: Player<'_>) -> Option<Span> {
     match role {
-        Role::Producer(p) => Some(p.start),
-        Role::Pipeline(p) => Some(p.start),
-        Role::Reader(r) => Some(r.start),
-        Role::Service(s) => Some(s.start),
-        Role::Relay(r) => Some(r.start),
+        Player::Producer(p) => Some(p.start),
+        Player::Pipeline(p) => Some(p.start),
+        Player::Reader(r) => Some(r.start),
+        Player::Service(s) => Some(s.start),
+        Player::Relay(r) => Some(r.start),
         _ => None,
     }
 }
 
 /// How long after a crash a node comes back by itself; none: never.
-fn comes_back(plan: &Plan, role: Role<'_>, name: &str) -> Option<Span> {
+fn comes_back(plan: &Plan, role: Player<'_>, name: &str) -> Option<Span> {
     let databases = plan.databases.iter().map(|d| (&d.name, d.restart_after));
     let mut sinks = databases.chain(plan.payments.iter().map(|p| (&p.name, p.restart_after)));
     match role {
-        Role::Producer(p) => p.restart_after,
-        Role::Pipeline(p) => p.restart_after,
-        Role::Service(s) => s.restart_after,
-        Role::Relay(r) => r.restart_after,
-        Role::Database | Role::PaymentApi => sinks.find(|(known, _)| *known == name).map(|(_, after)| after),
+        Player::Producer(p) => p.restart_after,
+        Player::Pipeline(p) => p.restart_after,
+        Player::Service(s) => s.restart_after,
+        Player::Relay(r) => r.restart_after,
+        Player::Database | Player::PaymentApi => sinks.find(|(known, _)| *known == name).map(|(_, after)| after),
         // A reader comes back as soon as the world sees to it, a program by whoever runs it.
-        Role::Reader(_) | Role::Program => Some(Span::ZERO),
-        Role::Broker | Role::Controller => None,
+        Player::Reader(_) | Player::Program => Some(Span::ZERO),
+        Player::Broker | Player::Controller => None,
     }
 }
 
 /// Whom an action stops, how that is said, and for how long (none: for good).
-fn stops(plan: &Plan, cast: &Cast<'_>, names: &Names, action: &Action) -> Option<(Actor, &'static str, Option<Span>)> {
+fn stops(
+    plan: &Plan,
+    cast: &Players<'_>,
+    names: &Names,
+    action: &Action,
+) -> Option<(Actor, &'static str, Option<Span>)> {
     match action {
         Action::Crash { node, down } | Action::PowerLoss { node, down, .. } => {
             Some((*node, "is down", down.or_else(|| comes_back(plan, cast.role(*node), names.node(*node)))))
@@ -148,7 +153,7 @@ fn line(fields: &Fields) -> String {
     }
 }
 
-fn check_overlaps(plan: &Plan, cast: &Cast<'_>, names: &Names, faults: &[WrittenFault<'_>]) -> Result<()> {
+fn check_overlaps(plan: &Plan, cast: &Players<'_>, names: &Names, faults: &[WrittenFault<'_>]) -> Result<()> {
     let mut timed: Vec<(Instant, &WrittenFault<'_>)> = Vec::new();
     for written in faults {
         match &written.fault.when {

@@ -6,7 +6,7 @@ use super::{Goal, Runner};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::{Action, Actor, Cast, Deviation, Kafka, Own, Schedule};
-use crate::world::{Keep, broker_name};
+use crate::world::Keep;
 
 const KEEP: Keep = Keep { schedule: true, trace: false, coverage: false, standings: false };
 
@@ -51,9 +51,7 @@ impl<'s> Search<'s> {
 
     /// Numbers of the brokers.
     fn brokers(&self) -> Vec<Actor> {
-        let names = self.scenario.names();
-        let plan = &self.scenario.plan;
-        plan.cluster.ids().filter_map(|id| names.actor(&broker_name(plan, id)).ok()).collect()
+        self.scenario.names().brokers().collect()
     }
 
     /// Messages and timers of the best run.

@@ -13,9 +13,9 @@ use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::render::counted;
 
+use super::plan::DatabasePlan;
 use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent};
-use crate::plan::DatabasePlan;
-use crate::scenario::Names;
+use crate::cast::Names;
 
 /// Offsets or transactions that are told of at most.
 const LISTED: usize = 24;

@@ -6,6 +6,7 @@
 mod content;
 mod database;
 mod payments;
+mod plan;
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,12 @@ use fencepost_protocol::ids::{NodeId, Offset, TopicPartition};
 use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
 
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::Subject;
 
 pub use database::Database;
 pub use payments::Payments;
+pub use plan::{DatabasePlan, PaymentsPlan};
 
 /// Node ids of sinks, to which clients open channels; above those of brokers and of the controller.
 const FIRST_ID: i32 = 10_000;

@@ -18,10 +18,11 @@ use fencepost_reports::story::{
     Band, BandKind, Chronicle, FORMAT, Fate, Lane, LaneKind, Level, Message, Office, Purpose, Story,
 };
 
+use crate::cast::{Names, Role};
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
-use crate::scenario::{Names, deviation};
+use crate::scenario::deviation;
 use crate::schedule::{Action, Actor, Own, OwnTraced};
 use crate::sink::Call;
 use crate::world::{MessageKey, NodeCounts, Traced, TracedEvent};
@@ -87,23 +88,9 @@ impl Teller {
 
     /// A teller for runs in which programs from outside take part. Each has one lane, whatever clients it makes.
     pub fn with_programs(plan: &Plan, programs: &[String]) -> Teller {
-        let names = Names::of(plan);
-        let kind = |name: &str| {
-            let member_of =
-                |base: &str| name == base || name.strip_prefix(base).is_some_and(|rest| rest.starts_with('-'));
-            match name {
-                "controller" => LaneKind::Controller,
-                _ if names_a_broker(name) => LaneKind::Broker,
-                _ if plan.producers.iter().any(|p| p.name == name) => LaneKind::Producer,
-                _ if plan.sinks().any(|sink| sink == name) => LaneKind::Sink,
-                _ if plan.pipelines.iter().any(|p| p.output.is_none() && member_of(&p.name)) => LaneKind::Reader,
-                _ if plan.pipelines.iter().any(|p| member_of(&p.name)) => LaneKind::Pipeline,
-                _ if plan.readers.iter().any(|r| member_of(&r.name)) => LaneKind::Reader,
-                _ => LaneKind::Producer,
-            }
-        };
+        let names = plan.names();
         let mut order: Vec<(LaneKind, usize)> =
-            names.nodes.iter().enumerate().map(|(n, name)| (kind(name), n)).collect();
+            names.parts.iter().enumerate().map(|(n, part)| (lane_kind(part.role), n)).collect();
         let rank = |kind: LaneKind| match kind {
             LaneKind::Producer => 0,
             LaneKind::Pipeline => 1,
@@ -132,7 +119,7 @@ impl Teller {
         for pipeline in &plan.pipelines {
             if let Some(id) = &pipeline.producer.transactional_id {
                 let members = pipeline.members;
-                ids.extend((1..=members).map(|m| crate::client::member_name(id, m, members)));
+                ids.extend((1..=members).map(|m| crate::cast::member_name(id, m, members)));
             }
         }
         ids.extend(plan.relays.iter().filter_map(|r| r.producer.transactional_id.as_ref().map(ToString::to_string)));
@@ -266,8 +253,16 @@ fn one_line(message: &Message) -> String {
     line
 }
 
-fn names_a_broker(name: &str) -> bool {
-    name.strip_prefix("broker-").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+/// How a node is drawn.
+fn lane_kind(role: Role) -> LaneKind {
+    match role {
+        Role::Controller => LaneKind::Controller,
+        Role::Broker => LaneKind::Broker,
+        Role::Database | Role::PaymentApi => LaneKind::Sink,
+        Role::Producer | Role::Service | Role::Relay | Role::Echo | Role::External => LaneKind::Producer,
+        Role::Pipeline => LaneKind::Pipeline,
+        Role::Connector | Role::Reader => LaneKind::Reader,
+    }
 }
 
 /// What nodes counted, as figures.
@@ -462,8 +457,7 @@ impl State {
                 (BandKind::Event, vec![lane(node)], Span::ZERO)
             }
             Action::Own(Own::RollingRestart { .. }) => {
-                let brokers = self.names.nodes.iter().enumerate().filter(|(_, name)| names_a_broker(name));
-                let lanes: Vec<u32> = brokers.map(|(n, _)| self.lanes[n]).collect();
+                let lanes: Vec<u32> = self.names.brokers().map(|n| self.lanes[n as usize]).collect();
                 self.restarting.extend(&lanes);
                 (BandKind::Event, lanes, Span::ZERO)
             }
@@ -476,8 +470,8 @@ impl State {
             | Action::DriftClock { node, .. }
             | Action::Own(Own::PostponeJob { node, .. }) => (BandKind::Event, vec![lane(node)], Span::ZERO),
             Action::Own(Own::MoveLeader { to, .. }) => {
-                let to = to.and_then(|id| self.names.nodes.iter().position(|n| deviation::is_broker(n, id)));
-                (BandKind::Event, to.map(|n| self.lanes[n]).into_iter().collect(), Span::ZERO)
+                let to = to.and_then(|id| self.names.broker(id));
+                (BandKind::Event, to.map(|n| self.lanes[n as usize]).into_iter().collect(), Span::ZERO)
             }
             Action::Own(Own::SetTransactionVersion(_)) => (BandKind::Event, Vec::new(), Span::ZERO),
             // Shown by the message itself.

@@ -3,7 +3,7 @@
 use fencepost_protocol::batch::Origin;
 use fencepost_reports::story::{Chronicle, Message, Purpose};
 
-use crate::scenario::Names;
+use crate::cast::Names;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, Request, Response};
 

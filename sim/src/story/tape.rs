@@ -9,7 +9,8 @@ use std::sync::Arc;
 use fencepost_reports::story::Story;
 
 use super::Teller;
-use crate::scenario::{Names, deviation};
+use crate::cast::Names;
+use crate::scenario::deviation;
 use crate::schedule::{Action, OwnTraced};
 use crate::world::{Traced, TracedEvent};
 

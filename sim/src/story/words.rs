@@ -10,8 +10,8 @@ use fencepost_protocol::records::{GroupLogRecord, TransactionLogRecord};
 use fencepost_reports::story::{Batch, BatchKind, Chronicle, Message, Purpose};
 
 use super::{NOTHING_NEW, sinks};
+use crate::cast::Names;
 use crate::message;
-use crate::scenario::Names;
 
 /// What is being written.
 struct Draft<'n> {
@@ -125,20 +125,6 @@ fn outcome(error: &Option<ErrorCode>) -> String {
     error.map_or_else(|| "ok".to_string(), |e| e.to_string())
 }
 
-/// Name of a state of a transactional id.
-pub(crate) fn state_name(state: TransactionState) -> &'static str {
-    match state {
-        TransactionState::Empty => "Empty",
-        TransactionState::Ongoing => "Ongoing",
-        TransactionState::PrepareCommit => "PrepareCommit",
-        TransactionState::PrepareAbort => "PrepareAbort",
-        TransactionState::CompleteCommit => "CompleteCommit",
-        TransactionState::CompleteAbort => "CompleteAbort",
-        TransactionState::Dead => "Dead",
-        TransactionState::PrepareEpochFence => "PrepareEpochFence",
-    }
-}
-
 /// A batch of an internal topic, with what it says.
 pub(super) fn stored(t: u64, batch: &RecordBatch, names: &Names) -> Batch {
     let lines: Vec<String> = match &batch.payload {
@@ -170,7 +156,7 @@ fn transaction_record(record: &TransactionLogRecord, names: &Names) -> String {
     let id = &record.transactional_id;
     let Some(value) = &record.value else { return format!("{id}: forgotten") };
     let producer = value.producer;
-    let mut text = format!("{id}: {}, pid {} e{}", state_name(value.state), producer.id, producer.epoch);
+    let mut text = format!("{id}: {}, pid {} e{}", message::state_name(value.state), producer.id, producer.epoch);
     for tp in value.partitions.iter() {
         let _ = write!(text, ", {}", names.partition_name(*tp));
     }

@@ -3,9 +3,9 @@
 use core::fmt::{self, Write};
 use std::sync::Arc;
 
+use crate::cast::Names;
 use crate::plan::Plan;
 use crate::run::{Course, run};
-use crate::scenario::Names;
 use crate::story;
 use crate::stream::mix;
 use crate::world::{Keep, Traced, TracedEvent, Tracer};
@@ -123,7 +123,7 @@ fn in_full(traced: &Traced<'_>) -> String {
 
 /// The event of that number.
 fn event(side: (&Arc<Plan>, Course<'_>), wanted: usize, words: impl Fn(&Traced<'_>, &Names) -> String) -> Event {
-    let (mut found, names) = (None, Names::of(side.0));
+    let (mut found, names) = (None, side.0.names());
     follow(side.0, side.1, |number, traced| {
         if number == wanted {
             found = Some((traced.at.0, words(traced, &names)));
@@ -148,13 +148,13 @@ fn first_that_reads_different(
         print.write_str(&in_words(traced, names)).expect("writing to memory succeeds");
         mix(print.0)
     };
-    let (mut prints, names) = (Vec::new(), Names::of(left.0));
+    let (mut prints, names) = (Vec::new(), left.0.names());
     follow(left.0, left.1, |number, traced| {
         if number >= same {
             prints.push(print(traced, &names));
         }
     });
-    let (mut place, names) = (None, Names::of(right.0));
+    let (mut place, names) = (None, right.0.names());
     let count = follow(right.0, right.1, |number, traced| {
         if place.is_none() && number >= same && prints.get(number - same) != Some(&print(traced, &names)) {
             place = Some(number);

@@ -10,11 +10,11 @@ use fencepost_reports::history::event as h;
 use super::node::Body;
 use super::settle::Unfinished;
 use super::{Cluster, World};
-use crate::client::member_name;
-use crate::history::{Told, partition};
+use crate::cast::Names;
+use crate::cast::member_name;
+use crate::evidence::{Told, partition};
 use crate::message::Response;
 use crate::plan::PipelinePlan;
-use crate::scenario::Names;
 use crate::schedule::Actor;
 
 /// Errors that were told so long before the end, or before progress stopped, are told still.
@@ -33,7 +33,7 @@ fn told_words(told: &Told) -> String {
 impl World<'_> {
     /// What has not finished, and why, as the history tells it.
     pub(super) fn accuse(&self) -> Vec<h::Event<'static>> {
-        let names = Names::of(&self.0.system.plan);
+        let names = self.0.system.plan.names();
         let items = self.0.system.unfinished(&self.0.net, false);
         let mut events: Vec<_> = items.into_iter().map(|item| self.accusation(item, &names)).collect();
         if let (Some(event), Some(advice)) = (events.first_mut(), self.advice())

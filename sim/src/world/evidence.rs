@@ -13,7 +13,7 @@ use fencepost_kernel::world as kernel;
 use super::node::Body;
 use super::settle::Ending;
 use super::{Cluster, World};
-use crate::history::{fingerprint, identity, partition};
+use crate::evidence::{fingerprint, identity, partition};
 use crate::schedule::Actor;
 use crate::stream::mix;
 

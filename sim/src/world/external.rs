@@ -6,13 +6,13 @@ use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Output;
 use fencepost_protocol::time::{Instant, Now, Span};
 
+use super::World;
 use super::node::Body;
 use super::settle::Ending;
-use super::{World, node};
 use crate::client::Client;
 use crate::client::external::{ExternalClient, Mail, Standing};
 use crate::digest::Digest;
-use crate::history::History;
+use crate::evidence::History;
 use crate::schedule::{Actor, Fault, When};
 
 impl<'a> World<'a> {
@@ -125,8 +125,8 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {
-        let names = node::names(plan);
-        let number = |n: &String| names.iter().position(|m| m == n).expect("every node has a number") as Actor;
+        let names = plan.names();
+        let number = |n: &String| names.actor(n).expect("every node has a number");
         plan.externals.iter().map(number).collect()
     }
 }

@@ -7,7 +7,7 @@ use fencepost_reports::history::event as h;
 
 use super::Cluster;
 use super::node::Body;
-use crate::scenario::{Names, deviation};
+use crate::scenario::deviation;
 use crate::schedule::{Action, Actor, Deviation, Fault, Kafka, Own, Step, When};
 
 /// How often a controlled shutdown and a rolling restart are looked at.
@@ -42,7 +42,7 @@ impl<'a> Cluster<'a> {
     /// Declares a fault in the history; its number.
     pub(super) fn declare_fault(&mut self, fault: &Fault, drawn: bool) -> u32 {
         let plan = &self.plan;
-        let names = self.names.get_or_insert_with(|| Box::new(Names::of(plan)));
+        let names = self.names.get_or_insert_with(|| Box::new(plan.names()));
         let words = deviation::words(&Deviation::Fault(fault.clone()), names);
         let (counts, nth) = match &fault.when {
             When::At(_) => (None, 0),

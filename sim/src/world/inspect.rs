@@ -12,10 +12,10 @@ use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 use fencepost_kernel::world::{Net, Process};
 
 use super::{Body, Cluster, TracedEvent};
+use crate::cast::Names;
+use crate::message::state_name;
 use crate::plan::Plan;
-use crate::scenario::Names;
 use crate::schedule::{Actor, Kafka, OwnTraced};
-use crate::story::words::state_name;
 
 /// Partitions, ids or groups of a broker that are listed at most.
 const LISTED: usize = 24;
@@ -32,7 +32,7 @@ pub(super) struct Standings {
 
 impl Standings {
     pub(super) fn new(plan: &Plan) -> Standings {
-        let names = Names::of(plan);
+        let names = plan.names();
         let told = vec![(None, Vec::new()); names.nodes.len()];
         Standings { names, told }
     }

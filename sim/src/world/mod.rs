@@ -27,15 +27,14 @@ use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::Sink;
 
+use crate::cast::Names;
 use crate::coverage::{Coverage, Seen};
 use crate::digest::Digest;
-use crate::history::History;
-use crate::observer::Observer;
+use crate::evidence::{History, Observer};
 use crate::plan::Plan;
-use crate::scenario::Names;
 use crate::schedule::{Actor, Deviation, Fault, Kafka};
+pub use node::Body;
 pub(crate) use node::link_table;
-pub use node::{Body, broker_name, names};
 use node::{BrokerSlot, Recent};
 pub use settle::Ending;
 
@@ -168,12 +167,17 @@ impl<'a> World<'a> {
             recorded: keep.schedule,
             names: names.clone(),
         };
+        let declared = bodies.iter().filter_map(|body| match body {
+            Body::Client(client) => client.declare(&plan),
+            _ => None,
+        });
+        let declared = declared.collect();
         let count = bodies.len();
         let cluster = Cluster {
             brokers: actors(|body| matches!(body, Body::Broker(_))),
             sinks: plan.sinks().map(place).collect(),
             controller,
-            history: History::new(&plan, &bodies, sink),
+            history: History::new(&plan, declared, sink),
             settle: settle::Settle::new(&plan, count),
             observer: Observer::default(),
             withheld: Vec::new(),

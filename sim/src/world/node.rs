@@ -111,7 +111,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<String>, Vec<Body>) 
     let mut nodes = vec![("controller".to_string(), Body::Controller(Box::new(controller)))];
     for id in plan.cluster.ids() {
         let slot = BrokerSlot { id, broker: None, disk: Some(BrokerDisk::default()) };
-        nodes.push((broker_name(plan, id), Body::Broker(slot)));
+        nodes.push((plan.cluster.name_of(id), Body::Broker(slot)));
     }
     for (name, service) in services::populate(plan) {
         nodes.push((name, Body::Service(service)));
@@ -123,28 +123,10 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<String>, Vec<Body>) 
     nodes.into_iter().unzip()
 }
 
-/// Names of all nodes of a plan in the order of their numbers.
-pub fn names(plan: &Plan) -> Vec<String> {
-    let mut names = vec!["controller".to_string()];
-    names.extend(plan.cluster.ids().map(|id| broker_name(plan, id)));
-    names.extend(plan.sinks().map(str::to_string));
-    names.extend(client::names(plan));
-    names.sort();
-    names
-}
-
-/// `broker-1`, with as many digits as keep the order of names that of ids.
-pub fn broker_name(plan: &Plan, id: NodeId) -> String {
-    let width = plan.cluster.brokers.to_string().len();
-    format!("broker-{:0width$}", id.0)
-}
-
 /// The links between the nodes of a plan: nobody connects to a client.
 pub(crate) fn link_table(plan: &Plan) -> LinkTable {
-    let mut clients = client::names(plan);
-    clients.sort_unstable();
-    let names = names(plan);
-    LinkTable::new(names.len(), |node| clients.binary_search(&names[node]).is_ok())
+    let cast = plan.cast();
+    LinkTable::new(cast.len(), |node| cast[node].part.role.is_client())
 }
 
 /// What becomes of a log on disk when its broker ends.

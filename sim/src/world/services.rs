@@ -5,7 +5,7 @@ use fencepost_reports::history::event as h;
 
 use super::Cluster;
 use super::node::Body;
-use crate::history::{identity, partition};
+use crate::evidence::{identity, partition};
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::schedule::{Actor, Kafka};

@@ -182,7 +182,7 @@ impl Setup {
     fn read(options: &Options) -> Result<Setup, Refusal> {
         let profile = Profile::from_name(&options.profile).ok_or_else(|| {
             let known = Profile::ALL.map(|(name, _)| name);
-            let near = crate::scenario::nearest::hint(&options.profile, known);
+            let near = crate::nearest::hint(&options.profile, known);
             Refusal(format!("--profile {}: expected one of {}{near}", options.profile, known.join(", ")))
         })?;
         let time_ms = match &options.time {

@@ -4,9 +4,9 @@ use fencepost_protocol::time::Span;
 
 use super::limits::{LONGEST, LONGEST_MS};
 use super::words::{Words, word};
+use crate::nearest::hint;
 use crate::scenario::duration;
 use crate::scenario::fields::{Fields, Item, Value};
-use crate::scenario::nearest::hint;
 use crate::scenario::problem::Complaint;
 use crate::scenario::range;
 

@@ -4,9 +4,9 @@ use super::form::Form;
 use super::kafka::{self, Kafka};
 use super::words::Words;
 use super::{ChaosFamily, Key, LISTS, ONCE, SECTIONS, Section, Top};
+use crate::nearest::{choices, hint};
 use crate::plan::FamilyKind;
 use crate::scenario::fields::Fields;
-use crate::scenario::nearest::{choices, hint};
 use crate::scenario::problem::Complaint;
 
 /// `broker_crash.count` and `broker_crash.lasts` in `[chaos]`: how settings reach a family.

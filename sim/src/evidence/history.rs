@@ -2,17 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use fencepost_protocol::batch::{Origin, Record, Value};
-use fencepost_protocol::ids::{TopicId, TopicPartition};
-use fencepost_protocol::message::IsolationLevel;
+use fencepost_protocol::ids::{Name, Offset, ProducerId, TopicId, TopicPartition};
 use fencepost_protocol::time::Instant;
 use fencepost_reports::history::event as h;
 
-use crate::askers::{Askers, Invoker};
-use crate::client::Client;
-use crate::observer::OffsetMove;
+use super::askers::{Askers, Invoker};
+use super::values::partition;
+use crate::cast::member_name;
 use crate::plan::{Plan, Promise};
-use crate::world::Body;
+
+/// A client that is there from the beginning, and the name of its consumer group.
+pub type Declared = (h::Client<'static>, Option<String>);
+
+/// A change of a committed offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetMove {
+    /// Group.
+    pub group: Name,
+    /// Input partition.
+    pub tp: TopicPartition,
+    /// The new value; -1 for deleted.
+    pub offset: Offset,
+    /// The commit marker that brought it about.
+    pub marker: Option<(ProducerId, i16)>,
+}
 
 /// Writes events to a sink.
 pub struct History<'a> {
@@ -24,7 +37,7 @@ pub struct History<'a> {
     transactional: Vec<(String, u32)>,
     topics: Vec<String>,
     /// Who asks for what, outside transactions.
-    pub(crate) askers: Askers,
+    pub(super) askers: Askers,
     /// Committed offset of each group, and the highest that it ever was.
     committed: BTreeMap<(u32, h::Partition), (i64, i64)>,
     /// How often one of the highest rose.
@@ -79,31 +92,9 @@ pub struct Told {
     pub answered: bool,
 }
 
-/// An identity header as the history writes it.
-pub fn identity(origin: &Origin) -> h::Identity {
-    h::Identity {
-        source: origin.source,
-        partition: origin.partition,
-        offset: origin.offset,
-        stage: origin.stage,
-        index: origin.index,
-    }
-}
-
-/// The fingerprint of a record's value as the history writes it; none for a tombstone.
-#[inline]
-pub fn fingerprint(record: &Record) -> Option<u64> {
-    record.value.as_ref().map(Value::fingerprint)
-}
-
-/// A partition as the history writes it.
-pub fn partition(tp: TopicPartition) -> h::Partition {
-    h::Partition::new(tp.topic.0, tp.partition)
-}
-
 impl<'a> History<'a> {
     /// Writes the preamble.
-    pub fn new(plan: &Plan, bodies: &[Body], sink: &'a mut dyn h::Sink) -> History<'a> {
+    pub fn new(plan: &Plan, clients: Vec<Declared>, sink: &'a mut dyn h::Sink) -> History<'a> {
         let mut topics = vec!["__transaction_state".to_string(), "__consumer_offsets".to_string()];
         topics.extend(plan.topics.iter().map(|t| t.name.clone()));
         let mut history = History {
@@ -148,29 +139,12 @@ impl<'a> History<'a> {
             let sink = h::ExternalSink { id: id as u32, name: account.name.into(), kind, announced_in };
             history.write(&h::Event::Sink(sink));
         }
-        for body in bodies {
-            let Body::Client(client) = body else { continue };
-            let Some(group) = client.group() else { continue };
-            if !history.groups.iter().any(|g| g == group) {
-                let id = history.groups.len() as u32;
-                history.groups.push(group.to_string());
-                history.write(&h::Event::Group(h::Group { id, name: group.to_string().into() }));
-            }
-        }
-        for body in bodies {
-            let Body::Client(client) = body else { continue };
-            if matches!(client, Client::External(_)) {
-                continue; // declared when the program makes it
-            }
-            let id = history.clients.len() as u32;
-            history.clients.push(client.name().to_string());
-            let mut declared = client.declare(plan);
-            declared.id = id;
-            declared.group = client.group().map(|g| history.group_number(g));
-            if let Some(t) = &declared.transactional_id {
-                history.transactional.push((t.to_string(), id));
-            }
-            history.write(&h::Event::Client(Box::new(declared)));
+        clients.iter().filter_map(|(_, group)| group.as_ref()).for_each(|group| {
+            history.declare_group(group);
+        });
+        for (mut client, group) in clients {
+            client.group = group.map(|group| history.group_number(&group));
+            history.declare_client(client);
         }
         for (topic, promise) in &plan.promises {
             if *promise == Promise::ReadUncommitted {
@@ -197,7 +171,7 @@ impl<'a> History<'a> {
     fn promise_of_a_reader(&mut self, plan: &Plan, name: &str) {
         let Some(reader) = plan.readers.iter().find(|r| r.name == name) else { return };
         for member in 1..=reader.members {
-            let client = self.client_number(&crate::client::member_name(name, member, reader.members));
+            let client = self.client_number(&member_name(name, member, reader.members));
             let allow = vec!["aborted-visible".into(), "uncommitted-visible".into()];
             self.write(&h::Event::Promise(h::Promise { client: Some(client), allow, ..h::Promise::default() }));
         }
@@ -288,13 +262,13 @@ impl<'a> History<'a> {
     }
 
     /// An incarnation of a client begins to run: with its process, or with another producer in the same process.
-    pub fn started(&mut self, t: Instant, c: u32, i: u32) {
+    pub(super) fn started(&mut self, t: Instant, c: u32, i: u32) {
         self.set_over(c, false);
         self.write(&h::Event::Started(h::Started { t: t.0, c, i }));
     }
 
     /// A client has ended by itself.
-    pub fn ended(&mut self, t: Instant, c: u32, i: u32, text: &str) {
+    pub(super) fn ended(&mut self, t: Instant, c: u32, i: u32, text: &str) {
         self.stopped(t, c, i, h::StopReason::Ended, text);
     }
 
@@ -376,13 +350,5 @@ impl<'a> History<'a> {
             self.commits_advanced += 1;
         }
         self.write(&h::Event::OffsetMoved(h::OffsetMoved { t, group, at, offset: m.offset, cause }));
-    }
-}
-
-/// Isolation level as the history writes it.
-pub fn isolation(level: IsolationLevel) -> h::Isolation {
-    match level {
-        IsolationLevel::ReadUncommitted => h::Isolation::ReadUncommitted,
-        IsolationLevel::ReadCommitted => h::Isolation::ReadCommitted,
     }
 }

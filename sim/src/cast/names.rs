@@ -1,15 +1,10 @@
 //! Names of nodes, topics and partitions, and their numbers.
 
-use std::collections::BTreeMap;
-
 use fencepost_protocol::broker::Job;
-use fencepost_protocol::ids::{TopicId, TopicPartition};
-use fencepost_protocol::time::Span;
+use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 
-use super::nearest::choices;
-use crate::client::{EchoClient, ReaderClient, member_name};
-use crate::plan::Plan;
-use crate::schedule::Actor;
+use super::{Actor, Back, Part, Role};
+use crate::nearest::choices;
 
 /// Background jobs by name.
 pub const JOBS: [(&str, Job); 7] = [
@@ -22,8 +17,8 @@ pub const JOBS: [(&str, Job); 7] = [
     ("offsets_expiry", Job::OffsetsExpiry),
 ];
 
-/// The names of a plan's nodes and topics.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The names of a plan's nodes and topics, and what the nodes are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// By actor.
     pub nodes: Vec<String>,
@@ -33,48 +28,31 @@ pub struct Names {
     pub workloads: Vec<String>,
     /// By actor: what becomes of its process after a crash that does not say.
     pub back: Vec<Back>,
-}
-
-/// What becomes of a process that was killed, where the fault does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Back {
-    /// It runs again by itself after this time: `restart.after`.
-    After(Span),
-    /// It stays away.
-    Never,
-}
-
-/// What becomes of clients and sinks that were killed, by name.
-fn backs(plan: &Plan) -> BTreeMap<String, Back> {
-    let own = |after: Option<Span>| after.map_or(Back::Never, Back::After);
-    let mut backs = BTreeMap::new();
-    backs.extend(plan.databases.iter().map(|d| (d.name.clone(), Back::After(d.restart_after))));
-    backs.extend(plan.payments.iter().map(|p| (p.name.clone(), Back::After(p.restart_after))));
-    backs.extend(plan.producers.iter().map(|p| (p.name.clone(), own(p.restart_after))));
-    backs.extend(plan.services.iter().map(|s| (s.name.clone(), own(s.restart_after))));
-    backs.extend(plan.relays.iter().map(|r| (r.name.clone(), own(r.restart_after))));
-    backs.extend(plan.echoes.iter().map(|e| (e.name.clone(), Back::After(EchoClient::RESTARTS_AFTER))));
-    let pipelines = plan.pipelines.iter().map(|p| (&p.name, p.members, own(p.restart_after)));
-    let readers = plan.readers.iter().map(|r| (&r.name, r.members, Back::After(ReaderClient::RESTARTS_AFTER)));
-    for (name, members, back) in pipelines.chain(readers) {
-        backs.extend((1..=members).map(|member| (member_name(name, member, members), back)));
-    }
-    backs
+    /// By actor: what it is.
+    pub parts: Vec<Part>,
 }
 
 impl Names {
-    /// The names of `plan`.
-    pub fn of(plan: &Plan) -> Names {
-        let internal = [
-            ("__transaction_state".to_string(), plan.cluster.config.transaction_partitions),
-            ("__consumer_offsets".to_string(), plan.cluster.config.offsets_partitions),
-        ];
-        let topics = internal.into_iter().chain(plan.topics.iter().map(|t| (t.name.clone(), t.partitions))).collect();
-        let senders = (0..).map_while(|workload| plan.workload_name(workload)).map(str::to_string).collect();
-        let nodes = crate::world::names(plan);
-        let own = backs(plan);
-        let back = nodes.iter().map(|node| own.get(node).copied().unwrap_or(Back::Never)).collect();
-        Names { nodes, topics, workloads: senders, back }
+    /// What a node is; none if that is not known.
+    pub fn part(&self, actor: Actor) -> Option<Part> {
+        self.parts.get(actor as usize).copied()
+    }
+
+    /// The nodes that are brokers.
+    pub fn brokers(&self) -> impl Iterator<Item = Actor> + '_ {
+        let parts = self.parts.iter().enumerate();
+        parts.filter(|(_, part)| part.role == Role::Broker).map(|(n, _)| n as Actor)
+    }
+
+    /// The node that is the broker of that id.
+    pub fn broker(&self, id: NodeId) -> Option<Actor> {
+        self.brokers().find(|actor| self.broker_id(*actor) == Some(id))
+    }
+
+    /// The id of a node that is a broker.
+    pub fn broker_id(&self, actor: Actor) -> Option<NodeId> {
+        let part = self.part(actor).filter(|part| part.role == Role::Broker);
+        part.map(|part| NodeId(i32::from(part.place) + 1))
     }
 
     /// What becomes of a node's process that was killed; none if that is not known.

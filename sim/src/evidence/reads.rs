@@ -1,38 +1,44 @@
-//! What a consumer tells, as a history writes it: the same for readers and for the reading side of pipelines.
+//! What a client's consumer tells: the same for readers, for the reading side of pipelines and for programs.
 
 use fencepost_protocol::consumer::{ConsumerEvent, PositionReason, Records};
+use fencepost_protocol::ids::{Offset, TopicPartition};
 use fencepost_protocol::time::Now;
 use fencepost_reports::history::event as h;
 
-use super::Gone;
-use crate::askers::Invoker;
-use crate::history::{History, fingerprint, identity, partition};
+use super::askers::Invoker;
+use super::{History, Recorder, fingerprint, identity, partition};
 
-/// A client's consumer as the history knows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Reading {
-    client: u32,
-    group: Option<u32>,
-    pending_commits: Vec<u64>,
-}
-
-impl Reading {
-    pub fn new(client: u32, group: Option<u32>) -> Reading {
-        Reading { client, group, pending_commits: Vec::new() }
-    }
-
-    /// Writes what the application was given.
-    pub fn records(&self, now: Now, i: u32, records: &Records, history: &mut History<'_>) {
-        let (t, c, at) = (now.mono.0, self.client, partition(records.tp));
+impl<T> Recorder<T> {
+    /// The application is given records.
+    pub fn read(&self, now: Now, records: &Records, history: &mut History<'_>) {
+        let (t, c, i) = self.stamp(now);
+        let at = partition(records.tp);
         for (offset, record) in records.iter() {
             let id = identity(&record.origin);
             history.write(&h::Event::Read(h::Read { t, c, i, at, offset, id, value: fingerprint(record) }));
         }
     }
 
-    /// Writes what the consumer said, as far as a history wants it.
-    pub fn event(&mut self, now: Now, i: u32, event: ConsumerEvent, history: &mut History<'_>) {
-        let (t, c) = (now.mono.0, self.client);
+    /// The application goes back to where its group stands.
+    pub fn rewound(&self, now: Now, tp: TopicPartition, position: Offset, history: &mut History<'_>) {
+        self.position(now, tp, position, h::PositionReason::Rewind, history);
+    }
+
+    fn position(
+        &self,
+        now: Now,
+        tp: TopicPartition,
+        position: Offset,
+        reason: h::PositionReason,
+        history: &mut History<'_>,
+    ) {
+        let (t, c, i) = self.stamp(now);
+        history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
+    }
+
+    /// The consumer says something: written as far as a history wants it.
+    pub fn consumer(&mut self, now: Now, event: ConsumerEvent, history: &mut History<'_>) {
+        let (t, c, i) = self.stamp(now);
         match event {
             ConsumerEvent::Assigned { partitions, generation } => {
                 let generation = (generation >= 0).then_some(generation);
@@ -55,12 +61,12 @@ impl Reading {
                     }
                     PositionReason::Seek => h::PositionReason::Seek,
                 };
-                history.write(&h::Event::Position(h::Position { t, c, i, at: partition(tp), position, reason }));
+                self.position(now, tp, position, reason, history);
             }
             ConsumerEvent::CommitBegun { id, offsets, generation, .. } => {
                 let Some(group) = self.group else { return };
                 let generation = (generation >= 0).then_some(generation);
-                self.pending_commits.push(id);
+                self.commits.push(id);
                 for o in offsets {
                     history.askers.asked(Invoker { c, i, generation }, id, group, partition(o.tp), o.offset);
                     let commit = h::Commit { t, c, i, op: id, group, at: partition(o.tp), next: o.offset };
@@ -68,15 +74,13 @@ impl Reading {
                 }
             }
             ConsumerEvent::CommitDone { id, result } => {
-                self.pending_commits.retain(|p| *p != id);
+                self.commits.retain(|p| *p != id);
                 let (outcome, error) = match result {
                     Ok(()) => (h::Outcome::Ok, ""),
                     Err(f) if f.unknown => (h::Outcome::Unknown, f.error.name()),
                     Err(f) => (h::Outcome::Fail, f.error.name()),
                 };
-                history.askers.answered(c, i, id, outcome);
-                let error = error.into();
-                history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op: id, outcome, error }));
+                self.committed(now, id, outcome, error, history);
             }
             ConsumerEvent::Revoking { .. }
             | ConsumerEvent::Committed { .. }
@@ -87,13 +91,16 @@ impl Reading {
         }
     }
 
-    /// The process is gone: commits under way have an unknown outcome.
-    pub fn crash(&mut self, now: Now, i: u32, gone: Gone, history: &mut History<'_>) {
-        let (t, c) = (now.mono.0, self.client);
-        for op in self.pending_commits.drain(..) {
-            let (outcome, error) = (h::Outcome::Unknown, gone.words().into());
-            history.askers.answered(c, i, op, outcome);
-            history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op, outcome, error }));
+    fn committed(&self, now: Now, op: u64, outcome: h::Outcome, error: &'static str, history: &mut History<'_>) {
+        let (t, c, i) = self.stamp(now);
+        history.askers.answered(c, i, op, outcome);
+        history.write(&h::Event::CommitResult(h::CommitResult { t, c, i, op, outcome, error: error.into() }));
+    }
+
+    /// Commits of offsets that have not returned have an unknown outcome.
+    pub(super) fn lose_commits(&mut self, now: Now, why: &'static str, history: &mut History<'_>) {
+        for op in std::mem::take(&mut self.commits) {
+            self.committed(now, op, h::Outcome::Unknown, why, history);
         }
     }
 }

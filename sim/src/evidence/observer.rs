@@ -12,20 +12,7 @@ use fencepost_protocol::message::ProducerIdAndEpoch;
 use fencepost_protocol::records::{EndCause, GroupLogRecord, TransactionLogRecord, TransactionState};
 use fencepost_reports::history::event as h;
 
-use crate::history::History;
-
-/// A change of a committed offset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OffsetMove {
-    /// Group.
-    pub group: Name,
-    /// Input partition.
-    pub tp: TopicPartition,
-    /// The new value; -1 for deleted.
-    pub offset: Offset,
-    /// The commit marker that brought it about.
-    pub marker: Option<(ProducerId, i16)>,
-}
+use super::history::{History, OffsetMove};
 
 /// A decision that has been written and not yet been carried out.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,125 @@
+//! The recorder of one client: which incarnation of it runs, and which of its calls have not returned.
+
+use std::collections::VecDeque;
+
+use fencepost_protocol::time::Now;
+use fencepost_reports::history::event as h;
+
+use super::History;
+use super::effects::Effects;
+
+/// Why a client can do no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// Its process was killed.
+    Killed,
+    /// The run is over.
+    RunOver,
+}
+
+impl Gone {
+    /// What became of a call that nobody answered.
+    const fn words(self) -> &'static str {
+        match self {
+            Gone::Killed => "the process ended",
+            Gone::RunOver => "the run ended",
+        }
+    }
+}
+
+/// Writes what a client does. A client may keep something for each send that has not returned.
+#[derive(Clone, Debug)]
+pub struct Recorder<T = ()> {
+    /// The history's number of the client, once its process has run.
+    client: Option<u32>,
+    incarnation: u32,
+    /// The history's number of its consumer group.
+    pub(super) group: Option<u32>,
+    /// Sends that have not returned, by their numbers.
+    pub(super) sends: VecDeque<(u64, T)>,
+    /// The commit or abort that has not returned: which transaction, and whether it is a commit.
+    pub(super) ending: Option<(u64, bool)>,
+    /// Commits of offsets that have not returned.
+    pub(super) commits: Vec<u64>,
+    pub(super) effects: Effects,
+    /// This incarnation has learned that it is fenced.
+    pub(super) fenced: bool,
+}
+
+impl<T> Default for Recorder<T> {
+    fn default() -> Recorder<T> {
+        Recorder {
+            client: None,
+            incarnation: 0,
+            group: None,
+            sends: VecDeque::new(),
+            ending: None,
+            commits: Vec::new(),
+            effects: Effects::default(),
+            fenced: false,
+        }
+    }
+}
+
+impl<T> Recorder<T> {
+    /// Of a client with that number in the history.
+    pub fn of(client: u32) -> Recorder<T> {
+        Recorder { client: Some(client), ..Recorder::default() }
+    }
+
+    /// The client is that one.
+    pub fn introduce(&mut self, client: u32) {
+        self.client = Some(client);
+    }
+
+    /// Its offsets are kept for that group.
+    pub fn joins(&mut self, group: Option<u32>) {
+        self.group = group;
+    }
+
+    /// The history's number of the client and its incarnation, once its process has run.
+    pub fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|client| (client, self.incarnation))
+    }
+
+    /// Number of its incarnation.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// From now on it is that incarnation which calls.
+    pub fn set_incarnation(&mut self, incarnation: u32) {
+        self.fenced &= incarnation == self.incarnation;
+        self.incarnation = incarnation;
+    }
+
+    /// Time, number of the client, incarnation.
+    #[inline]
+    pub(super) fn stamp(&self, now: Now) -> (u64, u32, u32) {
+        (now.mono.0, self.client.expect("a client that calls was introduced"), self.incarnation)
+    }
+
+    /// The incarnation begins to run: with its process, or with another producer in the same process.
+    pub fn started(&self, now: Now, history: &mut History<'_>) {
+        let (_, c, i) = self.stamp(now);
+        history.started(now.mono, c, i);
+    }
+
+    /// The client has ended by itself.
+    pub fn finished(&self, now: Now, text: &str, history: &mut History<'_>) {
+        let (_, c, i) = self.stamp(now);
+        history.ended(now.mono, c, i, text);
+    }
+
+    /// The client can do no more: every call that has not returned stays unknown. Returns what was kept of its sends.
+    pub fn lost(&mut self, now: Now, gone: Gone, history: &mut History<'_>) -> VecDeque<(u64, T)> {
+        if self.client.is_none() {
+            return VecDeque::new(); // its process never ran
+        }
+        self.answered(now, h::Outcome::Unknown, gone.words(), history);
+        let sends = self.give_up(now, gone.words(), history);
+        self.ended(now, h::Outcome::Unknown, gone.words(), history);
+        self.lose_commits(now, gone.words(), history);
+        sends
+    }
+}
