@@ -148,9 +148,7 @@ impl Locks {
     }
 
     fn release(&mut self, token: u64) -> Response {
-        if token == self.token {
-            self.held = None;
-        }
+        self.held.take_if(|_| token == self.token);
         Response::Released
     }
 }
@@ -186,9 +184,6 @@ struct Worker {
 impl Worker {
     fn go_on(&mut self, out: &mut Vec<Output<Lock>>) {
         self.next = None;
-        if self.jobs == JOBS {
-            return;
-        }
         let (to, request) = match self.holds {
             None => (LOCKS, Request::Acquire),
             Some((token, _, PARTS)) => (LOCKS, Request::Release { token }),
@@ -201,7 +196,7 @@ impl Worker {
     fn work(&mut self, now: Now) {
         self.holds = self.holds.filter(|(_, until, part)| *part == PARTS || now.wall_ms < *until);
         let works = self.holds.is_some_and(|(.., part)| part < PARTS);
-        self.next = Some(now.mono + if works { WORK } else { RETRY });
+        self.next = (self.jobs < JOBS).then_some(now.mono + if works { WORK } else { RETRY });
     }
 
     fn answered(&mut self, now: Now, response: Response) {
@@ -239,7 +234,7 @@ impl System for Service {
 
     fn start(&mut self, net: &mut Net<'_, Lock>, actor: Actor) {
         if let Some(worker) = self.worker(actor) {
-            worker.next = Some(net.now());
+            worker.next = (worker.jobs < JOBS).then_some(net.now());
         }
     }
 
@@ -342,6 +337,20 @@ impl Case for LockCase {
     }
 }
 
+fn report(case: &LockCase, seeds: u64) -> Vec<String> {
+    let findings = fuzz(case, 1..=seeds, || true);
+    let mut lines = vec![format!("{seeds} seeds, {} rules broken", findings.len())];
+    for finding in &findings {
+        lines.extend(words::finding(finding, &NAMES));
+        lines.push("what happens then, but for those who wait for the lock:".to_string());
+        let mut told = Vec::new();
+        case.replay(&finding.schedule, Some(&mut |event: &Traced<'_, Lock>| told.extend(words::traced(event))));
+        told.retain(|line| !line.ends_with("Acquire") && !line.ends_with("Busy"));
+        lines.extend(told.iter().map(|line| format!("  {line}")));
+    }
+    lines
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_none_or(|word| word != "fuzz") {
@@ -349,17 +358,7 @@ fn main() {
     }
     let seeds = arguments.get(1).and_then(|word| word.parse().ok()).unwrap_or(1_000);
     let case = LockCase { fencing: arguments.iter().any(|word| word == "fencing") };
-    let findings = fuzz(&case, 1..=seeds, || true);
-    println!("{seeds} seeds, {} rules broken", findings.len());
-    for finding in &findings {
-        words::finding(finding, &NAMES).iter().for_each(|line| println!("{line}"));
-        println!("what happens then, but for those who wait for the lock:");
-        let is_news = |line: &String| !line.ends_with("Acquire") && !line.ends_with("Busy");
-        let mut tell = |told: &Traced<'_, Lock>| {
-            words::traced(told).filter(is_news).iter().for_each(|line| println!("  {line}"));
-        };
-        case.replay(&finding.schedule, Some(&mut tell));
-    }
+    report(&case, seeds).iter().for_each(|line| println!("{line}"));
 }
 
 #[cfg(test)]
@@ -372,16 +371,14 @@ mod tests {
         assert_eq!(findings.iter().map(|finding| finding.rule.as_str()).collect::<Vec<_>>(), [TWO_HOLDERS]);
         let script = &findings[0].schedule;
         assert!(script.deviations.len() <= 3, "{:#?}", script.deviations);
-        let again = LockCase { fencing: false }.replay(script, None);
-        assert_eq!(again.broken, [TWO_HOLDERS]);
+        assert_eq!(LockCase { fencing: false }.replay(script, None).broken, [TWO_HOLDERS]);
         let cured = LockCase { fencing: true }.replay(script, None);
         assert_eq!((cured.broken, cured.outcome.unused), (vec![], vec![]));
     }
 
     #[test]
     fn with_fencing_no_seed_breaks_a_rule() {
-        let findings = fuzz(&LockCase { fencing: true }, 1..=3_000, || true);
-        assert!(findings.is_empty(), "{findings:#?}");
+        assert_eq!(report(&LockCase { fencing: true }, 3_000), ["3000 seeds, 0 rules broken"]);
     }
 
     #[test]
@@ -392,5 +389,11 @@ mod tests {
         service.locks.token = 12;
         service.workers.iter_mut().for_each(|worker| worker.jobs = JOBS);
         assert_eq!(case.judge(&service, &outcome), [LOST]);
+    }
+
+    #[test]
+    fn the_page_quotes_what_is_printed() {
+        let printed = report(&LockCase { fencing: false }, 1_000);
+        assert!(include_str!("../../docs/your-own-protocol.md").contains(&printed[..13].join("\n")), "{printed:#?}");
     }
 }
