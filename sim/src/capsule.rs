@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cast::Names;
 use crate::scenario::deviation;
 use crate::scenario::fields::Fields;
-use crate::cast::Names;
 use crate::scenario::{Choice, Problem, Scenario};
 use crate::schedule::{Deviation, Schedule};
 

@@ -27,18 +27,18 @@ use fencepost_reports::history::Sink;
 use fencepost_reports::history::event as h;
 use fencepost_reports::story::Story;
 
-pub use crate::client::external::{Mail, Standing};
+pub use crate::roles::external::{Mail, Standing};
 pub use witness::{Ended, ReaderWitness, WriterWitness};
 
 use kept::keep;
 pub use kept::record_of;
 
 use crate::cast::{Actor, Names};
-use crate::plan::Plan;
+use crate::plan::{ExternalPlan, Plan};
 use crate::run::{Course, Run, prepare};
+use crate::scenario::Problem;
 use crate::scenario::deviation::read_faults;
 use crate::scenario::fields::Fields;
-use crate::scenario::Problem;
 use crate::schedule::Fault;
 pub use crate::story::ProcessState;
 use crate::story::Teller;
@@ -47,10 +47,10 @@ use crate::world::{Ending, Keep, Traced, Tracer, World};
 /// Number of a place that a client can have in the world.
 pub type Slot = u32;
 
-/// Names of the places.
-pub fn places(slots: u32) -> Vec<String> {
+/// The places.
+pub fn places(slots: u32) -> Vec<ExternalPlan> {
     let width = slots.to_string().len();
-    (0..slots).map(|n| format!("program-{n:0width$}")).collect()
+    (0..slots).map(|n| ExternalPlan { name: format!("program-{n:0width$}") }).collect()
 }
 
 enum Admission {

@@ -5,7 +5,6 @@
 
 pub mod capsule;
 pub mod cast;
-pub mod client;
 pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;
@@ -24,6 +23,7 @@ pub mod message;
 pub mod nearest;
 pub mod plan;
 pub mod queue;
+pub mod roles;
 pub mod run;
 pub mod scenario;
 pub mod schedule;

@@ -3,42 +3,39 @@
 
 mod names;
 
+use fencepost_protocol::config::{ConsumerConfig, ProducerConfig};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::time::Span;
 
 pub use names::{JOBS, Names};
 
+use crate::roles::list::each_section;
+
 /// Number of a node: dense, in the order of the nodes' names.
 pub type Actor = u16;
 
-/// What a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// The controller.
-    Controller,
-    /// A broker.
-    Broker,
-    /// Sends a workload's records.
-    Producer,
-    /// A member of a read-process-write pipeline.
-    Pipeline,
-    /// Reads.
-    Reader,
-    /// A database.
-    Database,
-    /// A payment API.
-    PaymentApi,
-    /// Brings records to a sink.
-    Connector,
-    /// Writes to a database and announces it.
-    Service,
-    /// Sends what stands in an outbox.
-    Relay,
-    /// Only asks.
-    Echo,
-    /// A program outside the world.
-    External,
+macro_rules! role {
+    ($($role:ident, $module:ident, $list:ident, $word:literal, $doc:literal;)*) => {
+        /// What a node is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Role {
+            /// The controller.
+            Controller,
+            /// A broker.
+            Broker,
+            /// A database.
+            Database,
+            /// A payment API.
+            PaymentApi,
+            $(#[doc = $doc] $role,)*
+            /// Only asks.
+            Echo,
+            /// A program outside the world.
+            External,
+        }
+    };
 }
+each_section!(role);
 
 impl Role {
     /// Whether it stands outside Kafka and is called by clients.
@@ -68,6 +65,40 @@ pub enum Back {
     After(Span),
     /// It stays away.
     Never,
+}
+
+impl Back {
+    /// As `restart.after` has it.
+    pub fn of(restart_after: Option<Span>) -> Back {
+        restart_after.map_or(Back::Never, Back::After)
+    }
+}
+
+/// What a client is asked to do, to whoever does not know its role.
+pub trait ClientPlan {
+    /// What it is.
+    fn role(&self) -> Role;
+
+    /// Its name, which members complete with their number.
+    fn name(&self) -> &str;
+
+    /// Number of its members.
+    fn members(&self) -> u32 {
+        1
+    }
+
+    /// What becomes of a process of it after a crash that does not say.
+    fn back(&self) -> Back;
+
+    /// How its producer is configured, if it has one.
+    fn producer(&self) -> Option<&ProducerConfig> {
+        None
+    }
+
+    /// How its consumer is configured, if it has one.
+    fn consumer(&self) -> Option<&ConsumerConfig> {
+        None
+    }
 }
 
 /// One who takes part.

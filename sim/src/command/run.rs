@@ -13,7 +13,6 @@ use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
-pub use crate::shell::run as command_line;
 use crate::world::Keep;
 
 /// The wall clock, for what is printed and nothing else.
@@ -43,7 +42,7 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
     let capsule_file = save.map(WholeFile::create).transpose()?;
     let (ran, written) = with_files(&scenario, Course::Seed(seed), keep, files)?;
     let wall_ms = watch.ms();
-    let again = command_line(&scenario, seed);
+    let again = scenario.command(seed);
     let mut troubles = Troubles::default();
     let diagram = match &ran {
         Ok(run) => written.finish(&scenario, seed, run, &again, &mut troubles).filter(|_| files.diagram),
@@ -160,7 +159,7 @@ fn next(scenario: &Scenario, seed: u64) -> String {
         let mut other = scenario.clone();
         other.choice.case = Some(case.clone());
         let title = if title.is_empty() { String::new() } else { format!("  # {title}") };
-        text += &format!("then:   {}{title}\n", command_line(&other, seed));
+        text += &format!("then:   {}{title}\n", other.command(seed));
     }
     text
 }

@@ -70,7 +70,14 @@ impl WriterWitness {
     }
 
     /// A record was handed over.
-    pub fn sent(&mut self, now: Now, op: u64, (topic, to): (TopicId, Option<u32>), record: &Record, world: &mut Embedded) {
+    pub fn sent(
+        &mut self,
+        now: Now,
+        op: u64,
+        (topic, to): (TopicId, Option<u32>),
+        record: &Record,
+        world: &mut Embedded,
+    ) {
         if world.is_open() {
             let (origin, value) = (record.origin, fingerprint(record));
             let n = self.open.then_some(self.transaction);

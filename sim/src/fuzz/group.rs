@@ -2,8 +2,8 @@
 
 use fencepost_reports::report::{Class, Report, Violation};
 
-use crate::coverage::action_name;
 use crate::cast::Names;
+use crate::coverage::action_name;
 use crate::schedule::{Action, Deviation, Effect, Fault, Schedule, When};
 
 /// What tells one bug from another before anything was shrunk.
@@ -125,11 +125,7 @@ mod tests {
 
     fn names() -> Names {
         let nodes = ["broker-1", "broker-2", "controller", "shop", "till"].map(String::from).to_vec();
-        Names {
-            nodes,
-            topics: vec![("orders".into(), 3), ("sales".into(), 1)],
-            ..Names::default()
-        }
+        Names { nodes, topics: vec![("orders".into(), 3), ("sales".into(), 1)], ..Names::default() }
     }
 
     #[test]

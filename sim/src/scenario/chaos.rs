@@ -4,9 +4,9 @@ use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Span;
 
 use super::fields::Fields;
-use crate::nearest::hint;
 use super::problem::Complaint;
 use super::table::{self, FromItem as _};
+use crate::nearest::hint;
 use crate::plan::{ChaosPlan, Family, Plan, Promise};
 
 type Result<T> = core::result::Result<T, Complaint>;

@@ -6,12 +6,12 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::duration::print_signed_ms;
 use super::fields::{Fields, Item, Value};
-use crate::cast::{JOBS, Names};
-use crate::nearest::hint;
 use super::problem::{Complaint, Place};
 use super::table::{self, ActionName};
 pub use super::wording::{action_words, words};
+use crate::cast::{JOBS, Names};
 use crate::message::Kind;
+use crate::nearest::hint;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, MessageName, Phase, Subject, Trigger, When};
 
 type Result<T> = core::result::Result<T, Complaint>;

@@ -8,9 +8,9 @@ use fencepost_reports::report::{Kind, Report, Verdict};
 use crate::coverage::{Coverage, Goal};
 
 use super::fields::{Fields, Item, Value};
-use crate::nearest::hint;
 use super::problem::Complaint;
 use super::table;
+use crate::nearest::hint;
 
 /// A range of whole numbers, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

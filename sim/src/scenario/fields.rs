@@ -11,8 +11,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::duration;
-use crate::nearest::hint;
 use super::problem::{Complaint, Place};
+use crate::nearest::hint;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]

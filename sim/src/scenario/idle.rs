@@ -2,10 +2,10 @@
 
 use fencepost_protocol::time::{Instant, Span};
 
-use crate::cast::Names;
-use super::possible::{Players, Player};
+use super::possible::{Player, Players};
 use super::problem::Complaint;
 use super::written::WrittenFault;
+use crate::cast::Names;
 use crate::plan::Plan;
 use crate::schedule::{Action, Actor, Effect, When};
 

@@ -2,10 +2,13 @@
 
 pub(crate) mod assemble;
 pub mod builtin;
+pub(crate) mod calls;
 mod chaos;
 mod checks;
 pub mod deviation;
+mod disabled;
 mod document;
+pub(crate) mod draft;
 pub mod duration;
 pub mod expect;
 pub mod explore;
@@ -14,10 +17,12 @@ mod idle;
 pub mod lines;
 mod overrides;
 mod possible;
+pub(crate) mod printer;
 pub(crate) mod problem;
 mod resolved;
+mod seeds;
 mod sinks;
-mod streams;
+pub(crate) mod streams;
 pub mod table;
 mod together;
 mod topics;
@@ -32,14 +37,16 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use assemble::ReadFile;
+pub use draft::ReadFile;
 pub use expect::{Bound, Expectation, Numbers};
 pub use problem::{Place, Problem};
+pub use seeds::parse_seeds;
 
 pub use crate::cast::Names;
 
 use crate::coverage::Goal;
 use crate::plan::Plan;
+use crate::shell;
 use document::Document;
 use explore::Explore;
 use fields::Fields;
@@ -144,6 +151,19 @@ impl Scenario {
     /// With every default, as TOML.
     pub fn resolved(&self) -> String {
         resolved::print(&self.plan, self.seed, self.seeds)
+    }
+
+    /// The command that runs it with a seed, as a person would type it.
+    pub fn command(&self, seed: u64) -> String {
+        let mut words = vec!["fencepost".to_string(), "run".to_string(), self.name.clone()];
+        if let Some(case) = &self.choice.case {
+            words.extend(["--case".to_string(), case.clone()]);
+        }
+        words.extend(["--seed".to_string(), seed.to_string()]);
+        for set in &self.choice.sets {
+            words.extend(["--set".to_string(), set.clone()]);
+        }
+        words.iter().map(|word| shell::word(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// Name and case, as a person would say them.
@@ -256,28 +276,4 @@ fn choose(document: &Document, wanted: Option<&str>) -> Result<Option<Fields>, C
         false => format!("there is no such case; cases are {}", names.join(", ")),
     };
     Err(Complaint::new(&place, message))
-}
-
-/// Reads `7` or `1..100`, both ends included.
-///
-/// # Errors
-/// Why it is no range of seeds.
-pub fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
-    let number = |text: &str| {
-        let digits = text.trim().replace('_', "");
-        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        match digits.parse::<u64>() {
-            Ok(number) => Ok(number),
-            Err(_) if is_number => Err(format!("{digits} is too large: seeds go up to {}", u64::MAX)),
-            Err(_) => Err("expected a number or a range such as 1..100".to_string()),
-        }
-    };
-    let (low, high) = match text.split_once("..") {
-        Some((low, high)) => (number(low)?, number(high.trim_start_matches('='))?),
-        None => (number(text)?, number(text)?),
-    };
-    if low > high {
-        return Err(format!("the range ends at {high}, before it begins at {low}"));
-    }
-    Ok((low, high))
 }

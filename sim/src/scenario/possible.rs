@@ -241,7 +241,9 @@ fn topics<'p>(role: Player<'p>, key: ApiKey) -> Option<Vec<&'p str>> {
         (ApiKey::Produce, Player::Pipeline(p)) => Some(p.output.as_deref().into_iter().collect()),
         (ApiKey::Produce, Player::Service(s)) => Some(vec![&s.topic]),
         (ApiKey::Produce, Player::Relay(r)) => Some(vec![&r.topic]),
-        (ApiKey::Fetch | ApiKey::OffsetCommit | ApiKey::TxnOffsetCommit, Player::Pipeline(p)) => Some(inputs(&p.inputs)),
+        (ApiKey::Fetch | ApiKey::OffsetCommit | ApiKey::TxnOffsetCommit, Player::Pipeline(p)) => {
+            Some(inputs(&p.inputs))
+        }
         (ApiKey::Fetch | ApiKey::OffsetCommit, Player::Reader(r)) => Some(inputs(&r.topics)),
         _ => None,
     }

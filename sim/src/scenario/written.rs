@@ -8,9 +8,9 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::fields::Fields;
 use super::idle;
-use crate::cast::Names;
-use super::possible::{Players, Player, impossible};
+use super::possible::{Player, Players, impossible};
 use super::problem::{Complaint, Place};
+use crate::cast::Names;
 use crate::plan::{Plan, Source};
 use crate::schedule::{Action, Actor, Fault, When};
 
@@ -120,7 +120,12 @@ fn comes_back(plan: &Plan, role: Player<'_>, name: &str) -> Option<Span> {
 }
 
 /// Whom an action stops, how that is said, and for how long (none: for good).
-fn stops(plan: &Plan, cast: &Players<'_>, names: &Names, action: &Action) -> Option<(Actor, &'static str, Option<Span>)> {
+fn stops(
+    plan: &Plan,
+    cast: &Players<'_>,
+    names: &Names,
+    action: &Action,
+) -> Option<(Actor, &'static str, Option<Span>)> {
     match action {
         Action::Crash { node, down } | Action::PowerLoss { node, down, .. } => {
             Some((*node, "is down", down.or_else(|| comes_back(plan, cast.role(*node), names.node(*node)))))

@@ -13,8 +13,8 @@ use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::render::counted;
 
-use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent};
 use super::plan::DatabasePlan;
+use super::{Answer, Call, Effect, Key, Kind, OffsetUpdate, Replies, Row, Unsent};
 use crate::cast::Names;
 
 /// Offsets or transactions that are told of at most.

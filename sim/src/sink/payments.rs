@@ -6,8 +6,8 @@ use fencepost_protocol::io::ConnId;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::render::counted;
 
-use super::{Answer, Call, Effect, Key, Kind, Replies};
 use super::plan::PaymentsPlan;
+use super::{Answer, Call, Effect, Key, Kind, Replies};
 
 /// The machine. A charge and its key are durable before they are answered.
 #[derive(Clone, Debug)]

@@ -18,10 +18,10 @@ use fencepost_reports::story::{
     Band, BandKind, Chronicle, FORMAT, Fate, Lane, LaneKind, Level, Message, Office, Purpose, Story,
 };
 
+use crate::cast::{Names, Role};
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
-use crate::cast::{Names, Role};
 use crate::scenario::deviation;
 use crate::schedule::{Action, Actor};
 use crate::sink::Call;
@@ -101,7 +101,7 @@ impl Teller {
         };
         order.sort_by_key(|(kind, n)| (rank(*kind), *n));
         // The places of programs' clients have no lanes: the programs have.
-        order.retain(|(_, n)| !plan.externals.contains(&names.nodes[*n]));
+        order.retain(|(_, n)| names.parts[*n].role != Role::External);
         let before = order.iter().take_while(|(kind, _)| rank(*kind) < rank(LaneKind::Broker)).count();
         let mut lanes = vec![0; names.nodes.len()];
         for (lane, (_, actor)) in order.iter().enumerate() {

@@ -9,8 +9,8 @@ use fencepost_protocol::message::*;
 use fencepost_reports::story::{Batch, BatchKind, Chronicle, Message, Purpose};
 
 use super::{NOTHING_NEW, sinks};
-use crate::message;
 use crate::cast::Names;
+use crate::message;
 
 /// What is being written.
 struct Draft<'n> {

@@ -10,11 +10,11 @@ use fencepost_reports::history::event as h;
 use super::World;
 use super::node::Body;
 use super::settle::Unfinished;
+use crate::cast::Names;
 use crate::cast::member_name;
 use crate::evidence::{Told, partition};
 use crate::message::Response;
 use crate::plan::PipelinePlan;
-use crate::cast::Names;
 use crate::schedule::Actor;
 
 /// Errors that were told so long before the end, or before progress stopped, are told still.

@@ -5,12 +5,12 @@ use fencepost_protocol::image::ClusterImage;
 use fencepost_protocol::io::Output;
 use fencepost_protocol::time::{Instant, Span};
 
+use super::World;
 use super::faults::{Occasion, Origin};
 use super::node::{Body, Ended};
 use super::settle::Ending;
-use super::World;
-use crate::client::Client;
-use crate::client::external::{ExternalClient, Mail, Standing};
+use crate::roles::Client;
+use crate::roles::external::{ExternalClient, Mail, Standing};
 use crate::schedule::{Actor, Fault, When};
 
 impl<'a> World<'a> {
@@ -117,7 +117,7 @@ impl<'a> World<'a> {
 
     pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {
         let names = plan.names();
-        let number = |n: &String| names.actor(n).expect("every node has a number");
+        let number = |place: &crate::plan::ExternalPlan| names.actor(&place.name).expect("every node has a number");
         plan.externals.iter().map(number).collect()
     }
 }

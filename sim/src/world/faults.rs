@@ -9,9 +9,9 @@ use super::event::{Event, Step};
 use super::link::LinkId;
 use super::node::{Body, Ended, Process};
 use super::{TracedEvent, World};
+use crate::cast::Names;
 use crate::message::Kind;
 use crate::queue::{Class, Rank};
-use crate::cast::Names;
 use crate::scenario::deviation;
 use crate::schedule::{Action, Actor, Deviation, Effect, Fault, When};
 

@@ -11,9 +11,9 @@ use fencepost_protocol::ids::{NodeId, TopicId, TopicPartition};
 
 use super::node::Process;
 use super::{Body, Node, TracedEvent, World};
+use crate::cast::Names;
 use crate::message::state_name;
 use crate::plan::Plan;
-use crate::cast::Names;
 use crate::schedule::Actor;
 
 /// Partitions, ids or groups of a broker that are listed at most.

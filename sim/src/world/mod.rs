@@ -29,14 +29,14 @@ use fencepost_protocol::io::{ConnId, CorrelationId, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::Sink;
 
-use crate::client::Client;
 use crate::coverage::Coverage;
 use crate::digest::Digest;
-use crate::explorer::Explorer;
 use crate::evidence::{History, Observer};
+use crate::explorer::Explorer;
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::queue::{Class, Entry, Queue, Rank};
+use crate::roles::Client;
 use crate::schedule::{Actor, Attempts, Deviation};
 use crate::sink;
 use event::{Event, Step};
@@ -262,7 +262,7 @@ impl<'a> World<'a> {
         let place = |name: &str| nodes.iter().position(|n| n.name == name).expect("every sink is a node") as Actor;
         let sinks: Vec<Actor> = plan.sinks().map(place).collect();
         let declared = nodes.iter().filter_map(|node| match &node.body {
-            Body::Client(client) => client.declare(&plan),
+            Body::Client(client) => client.declare(),
             _ => None,
         });
         let history = History::new(&plan, declared.collect(), sink);

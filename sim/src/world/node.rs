@@ -15,10 +15,10 @@ use fencepost_protocol::time::{Instant, Now, Span};
 
 use super::event::{Event, Step};
 use super::{TracedEvent, World, services};
-use crate::client::{self, Client};
 use crate::clock::Clock;
 use crate::plan::Plan;
 use crate::queue::{Class, Rank};
+use crate::roles::{self, Client};
 use crate::schedule::Actor;
 use crate::sink::Service;
 use crate::stream::{PPM, mix};
@@ -145,7 +145,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
     for (name, service) in services::populate(plan) {
         nodes.push(Node::new(name, Body::Service(service)));
     }
-    for client in client::populate(plan, root_seed) {
+    for client in roles::populate(plan, root_seed) {
         nodes.push(Node::new(client.name().to_string(), Body::Client(client)));
     }
     nodes.iter_mut().for_each(|node| node.burden = plan.network.service_per_message);

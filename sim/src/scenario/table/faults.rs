@@ -2,8 +2,8 @@
 
 use super::actions::{ALWAYS, ActionName, WHEN};
 use super::{FAULT, MESSAGE};
-use crate::scenario::fields::Fields;
 use crate::nearest::hint;
+use crate::scenario::fields::Fields;
 use crate::scenario::problem::Complaint;
 
 /// The action of a fault, if there is one of that name.

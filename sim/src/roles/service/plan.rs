@@ -1,0 +1,64 @@
+//! What a service is asked to do.
+
+use fencepost_protocol::config::ProducerConfig;
+use fencepost_protocol::time::Span;
+
+use crate::cast::{Back, ClientPlan, Role};
+use crate::plan::calls::Patience;
+use crate::plan::source::Source;
+
+/// How a service announces what it has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announcing {
+    /// A row of an outbox, in the same transaction: a relay sends it.
+    Outbox,
+    /// It commits, then sends to Kafka.
+    DatabaseThenKafka,
+    /// It sends to Kafka within its database transaction, then commits.
+    KafkaThenDatabase,
+}
+
+/// A service that takes orders: it writes each to a table and announces it in a topic.
+#[derive(Clone, Debug)]
+pub struct ServicePlan {
+    /// Name of the client.
+    pub name: String,
+    /// Name of its database.
+    pub database: String,
+    /// Number of its table; its outbox is the next one.
+    pub table: u16,
+    /// Where it announces.
+    pub topic: String,
+    /// How.
+    pub announcing: Announcing,
+    /// The orders.
+    pub source: Source,
+    /// When it begins.
+    pub start: Span,
+    /// Pause between orders.
+    pub interval: Span,
+    /// With the database.
+    pub patience: Patience,
+    /// After a process crash: how long until it runs again; none: never.
+    pub restart_after: Option<Span>,
+    /// Its producer, for those that send themselves.
+    pub producer: ProducerConfig,
+}
+
+impl ClientPlan for ServicePlan {
+    fn role(&self) -> Role {
+        Role::Service
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn back(&self) -> Back {
+        Back::of(self.restart_after)
+    }
+
+    fn producer(&self) -> Option<&ProducerConfig> {
+        Some(&self.producer)
+    }
+}
