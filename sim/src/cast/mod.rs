@@ -3,9 +3,9 @@
 
 mod names;
 
-use fencepost_protocol::config::{ConsumerConfig, ProducerConfig};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::time::Span;
+use fencepost_reports::story::LaneKind;
 
 pub use names::{JOBS, Names};
 
@@ -15,7 +15,7 @@ use crate::roles::list::each_section;
 pub type Actor = u16;
 
 macro_rules! role {
-    ($($role:ident, $module:ident, $list:ident, $word:literal, $doc:literal;)*) => {
+    ($($role:ident, $module:ident, $list:ident, $word:literal, $lane:ident, $doc:literal;)*) => {
         /// What a node is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Role {
@@ -33,11 +33,26 @@ macro_rules! role {
             /// A program outside the world.
             External,
         }
+
+        fn lane(role: Role) -> LaneKind {
+            match role {
+                Role::Controller => LaneKind::Controller,
+                Role::Broker => LaneKind::Broker,
+                Role::Database | Role::PaymentApi => LaneKind::Sink,
+                $(Role::$role => LaneKind::$lane,)*
+                Role::Echo | Role::External => LaneKind::Producer,
+            }
+        }
     };
 }
 each_section!(role);
 
 impl Role {
+    /// How it is drawn.
+    pub fn lane(self) -> LaneKind {
+        lane(self)
+    }
+
     /// Whether it stands outside Kafka and is called by clients.
     pub fn is_sink(self) -> bool {
         matches!(self, Role::Database | Role::PaymentApi)
@@ -71,33 +86,6 @@ impl Back {
     /// As `restart.after` has it.
     pub fn of(restart_after: Option<Span>) -> Back {
         restart_after.map_or(Back::Never, Back::After)
-    }
-}
-
-/// What a client is asked to do, to whoever does not know its role.
-pub trait ClientPlan {
-    /// What it is.
-    fn role(&self) -> Role;
-
-    /// Its name, which members complete with their number.
-    fn name(&self) -> &str;
-
-    /// Number of its members.
-    fn members(&self) -> u32 {
-        1
-    }
-
-    /// What becomes of a process of it after a crash that does not say.
-    fn back(&self) -> Back;
-
-    /// How its producer is configured, if it has one.
-    fn producer(&self) -> Option<&ProducerConfig> {
-        None
-    }
-
-    /// How its consumer is configured, if it has one.
-    fn consumer(&self) -> Option<&ConsumerConfig> {
-        None
     }
 }
 

@@ -2,9 +2,11 @@
 
 pub(crate) mod calls;
 mod cast;
+pub(crate) mod client;
 mod sinks;
 pub(crate) mod source;
 mod topics;
+pub(crate) mod wait;
 mod waits;
 
 use std::sync::Arc;
@@ -14,11 +16,11 @@ use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
 use fencepost_protocol::time::Span;
 
-use crate::cast::ClientPlan;
 use crate::roles::list::each_client;
 use crate::schedule::Fault;
 
 pub use calls::{CallPlan, Doing, KeyOf, Patience};
+pub use client::ClientPlan;
 pub use sinks::Account;
 pub use source::{OnUnknown, Source};
 

@@ -1,16 +1,16 @@
 //! The list of roles. What is made of each role is made from here: its number, its place in plans, its section of the TOML
 //! with reader, writer and documentation, and its client. Adding a role is a line in each of the two tables, and a folder.
 
-/// Roles with a section of the TOML: role, module, list of the document, word of the section, what it does.
+/// Roles with a section of the TOML: role, module, list of the document, word of the section, how it is drawn, what it does.
 macro_rules! each_section {
     ($then:ident) => {
         $then! {
-            Producer, producer, producers, "producer", "Sends a workload's records.";
-            Pipeline, pipeline, pipelines, "pipeline", "Reads, processes, writes.";
-            Reader, reader, readers, "reader", "Reads.";
-            Connector, connector, connectors, "connector", "Brings records to a sink.";
-            Service, service, services, "service", "Writes to a database and announces it.";
-            Relay, relay, relays, "relay", "Sends what stands in an outbox.";
+            Producer, producer, producers, "producer", Producer, "Sends a workload's records.";
+            Pipeline, pipeline, pipelines, "pipeline", Pipeline, "Reads, processes, writes.";
+            Reader, reader, readers, "reader", Reader, "Reads.";
+            Connector, connector, connectors, "connector", Reader, "Brings records to a sink.";
+            Service, service, services, "service", Producer, "Writes to a database and announces it.";
+            Relay, relay, relays, "relay", Producer, "Sends what stands in an outbox.";
         }
     };
 }

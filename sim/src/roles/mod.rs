@@ -14,6 +14,7 @@ pub(crate) mod progress;
 pub mod reader;
 pub mod relay;
 pub(crate) mod sections;
+pub(crate) mod sends;
 pub mod service;
 pub(crate) mod words;
 
@@ -22,9 +23,9 @@ use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 
-use crate::cast::{ClientPlan, Names};
+use crate::cast::Names;
 use crate::evidence::{Declared, Gone, History};
-use crate::plan::Plan;
+use crate::plan::{ClientPlan, Plan};
 use crate::sink::Response;
 use application::{Application, Seat};
 use caller::OutgoingCall;

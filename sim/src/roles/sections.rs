@@ -9,7 +9,7 @@ use crate::scenario::problem::Complaint;
 use crate::scenario::table::section::Section;
 
 macro_rules! sections {
-    ($($role:ident, $module:ident, $list:ident, $word:literal, $doc:literal;)*) => {
+    ($($role:ident, $module:ident, $list:ident, $word:literal, $lane:ident, $doc:literal;)*) => {
         /// Clients as they stand in a document.
         #[derive(Clone, Debug)]
         pub(crate) struct Clients { $(pub $list: Vec<Fields>,)* }

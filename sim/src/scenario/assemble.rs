@@ -18,9 +18,9 @@ use super::table;
 use super::together;
 use super::topics::{cluster, network, topics};
 use super::written::{self, WrittenFault};
-use crate::cast::{ClientPlan, Names};
+use crate::cast::Names;
 use crate::nearest::hint;
-use crate::plan::{EndPlan, Plan};
+use crate::plan::{ClientPlan, EndPlan, Plan};
 use crate::schedule::Fault;
 
 type Result<T> = core::result::Result<T, Complaint>;

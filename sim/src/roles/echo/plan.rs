@@ -2,7 +2,10 @@
 
 use fencepost_protocol::time::Span;
 
-use crate::cast::{Back, ClientPlan, Role};
+use crate::cast::{Back, Role};
+use crate::message::Kind;
+use crate::plan::client::ClientPlan;
+use crate::plan::wait::{Times, Wait};
 
 /// A client that only asks.
 #[derive(Clone, Debug)]
@@ -31,5 +34,21 @@ impl ClientPlan for EchoPlan {
 
     fn back(&self) -> Back {
         Back::After(EchoPlan::RESTARTS_AFTER)
+    }
+
+    fn start(&self) -> Option<Span> {
+        None
+    }
+
+    fn away(&self) -> Option<Span> {
+        Some(Span::ZERO)
+    }
+
+    fn sends(&self) -> Option<Vec<Kind>> {
+        None
+    }
+
+    fn waits(&self, _: &Times) -> Vec<Wait> {
+        Vec::new()
     }
 }

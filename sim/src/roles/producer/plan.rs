@@ -1,10 +1,15 @@
 //! What a plain producer is asked to do.
 
 use fencepost_protocol::config::ProducerConfig;
+use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::Span;
 
-use crate::cast::{Back, ClientPlan, Role};
+use crate::cast::{Back, Role};
+use crate::message::Kind;
+use crate::plan::client::ClientPlan;
 use crate::plan::source::{OnUnknown, Source};
+use crate::plan::wait::{Times, Wait, of_producer, sum, times, wait};
+use crate::roles::sends::{self, OF_TRANSACTIONS};
 
 /// A plain producer.
 #[derive(Clone, Debug)]
@@ -54,5 +59,37 @@ impl ClientPlan for ProducerPlan {
 
     fn producer(&self) -> Option<&ProducerConfig> {
         Some(&self.config)
+    }
+
+    fn start(&self) -> Option<Span> {
+        Some(self.start)
+    }
+
+    fn sends(&self) -> Option<Vec<Kind>> {
+        let mut can = Vec::new();
+        sends::producer(&self.config, false, &mut can);
+        Some(sends::kinds(can, &[]))
+    }
+
+    fn why_never(&self, kind: Kind) -> Option<&'static str> {
+        let of_transactions = matches!(kind, Kind::Kafka(key) if OF_TRANSACTIONS.contains(&key));
+        (of_transactions && self.config.transactional_id.is_none())
+            .then_some("it has no transactional.id, so it has no transactions")
+    }
+
+    fn topics(&self, key: ApiKey) -> Option<Vec<&str>> {
+        (key == ApiKey::Produce).then(|| vec![self.topic.as_str()])
+    }
+
+    fn fixed_partition(&self) -> Option<u32> {
+        self.partition
+    }
+
+    fn waits(&self, _: &Times) -> Vec<Wait> {
+        let records = times(self.interval, u64::from(self.transaction_records.max(1)));
+        let step = sum(records, self.transaction_pause);
+        let mut waits = vec![wait(step, format!("what {} takes for one step", self.name))];
+        waits.extend(of_producer(&self.config, &self.name));
+        waits
     }
 }

@@ -1,10 +1,16 @@
 //! What a relay is asked to do.
 
 use fencepost_protocol::config::ProducerConfig;
+use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::Span;
 
-use crate::cast::{Back, ClientPlan, Role};
+use crate::cast::{Back, Role};
+use crate::message::Kind;
 use crate::plan::calls::Patience;
+use crate::plan::client::ClientPlan;
+use crate::plan::wait::{CALLS_OF_A_LOOK, Times, Wait, failed, of_producer, sum, times, wait};
+use crate::roles::sends;
+use crate::sink::Kind::{SqlCommit, SqlQuery, SqlRollback, SqlUpdate};
 
 /// A relay: it sends the rows of a service's outbox to Kafka, and marks them.
 #[derive(Clone, Debug)]
@@ -48,5 +54,27 @@ impl ClientPlan for RelayPlan {
 
     fn producer(&self) -> Option<&ProducerConfig> {
         Some(&self.producer)
+    }
+
+    fn start(&self) -> Option<Span> {
+        Some(self.start)
+    }
+
+    fn sends(&self) -> Option<Vec<Kind>> {
+        let mut can = Vec::new();
+        sends::producer(&self.producer, false, &mut can);
+        Some(sends::kinds(can, &[SqlQuery, SqlUpdate, SqlCommit, SqlRollback]))
+    }
+
+    fn topics(&self, key: ApiKey) -> Option<Vec<&str>> {
+        (key == ApiKey::Produce).then(|| vec![self.topic.as_str()])
+    }
+
+    fn waits(&self, own: &Times) -> Vec<Wait> {
+        let calls = times(own.call(&self.database, &self.patience), CALLS_OF_A_LOOK);
+        let look = wait(sum(self.poll_interval, calls), format!("poll.interval of {}", self.name));
+        let mut waits = vec![look, failed(&self.patience, &self.name)];
+        waits.extend(of_producer(&self.producer, &self.name));
+        waits
     }
 }

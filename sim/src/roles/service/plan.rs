@@ -1,11 +1,17 @@
 //! What a service is asked to do.
 
 use fencepost_protocol::config::ProducerConfig;
+use fencepost_protocol::message::ApiKey;
 use fencepost_protocol::time::Span;
 
-use crate::cast::{Back, ClientPlan, Role};
+use crate::cast::{Back, Role};
+use crate::message::Kind;
 use crate::plan::calls::Patience;
+use crate::plan::client::ClientPlan;
 use crate::plan::source::Source;
+use crate::plan::wait::{CALLS_OF_AN_ORDER, Times, Wait, failed, of_producer, sum, times, wait};
+use crate::roles::sends;
+use crate::sink::Kind::{SqlCommit, SqlInsert, SqlQuery, SqlRollback};
 
 /// How a service announces what it has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,5 +66,34 @@ impl ClientPlan for ServicePlan {
 
     fn producer(&self) -> Option<&ProducerConfig> {
         Some(&self.producer)
+    }
+
+    fn start(&self) -> Option<Span> {
+        Some(self.start)
+    }
+
+    fn sends(&self) -> Option<Vec<Kind>> {
+        let mut can = Vec::new();
+        if self.announcing != Announcing::Outbox {
+            sends::producer(&self.producer, false, &mut can);
+        }
+        Some(sends::kinds(can, &[SqlInsert, SqlCommit, SqlRollback, SqlQuery]))
+    }
+
+    fn why_never(&self, kind: Kind) -> Option<&'static str> {
+        (matches!(kind, Kind::Kafka(_)) && self.announcing == Announcing::Outbox)
+            .then_some("with an outbox its relay sends to Kafka")
+    }
+
+    fn topics(&self, key: ApiKey) -> Option<Vec<&str>> {
+        (key == ApiKey::Produce).then(|| vec![self.topic.as_str()])
+    }
+
+    fn waits(&self, own: &Times) -> Vec<Wait> {
+        let calls = times(own.call(&self.database, &self.patience), CALLS_OF_AN_ORDER);
+        let order = wait(sum(self.interval, calls), format!("what {} takes for an order", self.name));
+        let mut waits = vec![order, failed(&self.patience, &self.name)];
+        waits.extend(of_producer(&self.producer, &self.name));
+        waits
     }
 }
