@@ -47,10 +47,15 @@ use crate::world::{Ending, Keep, Traced, Tracer, World};
 /// Number of a place that a client can have in the world.
 pub type Slot = u32;
 
-/// The places.
-pub fn places(slots: u32) -> Vec<ExternalPlan> {
+/// Names of the places.
+pub fn places(slots: u32) -> Vec<String> {
     let width = slots.to_string().len();
-    (0..slots).map(|n| ExternalPlan { name: format!("program-{n:0width$}") }).collect()
+    (0..slots).map(|n| format!("program-{n:0width$}")).collect()
+}
+
+/// Gives a plan that many places.
+pub fn make_places(plan: &mut Plan, slots: u32) {
+    plan.externals = places(slots).into_iter().map(|name| ExternalPlan { name }).collect();
 }
 
 enum Admission {
@@ -108,7 +113,7 @@ impl Embedded {
     /// [`Embedded::let_end`].
     pub fn new(plan: &Plan, course: Course<'_>, recording: Recording<'_>, slots: u32) -> Embedded {
         let mut plan = plan.clone();
-        plan.externals = places(slots);
+        make_places(&mut plan, slots);
         let plan = Arc::new(plan);
         let slots = World::nodes_of_externals(&plan);
         let (seed, faults, explorer) = prepare(&plan, course);

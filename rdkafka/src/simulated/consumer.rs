@@ -10,8 +10,8 @@ use fencepost_protocol::io::{Client as _, Machine as _, NetInput};
 use fencepost_protocol::message::{GroupMetadata, IsolationLevel, OffsetToCommit};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
-use fencepost_sim::evidence::Gone;
 use fencepost_sim::embed::{Embedded, ReaderWitness, Standing};
+use fencepost_sim::evidence::Gone;
 
 use super::entry::Turn;
 use super::ledger::{Fact, Given};

@@ -12,8 +12,8 @@ use fencepost_protocol::ids::TopicPartition;
 use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now};
 use fencepost_reports::history::event as h;
-use fencepost_sim::evidence::Gone;
 use fencepost_sim::embed::{Embedded, Mail, Slot, Standing};
+use fencepost_sim::evidence::Gone;
 
 use super::ledger::Process;
 use super::{ConsumerCore, Delivered, ProducerCore, Shared, programs, shared};

@@ -10,8 +10,8 @@ use fencepost_protocol::message::{GroupMetadata, OffsetToCommit};
 use fencepost_protocol::producer::{DeliveryErrorKind, Producer, ProducerError, ProducerEvent, ProducerState};
 use fencepost_protocol::time::{Instant, Span};
 use fencepost_reports::history::event as h;
-use fencepost_sim::evidence::Gone;
 use fencepost_sim::embed::{Ended, Standing, WriterWitness};
+use fencepost_sim::evidence::Gone;
 
 use super::entry::Turn;
 use super::ledger::Fact;
