@@ -183,7 +183,7 @@ impl Capsule {
         let choice = Choice { case, sets: set };
         let mut scenario = Scenario::load(&name, &text, choice, read).map_err(CapsuleError::Scenario)?;
         if places > 0 {
-            Arc::make_mut(&mut scenario.plan).externals = crate::embed::places(places);
+            crate::embed::make_places(Arc::make_mut(&mut scenario.plan), places);
         }
         let names = scenario.names();
         let schedule = match written.deviations {

@@ -27,14 +27,14 @@ use fencepost_reports::history::Sink;
 use fencepost_reports::history::event as h;
 use fencepost_reports::story::Story;
 
-pub use crate::client::external::{Mail, Standing};
+pub use crate::roles::external::{Mail, Standing};
 pub use witness::{Ended, ReaderWitness, WriterWitness};
 
 use kept::keep;
 pub use kept::record_of;
 
 use crate::cast::{Actor, Names};
-use crate::plan::Plan;
+use crate::plan::{ExternalPlan, Plan};
 use crate::run::{Course, Run, prepare};
 use crate::scenario::Problem;
 use crate::scenario::deviation::read_faults;
@@ -51,6 +51,11 @@ pub type Slot = u32;
 pub fn places(slots: u32) -> Vec<String> {
     let width = slots.to_string().len();
     (0..slots).map(|n| format!("program-{n:0width$}")).collect()
+}
+
+/// Gives a plan that many places.
+pub fn make_places(plan: &mut Plan, slots: u32) {
+    plan.externals = places(slots).into_iter().map(|name| ExternalPlan { name }).collect();
 }
 
 enum Admission {
@@ -108,7 +113,7 @@ impl Embedded {
     /// [`Embedded::let_end`].
     pub fn new(plan: &Plan, course: Course<'_>, recording: Recording<'_>, slots: u32) -> Embedded {
         let mut plan = plan.clone();
-        plan.externals = places(slots);
+        make_places(&mut plan, slots);
         let plan = Arc::new(plan);
         let slots = World::nodes_of_externals(&plan);
         let prepared = prepare(&plan, course);

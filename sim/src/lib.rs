@@ -5,7 +5,6 @@
 
 pub mod capsule;
 pub mod cast;
-pub mod client;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod cost;
@@ -20,6 +19,7 @@ pub mod lesson;
 pub mod message;
 pub mod nearest;
 pub mod plan;
+pub mod roles;
 pub mod run;
 pub mod scenario;
 pub mod schedule;

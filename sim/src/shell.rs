@@ -2,8 +2,6 @@
 
 use fencepost_reports::terminal::is_obeyed;
 
-use crate::scenario::Scenario;
-
 /// A word as a shell reads it back.
 pub fn word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
@@ -20,19 +18,6 @@ pub fn word(word: &str) -> String {
         return format!("$'{}'", word.chars().map(part).collect::<String>());
     }
     format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// The command that runs a scenario with a seed.
-pub fn run(scenario: &Scenario, seed: u64) -> String {
-    let mut words = vec!["fencepost".to_string(), "run".to_string(), scenario.name.clone()];
-    if let Some(case) = &scenario.choice.case {
-        words.extend(["--case".to_string(), case.clone()]);
-    }
-    words.extend(["--seed".to_string(), seed.to_string()]);
-    for set in &scenario.choice.sets {
-        words.extend(["--set".to_string(), set.clone()]);
-    }
-    words.iter().map(|w| word(w)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -81,3 +81,38 @@ fn run_and_check_print_the_same_judgement() {
     }
     std::fs::remove_file(&path).expect("the history can be removed");
 }
+
+/// An offset that goes back, moved by nobody knows whom.
+const MOVED_BY_NOBODY: &str = r#"{"history":{"version":2,"writer":"a test"}}
+{"topic":{"id":2,"name":"orders","partitions":1}}
+{"group":{"id":0,"name":"billing"}}
+{"client":{"id":0,"name":"billing-1","kind":"reader","group":0,"inputs":[2]}}
+{"client":{"id":1,"name":"shop","kind":"producer","outputs":[2],"records":3}}
+{"started":{"t":0,"c":0}}
+{"started":{"t":0,"c":1}}
+{"send":{"t":1,"c":1,"op":0,"topic":2,"id":[2147483648,0,0,0,0]}}
+{"ack":{"t":2,"c":1,"op":0,"at":[2,0],"offset":0}}
+{"send":{"t":2,"c":1,"op":1,"topic":2,"id":[2147483648,0,1,0,0]}}
+{"ack":{"t":2,"c":1,"op":1,"at":[2,0],"offset":1}}
+{"commit":{"t":3,"c":0,"op":0,"group":0,"at":[2,0],"next":2}}
+{"commit_result":{"t":4,"c":0,"op":0,"outcome":"ok"}}
+{"offset_moved":{"t":4,"group":0,"at":[2,0],"offset":2,"cause":{"commit":{"c":0,"i":0}}}}
+{"offset_moved":{"t":5,"group":0,"at":[2,0],"offset":1,"cause":"unknown"}}
+{"done":{"events":14}}
+"#;
+
+#[test]
+fn where_it_is_not_known_who_moved_an_offset_nobody_is_accused() {
+    let path = std::env::temp_dir().join(format!("fencepost-check-moved-{}.jsonl", std::process::id()));
+    std::fs::write(&path, MOVED_BY_NOBODY).expect("a file can be written");
+    let check = json(&["check", &path.display().to_string(), "--json"]);
+    std::fs::remove_file(&path).expect("the history can be removed");
+    let violations = check["violations"].as_array().expect("a list");
+    assert_eq!(violations.len(), 1, "{check}");
+    assert_eq!(violations[0]["kind"], "committed-offset-moved");
+    let proof = &violations[0]["proof"];
+    assert!(proof["clients"].is_null(), "{proof}");
+    assert!(!proof["sentence"].as_str().expect("a text").contains("billing-1"), "{proof}");
+    let told = check["account"].to_string();
+    assert!(told.contains("who asked is not known"), "{told}");
+}

@@ -10,7 +10,7 @@ use fencepost_reports::history::event as h;
 use fencepost_reports::history::jsonl::{Header, Writer};
 use fencepost_reports::report::{Report, Verdict};
 use fencepost_sim::capsule::{Capsule, PROGRAM};
-use fencepost_sim::embed::{Embedded, Recording, places, record_of};
+use fencepost_sim::embed::{Embedded, Recording, make_places, record_of};
 use fencepost_sim::run::{Course, Run};
 use fencepost_sim::scenario::deviation;
 use fencepost_sim::schedule::Schedule;
@@ -48,7 +48,7 @@ impl Cluster {
         report.notes.extend(notes);
         // Deviations name the clients of programs by their places.
         let mut scenario = self.scenario.clone();
-        Arc::make_mut(&mut scenario.plan).externals = places(SLOTS);
+        make_places(Arc::make_mut(&mut scenario.plan), SLOTS);
         let recorded = WANTED.with_borrow(|wanted| wanted.deviations || wanted.story.is_some());
         let capsule = Capsule {
             remedy: Vec::new(),

@@ -5,42 +5,54 @@ mod names;
 
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::time::Span;
+use fencepost_reports::story::LaneKind;
 
 pub use names::{JOBS, Names};
+
+use crate::roles::list::each_section;
 
 /// Number of a node: dense, in the order of the nodes' names.
 pub type Actor = u16;
 
-/// What a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// The controller.
-    Controller,
-    /// A broker.
-    Broker,
-    /// Sends a workload's records.
-    Producer,
-    /// A member of a read-process-write pipeline.
-    Pipeline,
-    /// Reads.
-    Reader,
-    /// A database.
-    Database,
-    /// A payment API.
-    PaymentApi,
-    /// Brings records to a sink.
-    Connector,
-    /// Writes to a database and announces it.
-    Service,
-    /// Sends what stands in an outbox.
-    Relay,
-    /// Only asks.
-    Echo,
-    /// A program outside the world.
-    External,
+macro_rules! role {
+    ($($role:ident, $module:ident, $list:ident, $word:literal, $lane:ident, $doc:literal;)*) => {
+        /// What a node is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Role {
+            /// The controller.
+            Controller,
+            /// A broker.
+            Broker,
+            /// A database.
+            Database,
+            /// A payment API.
+            PaymentApi,
+            $(#[doc = $doc] $role,)*
+            /// Only asks.
+            Echo,
+            /// A program outside the world.
+            External,
+        }
+
+        fn lane(role: Role) -> LaneKind {
+            match role {
+                Role::Controller => LaneKind::Controller,
+                Role::Broker => LaneKind::Broker,
+                Role::Database | Role::PaymentApi => LaneKind::Sink,
+                $(Role::$role => LaneKind::$lane,)*
+                Role::Echo | Role::External => LaneKind::Producer,
+            }
+        }
+    };
 }
+each_section!(role);
 
 impl Role {
+    /// How it is drawn.
+    pub fn lane(self) -> LaneKind {
+        lane(self)
+    }
+
     /// Whether it stands outside Kafka and is called by clients.
     pub fn is_sink(self) -> bool {
         matches!(self, Role::Database | Role::PaymentApi)
@@ -68,6 +80,13 @@ pub enum Back {
     After(Span),
     /// It stays away.
     Never,
+}
+
+impl Back {
+    /// As `restart.after` has it.
+    pub fn of(restart_after: Option<Span>) -> Back {
+        restart_after.map_or(Back::Never, Back::After)
+    }
 }
 
 /// One who takes part.

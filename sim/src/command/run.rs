@@ -14,7 +14,6 @@ use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, Run};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
-pub use crate::shell::run as command_line;
 use crate::world::Keep;
 
 /// The wall clock, for what is printed and nothing else.
@@ -44,7 +43,7 @@ pub fn run(what: &What, seed: Option<u64>, save: Option<&Path>, files: &Files, j
     let capsule_file = save.map(WholeFile::create).transpose()?;
     let (ran, written) = with_files(&scenario, Course::Seed(seed), keep, files)?;
     let wall_ms = watch.ms();
-    let again = command_line(&scenario, seed);
+    let again = scenario.command(seed);
     let mut troubles = Troubles::default();
     let diagram = match &ran {
         Ok(run) => written.finish(&scenario, seed, run, &again, &mut troubles).filter(|_| files.diagram),
@@ -162,7 +161,7 @@ fn next(scenario: &Scenario, seed: u64) -> String {
         let mut other = scenario.clone();
         other.choice.case = Some(case.clone());
         // A command is for copying: it stays on its line.
-        let (command, title) = (format!("then:   {}", command_line(&other, seed)), one_line(title));
+        let (command, title) = (format!("then:   {}", other.command(seed)), one_line(title));
         let gap = if title.is_empty() {
             String::new()
         } else if command.chars().count() + 4 + title.chars().count() > WIDTH {

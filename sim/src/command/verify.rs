@@ -11,7 +11,7 @@ use serde_json::json;
 use super::corpus::{self, Pinned};
 use super::execute::quietly;
 use super::output::{document, print, say};
-use super::run::command_line;
+
 use super::source::{self, Place};
 use super::{INTERRUPTED, NONDETERMINISM, OK, Outcome, PANICKED, Refusal, VIOLATED, interrupt, parallel};
 use crate::capsule::Capsule;
@@ -241,7 +241,7 @@ fn finding(scenario: &Scenario, seed: u64, result: &Judged) -> Option<String> {
         Judged::Panicked(panic) => format!("a machine panicked: {panic}"),
         Judged::Nondeterministic => "nondeterminism: two runs of the same seed differ".to_string(),
     };
-    Some(format!("{} seed {seed}:\n  {what}\n  again: {}", scenario.label(), command_line(scenario, seed)))
+    Some(format!("{} seed {seed}:\n  {what}\n  again: {}", scenario.label(), scenario.command(seed)))
 }
 
 fn report(
@@ -283,7 +283,7 @@ fn report(
             .failures
             .iter()
             .map(|(seed, result)| {
-                json!({ "seed": seed, "what": finding(scenario, *seed, result), "command": command_line(scenario, *seed) })
+                json!({ "seed": seed, "what": finding(scenario, *seed, result), "command": scenario.command(*seed) })
             })
             .collect();
         rows.push(json!({

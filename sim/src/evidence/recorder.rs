@@ -123,3 +123,74 @@ impl<T> Recorder<T> {
         sends
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fencepost_protocol::batch::Origin;
+    use fencepost_protocol::consumer::{CommitCause, ConsumerEvent};
+    use fencepost_protocol::ids::{NO_LEADER_EPOCH, TopicId, TopicPartition};
+    use fencepost_protocol::message::OffsetToCommit;
+    use fencepost_reports::history::{Header, Writer};
+
+    use super::super::Sent;
+    use super::super::history::OffsetMove;
+    use super::*;
+    use crate::scenario::{Choice, Scenario};
+
+    /// What stands in a history after a call, without the preamble.
+    fn written(call: impl FnOnce(&mut Recorder, &mut History<'_>)) -> Vec<String> {
+        let scenario = Scenario::load_built_in("lessons/lost-ack", Choice::default()).expect("it is built in");
+        let mut writer = Writer::new(Vec::new(), &Header::new("a test"));
+        let mut history = History::new(&scenario.plan, Vec::new(), &mut writer);
+        let client = history.declare_client(h::Client { name: "till".into(), ..h::Client::default() });
+        let mut recorder = Recorder::of(client);
+        recorder.joins(Some(history.declare_group("audit")));
+        call(&mut recorder, &mut history);
+        let text = String::from_utf8(writer.finish().expect("memory can be written to")).expect("it is text");
+        let after = text.lines().skip_while(|line| !line.starts_with("{\"group\"")).skip(1);
+        after.filter(|line| !line.starts_with("{\"done\"")).map(str::to_string).collect()
+    }
+
+    const ORDERS: TopicPartition = TopicPartition::new(TopicId(2), 0);
+
+    #[test]
+    fn every_call_of_a_killed_process_ends_for_the_same_reason() {
+        let now = Now::at_ms(1);
+        let lines = written(|recorder, history| {
+            let origin = Origin { source: Origin::SOURCE, partition: 0, offset: 0, stage: 0, index: 0 };
+            let sent = Sent { op: 0, topic: ORDERS.topic, to: None, origin, value: None, n: Some(1) };
+            recorder.asked(now, &origin, history);
+            recorder.sent(now, &sent, (), history);
+            recorder.ending(now, 1, true, history);
+            recorder.ending(now, 1, true, history);
+            let (leader_epoch, metadata) = (NO_LEADER_EPOCH, "".into());
+            let offsets = vec![OffsetToCommit { tp: ORDERS, offset: 1, leader_epoch, metadata }];
+            let begun = ConsumerEvent::CommitBegun { id: 0, cause: CommitCause::Application, generation: 1, offsets };
+            recorder.consumer(now, begun, history);
+            recorder.lost(now, Gone::Killed, history);
+            assert!(recorder.lost(now, Gone::Killed, history).is_empty(), "nothing is open any more");
+        });
+        let ends: Vec<&String> = lines.iter().filter(|line| line.contains("the process ended")).collect();
+        assert_eq!((lines.len(), ends.len()), (8, 4), "{lines:#?}");
+    }
+
+    #[test]
+    fn fencing_is_told_once_for_each_incarnation() {
+        use fencepost_protocol::error::ErrorCode;
+        let lines = written(|recorder, history| {
+            for incarnation in [0, 0, 1] {
+                recorder.set_incarnation(incarnation);
+                recorder.fenced(Now::at_ms(1), ErrorCode::ProducerFenced, history);
+            }
+        });
+        assert_eq!(lines.len(), 2, "{lines:#?}");
+    }
+
+    #[test]
+    fn an_offset_that_moved_without_a_client_is_nobodys() {
+        let lines = written(|_, history| {
+            history.offset_moved(1, &OffsetMove { group: "audit".into(), tp: ORDERS, offset: 7, marker: None });
+        });
+        assert!(lines.len() == 1 && lines[0].contains("\"cause\":\"unknown\""), "{lines:#?}");
+    }
+}

@@ -8,7 +8,6 @@ use crate::capsule::PROGRAM;
 use crate::run::{Course, Run, run};
 use crate::scenario::expect::Expectation;
 use crate::scenario::{Problem, Scenario};
-use crate::shell;
 use crate::story::Teller;
 use crate::world::{Keep, Traced, Tracer};
 
@@ -36,7 +35,7 @@ impl Told {
         story.title.clone_from(&scenario.plan.title);
         story.label = scenario.label();
         story.seed = scenario.seed;
-        story.command = shell::run(&scenario, scenario.seed);
+        story.command = scenario.command(scenario.seed);
         story.program = PROGRAM.to_string();
         Told { scenario, run, story }
     }
@@ -164,7 +163,7 @@ impl Question {
                 let base = load(scenario, crate::scenario::Choice { case: choice.case.clone(), sets: Vec::new() })?;
                 let mut tried = base;
                 tried.choice = choice.clone();
-                Ok((Reply::Refused(shell::run(&tried, tried.seed), problem.message), Vec::new()))
+                Ok((Reply::Refused(tried.command(tried.seed), problem.message), Vec::new()))
             }
             Err(problem) => Err(problem),
             Ok(scenario) => {

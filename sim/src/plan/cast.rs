@@ -1,9 +1,8 @@
 //! Who takes part, as the plan says.
 
 use fencepost_protocol::ids::NodeId;
-use fencepost_protocol::time::Span;
 
-use super::{ClusterPlan, EchoPlan, Plan, ReaderPlan};
+use super::{ClusterPlan, Plan};
 use crate::cast::{Back, Names, Part, Player, Role, broker_name, member_name};
 
 impl ClusterPlan {
@@ -13,17 +12,8 @@ impl ClusterPlan {
     }
 }
 
-/// What becomes of a client after a crash that does not say.
-fn own(after: Option<Span>) -> Back {
-    after.map_or(Back::Never, Back::After)
-}
-
 fn player(name: &str, role: Role, place: usize, back: Back) -> Player {
     Player { name: name.to_string(), part: Part { role, place: place as u16 }, back }
-}
-
-fn members(name: &str, members: u32, part: Part, back: Back) -> impl Iterator<Item = Player> {
-    (1..=members).map(move |member| Player { name: member_name(name, member, members), part, back })
 }
 
 impl Plan {
@@ -47,28 +37,10 @@ impl Plan {
     /// The clients, in the order of the plan's lists.
     pub fn clients(&self) -> Vec<Player> {
         let mut clients = Vec::new();
-        for (n, p) in self.producers.iter().enumerate() {
-            clients.push(player(&p.name, Role::Producer, n, own(p.restart_after)));
-        }
-        for (n, p) in self.pipelines.iter().enumerate() {
-            let role = if p.output.is_some() { Role::Pipeline } else { Role::Connector };
-            clients.extend(members(&p.name, p.members, Part { role, place: n as u16 }, own(p.restart_after)));
-        }
-        for (n, r) in self.readers.iter().enumerate() {
-            let part = Part { role: Role::Reader, place: n as u16 };
-            clients.extend(members(&r.name, r.members, part, Back::After(ReaderPlan::RESTARTS_AFTER)));
-        }
-        for (n, s) in self.services.iter().enumerate() {
-            clients.push(player(&s.name, Role::Service, n, own(s.restart_after)));
-        }
-        for (n, r) in self.relays.iter().enumerate() {
-            clients.push(player(&r.name, Role::Relay, n, own(r.restart_after)));
-        }
-        for (n, e) in self.echoes.iter().enumerate() {
-            clients.push(player(&e.name, Role::Echo, n, Back::After(EchoPlan::RESTARTS_AFTER)));
-        }
-        for (n, name) in self.externals.iter().enumerate() {
-            clients.push(player(name, Role::External, n, Back::Never));
+        for (place, plan) in self.client_plans() {
+            let (part, back) = (Part { role: plan.role(), place: place as u16 }, plan.back());
+            let name = |member| member_name(plan.name(), member, plan.members());
+            clients.extend((1..=plan.members()).map(|member| Player { name: name(member), part, back }));
         }
         clients
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fencepost_protocol::time::Span;
 
-use super::assemble::enabled;
+use super::disabled::enabled;
 use super::document::Document;
 use super::fields::Fields;
 use super::problem::{Complaint, Place, on_lines};
@@ -73,7 +73,7 @@ pub fn check_size(document: &Document, plan: &Plan) -> Result<()> {
         plan.producers.iter().map(|p| p.source.len()).chain(plan.services.iter().map(|s| s.source.len())).sum();
     if records > MOST_RECORDS as u64 {
         let message = format!("all clients together send {records} records; Fencepost takes at most {MOST_RECORDS}");
-        return too_many(&document.producers, "records", message);
+        return too_many(&document.clients.producers, "records", message);
     }
     let clients = plan.pipelines.iter().map(|p| p.members).chain(plan.readers.iter().map(|r| r.members));
     let clients = clients.map(|members| members as usize).sum::<usize>()
@@ -88,7 +88,8 @@ pub fn check_size(document: &Document, plan: &Plan) -> Result<()> {
     }
     let last = Span::ZERO + plan.latest_input();
     if last > table::LONGEST {
-        let sending = document.producers.iter().chain(&document.services).find(|fields| fields.has("interval"));
+        let sending =
+            document.clients.producers.iter().chain(&document.clients.services).find(|fields| fields.has("interval"));
         let place = sending.map_or(&Place::Whole, |fields| fields.place_of("interval"));
         let message = format!("the last record is sent at {last}; Fencepost simulates at most {}", table::LONGEST);
         return Err(Complaint::new(place, message));

@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::problem::Complaint;
 use super::table::{self, Section};
+use crate::roles::sections::Clients;
 
 /// A scenario, section by section.
 #[derive(Clone, Debug)]
@@ -16,14 +17,9 @@ pub struct Document {
     pub expect: Fields,
     pub explore: Fields,
     pub topics: Vec<Fields>,
-    pub producers: Vec<Fields>,
-    pub pipelines: Vec<Fields>,
-    pub readers: Vec<Fields>,
+    pub clients: Clients,
     pub databases: Vec<Fields>,
     pub payments: Vec<Fields>,
-    pub connectors: Vec<Fields>,
-    pub services: Vec<Fields>,
-    pub relays: Vec<Fields>,
     pub faults: Vec<Fields>,
     pub cases: Vec<Fields>,
 }
@@ -48,14 +44,9 @@ impl Document {
             expect,
             explore,
             topics: top.take_tables("topic")?,
-            producers: top.take_tables("producer")?,
-            pipelines: top.take_tables("pipeline")?,
-            readers: top.take_tables("reader")?,
+            clients: Clients::take(&mut top)?,
             databases: top.take_tables("database")?,
             payments: top.take_tables("payment_api")?,
-            connectors: top.take_tables("connector")?,
-            services: top.take_tables("service")?,
-            relays: top.take_tables("relay")?,
             faults: top.take_tables("fault")?,
             cases: top.take_tables("case")?,
             top,
@@ -91,54 +82,24 @@ impl Document {
     }
 
     /// Topics, and everything that becomes a node.
-    pub fn nodes(&self) -> [(&'static Section, &[Fields]); 9] {
-        let Document {
-            topics, producers, pipelines, readers, connectors, services, relays, databases, payments, ..
-        } = self;
-        [
-            (table::Topic::SECTION, topics),
-            (table::Producer::SECTION, producers),
-            (table::Pipeline::SECTION, pipelines),
-            (table::Reader::SECTION, readers),
-            (table::Connector::SECTION, connectors),
-            (table::Service::SECTION, services),
-            (table::Relay::SECTION, relays),
-            (table::Database::SECTION, databases),
-            (table::PaymentApi::SECTION, payments),
-        ]
+    pub fn nodes(&self) -> Vec<(&'static Section, &[Fields])> {
+        let mut nodes: Vec<(&'static Section, &[Fields])> = vec![(table::Topic::SECTION, &self.topics)];
+        nodes.extend(self.clients.lists());
+        nodes.push((table::Database::SECTION, &self.databases));
+        nodes.push((table::PaymentApi::SECTION, &self.payments));
+        nodes
     }
 
     /// Everything that a setting can name, by the names that stand before its keys.
     pub fn named_mut(&mut self) -> Vec<(String, &'static Section, &mut Fields)> {
-        let Document {
-            cluster,
-            network,
-            chaos,
-            end,
-            topics,
-            producers,
-            pipelines,
-            readers,
-            connectors,
-            services,
-            relays,
-            databases,
-            payments,
-            ..
-        } = self;
-        let lists: [(&'static Section, &mut Vec<Fields>); 9] = [
-            (table::Producer::SECTION, producers),
-            (table::Pipeline::SECTION, pipelines),
-            (table::Reader::SECTION, readers),
-            (table::Connector::SECTION, connectors),
-            (table::Service::SECTION, services),
-            (table::Relay::SECTION, relays),
+        let Document { cluster, network, chaos, end, topics, clients, databases, payments, .. } = self;
+        let others: [(&'static Section, &mut Vec<Fields>); 3] = [
             (table::Database::SECTION, databases),
             (table::PaymentApi::SECTION, payments),
             (table::Topic::SECTION, topics),
         ];
         let mut named = Vec::new();
-        for (section, list) in lists {
+        for (section, list) in clients.lists_mut().into_iter().chain(others) {
             for fields in list {
                 let name = fields.text("name").ok().flatten().unwrap_or_default();
                 named.push((name, section, fields));

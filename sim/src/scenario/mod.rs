@@ -2,10 +2,13 @@
 
 pub(crate) mod assemble;
 pub mod builtin;
+pub(crate) mod calls;
 mod chaos;
 mod checks;
 pub mod deviation;
+mod disabled;
 mod document;
+pub(crate) mod draft;
 pub mod duration;
 pub mod expect;
 pub mod explore;
@@ -14,11 +17,13 @@ mod idle;
 pub mod lines;
 mod overrides;
 mod possible;
+pub(crate) mod printer;
 pub(crate) mod problem;
 mod range;
 mod resolved;
+mod seeds;
 mod sinks;
-mod streams;
+pub(crate) mod streams;
 pub mod table;
 mod together;
 mod topics;
@@ -33,9 +38,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use assemble::ReadFile;
+pub use draft::ReadFile;
 pub use expect::{Bound, Expectation, Numbers};
 pub use problem::{Place, Problem};
+pub use seeds::parse_seeds;
 
 pub use crate::cast::Names;
 use fencepost_reports::terminal::one_line;
@@ -43,6 +49,7 @@ use fencepost_reports::terminal::one_line;
 use crate::coverage::Goal;
 use crate::nearest::choices;
 use crate::plan::Plan;
+use crate::shell;
 use document::Document;
 use explore::Explore;
 use fields::Fields;
@@ -147,6 +154,19 @@ impl Scenario {
     /// With every default, as TOML.
     pub fn resolved(&self) -> String {
         resolved::print(&self.plan, self.seed, self.seeds)
+    }
+
+    /// The command that runs it with a seed, as a person would type it.
+    pub fn command(&self, seed: u64) -> String {
+        let mut words = vec!["fencepost".to_string(), "run".to_string(), self.name.clone()];
+        if let Some(case) = &self.choice.case {
+            words.extend(["--case".to_string(), case.clone()]);
+        }
+        words.extend(["--seed".to_string(), seed.to_string()]);
+        for set in &self.choice.sets {
+            words.extend(["--set".to_string(), set.clone()]);
+        }
+        words.iter().map(|word| shell::word(word)).collect::<Vec<_>>().join(" ")
     }
 
     /// Name and case, as a person would say them.
@@ -266,12 +286,4 @@ fn choose(document: &Document, wanted: Option<&str>) -> Result<Option<Fields>, C
         false => format!("there is no such case{}", choices(wanted, "cases", names.iter().map(String::as_str))),
     };
     Err(Complaint::new(&place, message))
-}
-
-/// Reads `7` or `1..100`, both ends included.
-///
-/// # Errors
-/// Why it is no range of seeds.
-pub fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
-    range::parse(text, range::number).map_err(range::Wrong::words)
 }

@@ -10,6 +10,8 @@ use super::fields::{Fields, Item, Value};
 use super::problem::{Complaint, Place};
 use super::table::{self, Kafka, Section};
 use crate::nearest::{choices, hint};
+use crate::roles::sections;
+use crate::roles::service::keys::Service;
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,19 +49,14 @@ impl Setting {
 }
 
 /// Sections of those that a bare key is meant for.
-const CLIENTS: [&Section; 8] = [
-    table::Producer::SECTION,
-    table::Pipeline::SECTION,
-    table::Reader::SECTION,
-    table::Connector::SECTION,
-    table::Service::SECTION,
-    table::Relay::SECTION,
-    table::Database::SECTION,
-    table::PaymentApi::SECTION,
-];
+fn client_sections() -> Vec<&'static Section> {
+    let mut sections = sections::SECTIONS.to_vec();
+    sections.extend([table::Database::SECTION, table::PaymentApi::SECTION]);
+    sections
+}
 
 fn is_of_a_client(section: &Section) -> bool {
-    CLIENTS.iter().any(|client| client.head == section.head)
+    client_sections().iter().any(|client| client.head == section.head)
 }
 
 fn clients(document: &mut Document) -> Vec<(&'static Section, &mut Fields)> {
@@ -68,7 +65,7 @@ fn clients(document: &mut Document) -> Vec<(&'static Section, &mut Fields)> {
 }
 
 fn known_to_clients(key: &str) -> bool {
-    CLIENTS.iter().any(|section| !section.paths(key).is_empty())
+    client_sections().iter().any(|section| !section.paths(key).is_empty())
 }
 
 fn known_to_brokers(key: &str) -> bool {
@@ -130,7 +127,7 @@ fn has_outbox(service: &Fields) -> bool {
 fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(), Complaint> {
     let mut known = false;
     for (section, fields) in clients(document) {
-        if section.head == table::Service::SECTION.head && Kafka::Producer.keys().contains(&key) && has_outbox(fields) {
+        if section.head == Service::SECTION.head && Kafka::Producer.keys().contains(&key) && has_outbox(fields) {
             continue; // its relay is the producer
         }
         for path in section.paths(key) {
@@ -144,8 +141,8 @@ fn to_clients(document: &mut Document, key: &str, setting: &Setting) -> Result<(
     if known_to_clients(key) {
         return setting.complain(format!("no client of this scenario knows '{key}'"));
     }
-    let all: Vec<String> = CLIENTS.iter().flat_map(|section| section.names(true)).collect();
-    let advice = advice(key, &CLIENTS).unwrap_or_else(|| hint(key, all.iter().map(String::as_str)));
+    let all: Vec<String> = client_sections().iter().flat_map(|section| section.names(true)).collect();
+    let advice = advice(key, &client_sections()).unwrap_or_else(|| hint(key, all.iter().map(String::as_str)));
     setting.complain(format!("no client knows '{key}'{advice}"))
 }
 
@@ -239,13 +236,13 @@ mod tests {
     #[test]
     fn a_bare_key_goes_to_every_client_that_knows_it() {
         let document = set("enable.idempotence=false").unwrap();
-        assert!(document.producers[0].has("enable.idempotence"));
-        assert!(document.pipelines[0].has("producer.enable.idempotence"));
-        assert!(document.readers[0].is_empty() || !document.readers[0].has("enable.idempotence"));
+        assert!(document.clients.producers[0].has("enable.idempotence"));
+        assert!(document.clients.pipelines[0].has("producer.enable.idempotence"));
+        assert!(document.clients.readers[0].is_empty() || !document.clients.readers[0].has("enable.idempotence"));
         let document = set("retry.backoff.ms=5").unwrap();
-        assert!(document.pipelines[0].has("producer.retry.backoff.ms"));
-        assert!(document.pipelines[0].has("consumer.retry.backoff.ms"));
-        assert!(document.readers[0].has("retry.backoff.ms"));
+        assert!(document.clients.pipelines[0].has("producer.retry.backoff.ms"));
+        assert!(document.clients.pipelines[0].has("consumer.retry.backoff.ms"));
+        assert!(document.clients.readers[0].has("retry.backoff.ms"));
     }
 
     #[test]
@@ -254,20 +251,20 @@ mod tests {
         assert!(error.contains("client.request.timeout.ms") && error.contains("broker.request.timeout.ms"), "{error}");
         assert!(set("broker.request.timeout.ms=5").unwrap().cluster.has("request.timeout.ms"));
         let document = set("client.request.timeout.ms=5").unwrap();
-        assert!(!document.cluster.has("request.timeout.ms") && document.producers[0].has("request.timeout.ms"));
+        assert!(!document.cluster.has("request.timeout.ms") && document.clients.producers[0].has("request.timeout.ms"));
     }
 
     #[test]
     fn variants_go_to_the_side_that_has_them() {
         let document = set("variant=no-epoch-check").unwrap();
-        assert!(document.cluster.has("variant") && !document.producers[0].has("variant"));
+        assert!(document.cluster.has("variant") && !document.clients.producers[0].has("variant"));
         let document = set("variant=aborted-seq-reuse,ack-then-truncate").unwrap();
-        assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
-        assert!(document.pipelines[0].has("producer.variant"));
+        assert!(document.cluster.has("variant") && document.clients.producers[0].has("variant"));
+        assert!(document.clients.pipelines[0].has("producer.variant"));
         let document = set("variant=metadata-flap-seq-reset").unwrap();
-        assert!(document.cluster.has("variant") && document.producers[0].has("variant"), "it is one of both");
+        assert!(document.cluster.has("variant") && document.clients.producers[0].has("variant"), "it is one of both");
         let document = set("variant=").unwrap();
-        assert!(document.cluster.has("variant") && document.producers[0].has("variant"));
+        assert!(document.cluster.has("variant") && document.clients.producers[0].has("variant"));
         assert!(set("variant=no-epoch-chek").unwrap_err().contains("'no-epoch-check'"));
     }
 
@@ -278,8 +275,8 @@ mod tests {
         let mut document = Document::parse(text).unwrap();
         let setting = Setting::parse("linger.ms=5").map_err(|c| c.message).unwrap();
         apply(&mut document, &setting).map_err(|c| c.message).unwrap();
-        assert!(!document.services[0].has("linger.ms"));
-        assert!(document.services[1].has("linger.ms") && document.relays[0].has("linger.ms"));
+        assert!(!document.clients.services[0].has("linger.ms"));
+        assert!(document.clients.services[1].has("linger.ms") && document.clients.relays[0].has("linger.ms"));
     }
 
     #[test]
@@ -297,14 +294,17 @@ mod tests {
 
     #[test]
     fn a_key_that_begins_with_a_role_is_itself_first() {
-        assert!(set("client.id=x").unwrap().producers[0].has("client.id"));
+        assert!(set("client.id=x").unwrap().clients.producers[0].has("client.id"));
         assert!(set("broker.session.timeout.ms=1").unwrap().cluster.has("broker.session.timeout.ms"));
     }
 
     #[test]
     fn a_name_goes_to_one_and_the_longest_name_wins() {
         let document = set("audit.isolation.level=read_committed").unwrap();
-        assert!(document.readers[0].has("isolation.level") && !document.pipelines[0].has("consumer.isolation.level"));
+        assert!(
+            document.clients.readers[0].has("isolation.level")
+                && !document.clients.pipelines[0].has("consumer.isolation.level")
+        );
         let document = set("orders.v2.partitions=4").unwrap();
         assert!(document.topics[1].has("partitions") && !document.topics[0].has("v2.partitions"));
         assert!(set("network.client.latency=1ms").unwrap().network.has("client.latency"));

@@ -1,12 +1,12 @@
 //! Which requests a node can ever send, so that a trigger that cannot come is refused where it is written.
 
-use fencepost_protocol::config::{ConsumerConfig, ProducerConfig};
+use fencepost_protocol::config::ProducerConfig;
 use fencepost_protocol::message::ApiKey;
-use fencepost_protocol::pipeline::Guarantee;
 
-use crate::cast::{self, Names};
+use crate::cast::{Names, Part, Role};
 use crate::message::Kind;
-use crate::plan::{Announcing, Doing, PipelinePlan, Plan, ProducerPlan, ReaderPlan, ServicePlan};
+use crate::plan::{ClientPlan, Plan};
+use crate::roles::sends::kinds;
 use crate::schedule::{Actor, Phase, Trigger};
 use crate::sink;
 
@@ -21,30 +21,21 @@ pub enum Player<'p> {
     Database,
     /// A payment API.
     PaymentApi,
-    /// A producer.
-    Producer(&'p ProducerPlan),
-    /// A member of a pipeline or of a connector.
-    Pipeline(&'p PipelinePlan),
-    /// A reader.
-    Reader(&'p ReaderPlan),
-    /// A service.
-    Service(&'p ServicePlan),
-    /// A relay, and the topic that it sends to.
-    Relay(&'p crate::plan::RelayPlan),
-    /// A program, or something else of which nothing is known here.
-    Program,
+    /// A client.
+    Client(&'p dyn ClientPlan),
 }
 
 impl<'p> Player<'p> {
     /// How it produces, if it does.
     fn producer(&self) -> Option<&'p ProducerConfig> {
-        match self {
-            Player::Producer(p) => Some(&p.config),
-            Player::Pipeline(p) => p.output.as_ref().map(|_| &p.producer),
-            Player::Service(s) => Some(&s.producer),
-            Player::Relay(r) => Some(&r.producer),
-            _ => None,
-        }
+        let Player::Client(client) = self else { return None };
+        let produces = client.sends().is_some_and(|kinds| kinds.contains(&Kind::Kafka(ApiKey::Produce)));
+        client.producer().filter(|_| produces)
+    }
+
+    /// Whether nothing is known here of what it sends.
+    fn is_a_program(&self) -> bool {
+        matches!(self, Player::Client(client) if client.sends().is_none())
     }
 }
 
@@ -56,26 +47,23 @@ pub struct Players<'p> {
 impl<'p> Players<'p> {
     /// The nodes of a plan.
     pub fn of(plan: &'p Plan, names: &Names) -> Players<'p> {
-        let role = |part: &cast::Part| {
-            let place = usize::from(part.place);
-            match part.role {
-                cast::Role::Controller => Player::Controller,
-                cast::Role::Broker => Player::Broker,
-                cast::Role::Database => Player::Database,
-                cast::Role::PaymentApi => Player::PaymentApi,
-                cast::Role::Producer => Player::Producer(&plan.producers[place]),
-                cast::Role::Pipeline | cast::Role::Connector => Player::Pipeline(&plan.pipelines[place]),
-                cast::Role::Reader => Player::Reader(&plan.readers[place]),
-                cast::Role::Service => Player::Service(&plan.services[place]),
-                cast::Role::Relay => Player::Relay(&plan.relays[place]),
-                cast::Role::Echo | cast::Role::External => Player::Program,
-            }
+        let clients = plan.client_plans();
+        let client = |part: &Part| {
+            let found = clients.iter().find(|(n, own)| own.role() == part.role && *n == usize::from(part.place));
+            found.expect("every client has a plan").1
+        };
+        let role = |part: &Part| match part.role {
+            Role::Controller => Player::Controller,
+            Role::Broker => Player::Broker,
+            Role::Database => Player::Database,
+            Role::PaymentApi => Player::PaymentApi,
+            _ => Player::Client(client(part)),
         };
         Players { roles: names.parts.iter().map(role).collect() }
     }
 
     fn anybody(&self, has: impl Fn(&Player<'p>) -> bool) -> bool {
-        self.roles.iter().any(|role| matches!(role, Player::Program) || has(role))
+        self.roles.iter().any(|role| role.is_a_program() || has(role))
     }
 
     /// Why a node of this scenario never sends that kind, if it does not.
@@ -103,150 +91,39 @@ impl<'p> Players<'p> {
 
     /// What a node is.
     pub fn role(&self, actor: Actor) -> Player<'p> {
-        self.roles.get(actor as usize).copied().unwrap_or(Player::Program)
+        self.roles[actor as usize]
     }
 }
 
-const OF_TRANSACTIONS: [ApiKey; 5] = [
+/// What brokers ask.
+const OF_BROKERS: [ApiKey; 8] = [
+    ApiKey::Fetch,
+    ApiKey::WriteTxnMarkers,
     ApiKey::AddPartitionsToTxn,
-    ApiKey::AddOffsetsToTxn,
-    ApiKey::EndTxn,
-    ApiKey::TxnOffsetCommit,
-    ApiKey::InitProducerId,
+    ApiKey::AlterPartition,
+    ApiKey::BrokerRegistration,
+    ApiKey::BrokerHeartbeat,
+    ApiKey::AllocateProducerIds,
+    ApiKey::MetadataFetch,
 ];
-const OF_GROUPS: [ApiKey; 6] = [
-    ApiKey::JoinGroup,
-    ApiKey::SyncGroup,
-    ApiKey::Heartbeat,
-    ApiKey::LeaveGroup,
-    ApiKey::OffsetFetch,
-    ApiKey::OffsetCommit,
-];
-
-fn producer(config: &ProducerConfig, in_a_pipeline: bool, can: &mut Vec<ApiKey>) {
-    can.extend([ApiKey::ApiVersions, ApiKey::Metadata, ApiKey::Produce]);
-    let transactional = config.transactional_id.is_some();
-    if transactional || config.enable_idempotence {
-        can.push(ApiKey::InitProducerId);
-    }
-    if transactional {
-        can.extend([ApiKey::FindCoordinator, ApiKey::AddPartitionsToTxn, ApiKey::EndTxn]);
-        if in_a_pipeline {
-            can.extend([ApiKey::AddOffsetsToTxn, ApiKey::TxnOffsetCommit]);
-        }
-    }
-}
-
-fn consumer(config: &ConsumerConfig, commits: bool, can: &mut Vec<ApiKey>) {
-    can.extend([ApiKey::Metadata, ApiKey::Fetch, ApiKey::ListOffsets, ApiKey::OffsetForLeaderEpoch]);
-    if config.group_id.is_some() {
-        can.push(ApiKey::FindCoordinator);
-        can.extend(OF_GROUPS.iter().filter(|key| commits || **key != ApiKey::OffsetCommit));
-    }
-}
-
-/// All kinds that a node can ever send; none: anything.
-fn kinds(role: Player<'_>) -> Option<Vec<Kind>> {
-    use sink::Kind::{Charge, SqlCommit, SqlInsert, SqlQuery, SqlRollback, SqlUpdate};
-    let (mut can, mut sinks): (Vec<ApiKey>, Vec<sink::Kind>) = (Vec::new(), Vec::new());
-    match role {
-        Player::Controller | Player::Database | Player::PaymentApi => {}
-        Player::Broker => can.extend([
-            ApiKey::Fetch,
-            ApiKey::WriteTxnMarkers,
-            ApiKey::AddPartitionsToTxn,
-            ApiKey::AlterPartition,
-            ApiKey::BrokerRegistration,
-            ApiKey::BrokerHeartbeat,
-            ApiKey::AllocateProducerIds,
-            ApiKey::MetadataFetch,
-        ]),
-        Player::Producer(p) => producer(&p.config, false, &mut can),
-        Player::Pipeline(p) => {
-            let keeps_offsets = matches!(p.call.as_ref().map(|c| c.doing), Some(Doing::Insert { offsets: true, .. }));
-            consumer(&p.consumer, p.guarantee != Guarantee::ExactlyOnceV2 && !keeps_offsets, &mut can);
-            if p.output.is_some() {
-                producer(&p.producer, true, &mut can);
-            }
-            match p.call.as_ref().map(|c| c.doing) {
-                Some(Doing::Charge { .. }) => sinks.push(Charge),
-                Some(Doing::Insert { .. }) => {
-                    sinks.extend([SqlInsert, SqlCommit, SqlRollback]);
-                    if keeps_offsets {
-                        sinks.extend([SqlQuery, SqlUpdate]);
-                    }
-                }
-                None => {}
-            }
-        }
-        Player::Reader(r) => consumer(&r.config, r.config.enable_auto_commit, &mut can),
-        Player::Service(s) => {
-            sinks.extend([SqlInsert, SqlCommit, SqlRollback, SqlQuery]);
-            if s.announcing != Announcing::Outbox {
-                producer(&s.producer, false, &mut can);
-            }
-        }
-        Player::Relay(r) => {
-            sinks.extend([SqlQuery, SqlUpdate, SqlCommit, SqlRollback]);
-            producer(&r.producer, false, &mut can);
-        }
-        Player::Program => return None,
-    }
-    can.sort_unstable();
-    can.dedup();
-    Some(can.into_iter().map(Kind::Kafka).chain(sinks.into_iter().map(Kind::Sink)).collect())
-}
 
 /// Why a node never sends that kind, if it does not.
 fn never_sends(role: Player<'_>, kind: Kind) -> Option<String> {
-    let can = kinds(role)?;
+    let can = match role {
+        Player::Controller | Player::Database | Player::PaymentApi => return Some("it only answers".to_string()),
+        Player::Broker => kinds(OF_BROKERS.to_vec(), &[]),
+        Player::Client(client) => client.sends()?,
+    };
     if can.contains(&kind) {
         return None;
     }
-    let transactional = |config: &ProducerConfig| config.transactional_id.is_some();
-    let why = match (role, kind) {
-        (Player::Controller, _) => "it only answers".to_string(),
-        (Player::Database | Player::PaymentApi, _) => "it only answers".to_string(),
-        (Player::Producer(p), Kind::Kafka(key)) if OF_TRANSACTIONS.contains(&key) && !transactional(&p.config) => {
-            "it has no transactional.id, so it has no transactions".to_string()
-        }
-        (Player::Pipeline(p), Kind::Kafka(key))
-            if OF_TRANSACTIONS.contains(&key) && p.output.is_some() && !transactional(&p.producer) =>
-        {
-            "it has transactions with processing.guarantee = \"exactly_once_v2\" only".to_string()
-        }
-        (Player::Pipeline(p), Kind::Kafka(ApiKey::OffsetCommit)) if p.output.is_some() => {
-            "with processing.guarantee = \"exactly_once_v2\" it commits its offsets by TxnOffsetCommit".to_string()
-        }
-        (Player::Reader(r), Kind::Kafka(key)) if OF_GROUPS.contains(&key) && r.config.group_id.is_none() => {
-            "it has no group.id".to_string()
-        }
-        (Player::Reader(_), Kind::Kafka(ApiKey::OffsetCommit)) => "it has enable.auto.commit=false".to_string(),
-        (Player::Service(s), Kind::Kafka(_)) if s.announcing == Announcing::Outbox => {
-            "with an outbox its relay sends to Kafka".to_string()
-        }
-        _ => {
-            let names: Vec<&str> = can.iter().map(|kind| kind.name()).collect();
-            format!("it sends {}", names.join(", "))
-        }
-    };
-    Some(why)
-}
-
-/// Topics to which, or from which, requests of that kind of a node go; none: it is not known.
-fn topics<'p>(role: Player<'p>, key: ApiKey) -> Option<Vec<&'p str>> {
-    let inputs = |list: &'p [String]| list.iter().map(String::as_str).collect();
-    match (key, role) {
-        (ApiKey::Produce, Player::Producer(p)) => Some(vec![&p.topic]),
-        (ApiKey::Produce, Player::Pipeline(p)) => Some(p.output.as_deref().into_iter().collect()),
-        (ApiKey::Produce, Player::Service(s)) => Some(vec![&s.topic]),
-        (ApiKey::Produce, Player::Relay(r)) => Some(vec![&r.topic]),
-        (ApiKey::Fetch | ApiKey::OffsetCommit | ApiKey::TxnOffsetCommit, Player::Pipeline(p)) => {
-            Some(inputs(&p.inputs))
-        }
-        (ApiKey::Fetch | ApiKey::OffsetCommit, Player::Reader(r)) => Some(inputs(&r.topics)),
-        _ => None,
+    if let Player::Client(client) = role
+        && let Some(why) = client.why_never(kind)
+    {
+        return Some(why.to_string());
     }
+    let names: Vec<&str> = can.iter().map(|kind| kind.name()).collect();
+    Some(format!("it sends {}", names.join(", ")))
 }
 
 /// Why a trigger can never come, and the key that says so, if that is certain.
@@ -302,11 +179,11 @@ pub fn impossible(cast: &Players<'_>, names: &Names, trigger: &Trigger) -> Optio
         return Some(("after.partition", message));
     }
     let (topic, _) = names.topics.get(tp.topic.0 as usize)?;
-    let reaches = |actor: &Actor| match role_of(*actor) {
-        Player::Producer(p) if key == ApiKey::Produce => {
-            p.topic == *topic && p.partition.is_none_or(|partition| partition == tp.partition)
-        }
-        role => topics(role, key).is_none_or(|topics| topics.contains(&topic.as_str())),
+    let reaches = |actor: &Actor| {
+        let Player::Client(client) = role_of(*actor) else { return true };
+        let fixed = client.fixed_partition().filter(|_| key == ApiKey::Produce);
+        client.topics(key).is_none_or(|topics| topics.contains(&topic.as_str()))
+            && fixed.is_none_or(|partition| partition == tp.partition)
     };
     if able.iter().any(reaches) {
         return None;

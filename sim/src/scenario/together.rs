@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assemble::enabled;
+use super::disabled::enabled;
 use super::document::Document;
 use super::fields::Fields;
 use super::problem::Complaint;
@@ -13,7 +13,7 @@ type Result<T> = core::result::Result<T, Complaint>;
 /// Complains about the first pipeline that does not go with another.
 pub fn check(document: &Document, plan: &Plan) -> Result<()> {
     let mut written: BTreeMap<String, &Fields> = BTreeMap::new();
-    for fields in enabled(&document.pipelines)?.into_iter().chain(enabled(&document.connectors)?) {
+    for fields in enabled(&document.clients.pipelines)?.into_iter().chain(enabled(&document.clients.connectors)?) {
         written.insert(fields.needed_text("name")?, fields);
     }
     let place = |pipeline: &PipelinePlan| written.get(&pipeline.name).copied();

@@ -7,7 +7,7 @@ use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
 use fencepost_protocol::time::Span;
 
-use super::assemble::{configure, needs};
+use super::draft::{configure, is_name_character, needs};
 use super::fields::Fields;
 use super::problem::{Complaint, on_lines};
 use super::table::{self, MOST_PARTITIONS};
@@ -155,10 +155,6 @@ fn topic(fields: &Fields, cluster: &ClusterPlan) -> Result<TopicPlan> {
         assignment,
         may_be_empty: may_be_empty.unwrap_or(false),
     })
-}
-
-pub(super) fn is_name_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
 fn assignment(fields: &Fields, lists: Option<Vec<Vec<i64>>>, brokers: u32) -> Result<Option<Vec<Vec<NodeId>>>> {

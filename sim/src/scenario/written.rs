@@ -94,11 +94,7 @@ fn can_act(
 /// When a client first runs.
 fn starts(role: Player<'_>) -> Option<Span> {
     match role {
-        Player::Producer(p) => Some(p.start),
-        Player::Pipeline(p) => Some(p.start),
-        Player::Reader(r) => Some(r.start),
-        Player::Service(s) => Some(s.start),
-        Player::Relay(r) => Some(r.start),
+        Player::Client(client) => client.start(),
         _ => None,
     }
 }
@@ -108,13 +104,8 @@ fn comes_back(plan: &Plan, role: Player<'_>, name: &str) -> Option<Span> {
     let databases = plan.databases.iter().map(|d| (&d.name, d.restart_after));
     let mut sinks = databases.chain(plan.payments.iter().map(|p| (&p.name, p.restart_after)));
     match role {
-        Player::Producer(p) => p.restart_after,
-        Player::Pipeline(p) => p.restart_after,
-        Player::Service(s) => s.restart_after,
-        Player::Relay(r) => r.restart_after,
+        Player::Client(client) => client.away(),
         Player::Database | Player::PaymentApi => sinks.find(|(known, _)| *known == name).map(|(_, after)| after),
-        // A reader comes back as soon as the world sees to it, a program by whoever runs it.
-        Player::Reader(_) | Player::Program => Some(Span::ZERO),
         Player::Broker | Player::Controller => None,
     }
 }

@@ -18,7 +18,7 @@ use fencepost_reports::story::{
     Band, BandKind, Chronicle, FORMAT, Fate, Lane, LaneKind, Level, Message, Office, Purpose, Story,
 };
 
-use crate::cast::{Names, Role};
+use crate::cast::{Names, Role, member_name};
 use crate::message::{Request, Response};
 use crate::plan::Plan;
 use crate::run::Run;
@@ -90,7 +90,7 @@ impl Teller {
     pub fn with_programs(plan: &Plan, programs: &[String]) -> Teller {
         let names = plan.names();
         let mut order: Vec<(LaneKind, usize)> =
-            names.parts.iter().enumerate().map(|(n, part)| (lane_kind(part.role), n)).collect();
+            names.parts.iter().enumerate().map(|(n, part)| (part.role.lane(), n)).collect();
         let rank = |kind: LaneKind| match kind {
             LaneKind::Producer => 0,
             LaneKind::Pipeline => 1,
@@ -101,7 +101,7 @@ impl Teller {
         };
         order.sort_by_key(|(kind, n)| (rank(*kind), *n));
         // The places of programs' clients have no lanes: the programs have.
-        order.retain(|(_, n)| !plan.externals.contains(&names.nodes[*n]));
+        order.retain(|(_, n)| names.parts[*n].role != Role::External);
         let before = order.iter().take_while(|(kind, _)| rank(*kind) < rank(LaneKind::Broker)).count();
         let mut lanes = vec![0; names.nodes.len()];
         for (lane, (_, actor)) in order.iter().enumerate() {
@@ -112,29 +112,6 @@ impl Teller {
             order.iter().map(|(kind, n)| Lane { name: names.nodes[*n].clone(), kind: *kind }).collect();
         let lane = |name: &String| Lane { name: name.clone(), kind: LaneKind::Pipeline };
         drawn.splice(before..before, programs.iter().map(lane));
-        let config = &plan.cluster.config;
-        let mut coordinated = Vec::new();
-        let mut ids: Vec<String> =
-            plan.producers.iter().filter_map(|p| p.config.transactional_id.as_ref().map(ToString::to_string)).collect();
-        for pipeline in &plan.pipelines {
-            if let Some(id) = &pipeline.producer.transactional_id {
-                let members = pipeline.members;
-                ids.extend((1..=members).map(|m| crate::cast::member_name(id, m, members)));
-            }
-        }
-        ids.extend(plan.relays.iter().filter_map(|r| r.producer.transactional_id.as_ref().map(ToString::to_string)));
-        for id in ids {
-            let partition = coordinator_partition(&id, config.transaction_partitions);
-            coordinated.push((TopicId::TRANSACTION_STATE, partition, format!("coordinator of txn {id}")));
-        }
-        let groups = plan.pipelines.iter().map(|p| &p.consumer).chain(plan.readers.iter().map(|r| &r.config));
-        for group in groups.filter_map(|consumer| consumer.group_id.as_ref()) {
-            let partition = coordinator_partition(group, config.offsets_partitions);
-            let office = (TopicId::CONSUMER_OFFSETS, partition, format!("coordinator of group {group}"));
-            if !coordinated.contains(&office) {
-                coordinated.push(office);
-            }
-        }
         let state = State {
             chronicle: Chronicle::new(drawn),
             lanes,
@@ -146,7 +123,7 @@ impl Teller {
             open: BTreeMap::new(),
             restarting: Vec::new(),
             offices: Vec::new(),
-            coordinated,
+            coordinated: coordinated(plan),
             effects: BTreeMap::new(),
             end: 0,
             names,
@@ -253,16 +230,27 @@ fn one_line(message: &Message) -> String {
     line
 }
 
-/// How a node is drawn.
-fn lane_kind(role: Role) -> LaneKind {
-    match role {
-        Role::Controller => LaneKind::Controller,
-        Role::Broker => LaneKind::Broker,
-        Role::Database | Role::PaymentApi => LaneKind::Sink,
-        Role::Producer | Role::Service | Role::Relay | Role::Echo | Role::External => LaneKind::Producer,
-        Role::Pipeline => LaneKind::Pipeline,
-        Role::Connector | Role::Reader => LaneKind::Reader,
+/// Which partitions of the internal topics make their leaders coordinators, and of what.
+fn coordinated(plan: &Plan) -> Vec<(TopicId, u32, String)> {
+    let config = &plan.cluster.config;
+    let mut coordinated = Vec::new();
+    for (_, client) in plan.client_plans() {
+        let Some(id) = client.producer().and_then(|producer| producer.transactional_id.as_ref()) else { continue };
+        for member in 1..=client.members() {
+            let id = member_name(id, member, client.members());
+            let partition = coordinator_partition(&id, config.transaction_partitions);
+            coordinated.push((TopicId::TRANSACTION_STATE, partition, format!("coordinator of txn {id}")));
+        }
     }
+    for (_, client) in plan.client_plans() {
+        let Some(group) = client.consumer().and_then(|consumer| consumer.group_id.as_ref()) else { continue };
+        let partition = coordinator_partition(group, config.offsets_partitions);
+        let office = (TopicId::CONSUMER_OFFSETS, partition, format!("coordinator of group {group}"));
+        if !coordinated.contains(&office) {
+            coordinated.push(office);
+        }
+    }
+    coordinated
 }
 
 /// What nodes counted, as figures.

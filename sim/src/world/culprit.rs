@@ -175,7 +175,7 @@ impl World<'_> {
         let own = |p: &&PipelinePlan| (1..=p.members).any(|m| member_name(&p.name, m, p.members) == name);
         let pipeline = pipelines.filter(|p| p.members > 0).find(own);
         if let Some(p) = pipeline {
-            let (poll, limit) = (self.0.system.plan.poll_of(p), p.consumer.max_poll_interval_ms);
+            let (poll, limit) = (p.poll(&self.0.system.plan.times()), p.consumer.max_poll_interval_ms);
             if poll > Span::from_millis(i64::from(limit)) {
                 keys.push(format!(
                     "max.poll.interval.ms ({limit}) is too small: the records of one poll can take {poll} \

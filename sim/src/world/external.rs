@@ -9,10 +9,10 @@ use fencepost_protocol::time::{Instant, Now, Span};
 use super::World;
 use super::node::Body;
 use super::settle::Ending;
-use crate::client::Client;
-use crate::client::external::{ExternalClient, Mail, Standing};
 use crate::digest::Digest;
 use crate::evidence::History;
+use crate::roles::Client;
+use crate::roles::external::{ExternalClient, Mail, Standing};
 use crate::schedule::{Actor, Fault, When};
 
 impl<'a> World<'a> {
@@ -126,7 +126,7 @@ impl<'a> World<'a> {
 
     pub(crate) fn nodes_of_externals(plan: &crate::plan::Plan) -> Vec<Actor> {
         let names = plan.names();
-        let number = |n: &String| names.actor(n).expect("every node has a number");
+        let number = |place: &crate::plan::ExternalPlan| names.actor(&place.name).expect("every node has a number");
         plan.externals.iter().map(number).collect()
     }
 }

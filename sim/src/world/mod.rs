@@ -168,7 +168,7 @@ impl<'a> World<'a> {
             names: names.clone(),
         };
         let declared = bodies.iter().filter_map(|body| match body {
-            Body::Client(client) => client.declare(&plan),
+            Body::Client(client) => client.declare(),
             _ => None,
         });
         let declared = declared.collect();

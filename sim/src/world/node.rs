@@ -15,8 +15,8 @@ use fencepost_protocol::message::ProduceRequest;
 use fencepost_protocol::time::{Instant, Now};
 
 use super::services;
-use crate::client::{self, Client};
 use crate::plan::Plan;
+use crate::roles::{self, Client};
 use crate::sink::Service;
 use crate::stream::{PPM, mix};
 
@@ -116,7 +116,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<String>, Vec<Body>) 
     for (name, service) in services::populate(plan) {
         nodes.push((name, Body::Service(service)));
     }
-    for client in client::populate(plan, root_seed) {
+    for client in roles::populate(plan, root_seed) {
         nodes.push((client.name().to_string(), Body::Client(client)));
     }
     nodes.sort_by(|a, b| a.0.cmp(&b.0));

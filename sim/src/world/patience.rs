@@ -12,8 +12,8 @@ use fencepost_protocol::time::{Instant, Span};
 
 use super::Cluster;
 use super::node::Body;
-use crate::client::Client;
 use crate::plan::Plan;
+use crate::roles::Client;
 use crate::schedule::Actor;
 
 /// Progress is looked for so often while the bound passes.

@@ -14,7 +14,7 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use super::execute::{Ran, guarded};
 use super::output::shell_word;
-use super::run::command_line;
+
 use super::{Outcome, PANICKED, Refusal, What, source};
 use crate::capsule::{Capsule, PROGRAM};
 use crate::run::{Course, run};
@@ -41,7 +41,7 @@ fn load(what: &What, seed: Option<u64>) -> Result<(App, Ran), Refusal> {
     if path.extension().is_none_or(|e| e != "json") {
         let scenario = source::load(&source::find(&what.scenario)?, what.choice())?;
         let seed = seed.unwrap_or(scenario.seed);
-        let again = command_line(&scenario, seed);
+        let again = scenario.command(seed);
         return Ok(record(&scenario, Course::Seed(seed), seed, &again));
     }
     if what.case.is_some() || !what.sets.is_empty() || seed.is_some() {

@@ -4,7 +4,7 @@ use fencepost_protocol::time::Span;
 
 use super::form::{Form, SPAN};
 use super::limits::{MOST_BROKERS, MOST_PARTITIONS};
-use super::section;
+use super::section::section;
 
 const U32: Form = Form::Integer(1, u32::MAX as i64);
 

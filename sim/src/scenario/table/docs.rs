@@ -2,7 +2,8 @@
 
 use super::actions::ActionName;
 use super::form::Form;
-use super::{Key, SECTIONS, Section};
+use super::list::sections;
+use super::section::{Key, Section};
 
 /// Whether a line of a page is where a table belongs.
 pub fn is_marker(line: &str) -> Option<&str> {
@@ -11,9 +12,9 @@ pub fn is_marker(line: &str) -> Option<&str> {
 
 /// Every table by the name that its marker bears.
 pub fn tables() -> Vec<(String, String)> {
-    let mut tables: Vec<(String, String)> = SECTIONS.iter().map(|s| (s.head.to_string(), keys(s))).collect();
+    let mut tables: Vec<(String, String)> = sections().iter().map(|s| (s.head.to_string(), keys(s))).collect();
     tables.push(("actions".to_string(), actions()));
-    for (prefix, kafka) in SECTIONS.iter().flat_map(|s| s.kafka) {
+    for (prefix, kafka) in sections().iter().flat_map(|s| s.kafka) {
         let name = format!("{kafka:?}").to_lowercase();
         if prefix.is_empty() && !tables.iter().any(|(known, _)| *known == name) {
             let entries = kafka.defaults();

@@ -9,6 +9,7 @@ use crate::scenario::duration;
 use crate::scenario::fields::{Fields, Item, Value};
 use crate::scenario::problem::Complaint;
 use crate::scenario::range;
+use crate::scenario::seeds::parse_seeds;
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,7 +255,7 @@ impl FromItem for (u64, u64) {
     fn take(value: &Value) -> Option<Self> {
         match value {
             Value::Integer(number) => u64::try_from(*number).ok().map(|n| (n, n)),
-            _ => crate::scenario::parse_seeds(&String::take(value)?).ok(),
+            _ => parse_seeds(&String::take(value)?).ok(),
         }
     }
 

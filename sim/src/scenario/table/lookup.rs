@@ -2,8 +2,10 @@
 
 use super::form::Form;
 use super::kafka::{self, Kafka};
+use super::list::{lists, sections};
+use super::running::{ChaosFamily, Top};
+use super::section::{Key, ONCE, Section};
 use super::words::Words;
-use super::{ChaosFamily, Key, LISTS, ONCE, SECTIONS, Section, Top};
 use crate::nearest::{choices, hint};
 use crate::plan::FamilyKind;
 use crate::scenario::fields::Fields;
@@ -109,7 +111,7 @@ impl Section {
             return format!("; write {}", full.join(" or "));
         }
         let elsewhere: Vec<&str> =
-            SECTIONS.iter().filter(|s| s.head != "the top" && s.knows(path)).map(|s| s.head).collect();
+            sections().iter().filter(|s| s.head != "the top" && s.knows(path)).map(|s| s.head).collect();
         if !elsewhere.is_empty() {
             return format!("; it is a key of {}", elsewhere.join(", "));
         }
@@ -147,7 +149,7 @@ pub fn check_top(top: &Fields) -> Result<(), Complaint> {
         let Some(Found::Own(key)) = Top::SECTION.find(path) else {
             let section = path.split('.').next().unwrap_or(path);
             let own = Top::SECTION.keys.iter().map(|key| key.name);
-            let known = own.chain(ONCE.iter().copied()).chain(LISTS.iter().copied());
+            let known = own.chain(ONCE.iter().copied()).chain(lists());
             let message = format!("unknown key or section '{section}'{}", choices(section, "keys and sections", known));
             return Err(Complaint::new(&item.place, message));
         };

@@ -4,7 +4,8 @@ use fencepost_protocol::time::Span;
 
 use super::form::{Form, SPAN};
 use super::limits::{MOST_DELIVERIES, MOST_OF_A_FAMILY};
-use super::{Key, Section, section};
+use super::section::section;
+use super::{Key, Section};
 use crate::plan::FamilyKind;
 
 const PPM: Form = Form::Integer(0, 1_000_000);

@@ -7,7 +7,7 @@ use crate::plan::{Announcing, FamilyKind, KeyOf, OnUnknown};
 
 #[test]
 fn no_key_stands_twice_in_a_section() {
-    for section in SECTIONS {
+    for section in sections() {
         let names = section.names(false);
         let unique: BTreeSet<&String> = names.iter().collect();
         assert_eq!(names.len(), unique.len(), "{}", section.head);
@@ -22,11 +22,11 @@ fn words_that_a_key_allows_are_words_of_its_type() {
     known.extend(OnUnknown::WORDS.iter().map(|w| w.0));
     known.extend(Announcing::WORDS.iter().map(|w| w.0));
     known.extend(Option::<KeyOf>::WORDS.iter().map(|w| w.0));
-    known.extend(Mode::WORDS.iter().map(|w| w.0));
+    known.extend(words::Mode::WORDS.iter().map(|w| w.0));
     known.extend(fencepost_protocol::pipeline::Guarantee::WORDS.iter().map(|w| w.0));
     known.extend(words::OffsetsWith::WORDS.iter().map(|w| w.0));
     known.extend(["sending", "handled", "answered", "received", "clean", "violated", "stuck", "vacuous"]);
-    for key in SECTIONS.iter().flat_map(|s| s.keys) {
+    for key in sections().iter().flat_map(|s| s.keys) {
         if let Form::Words(words) = key.form {
             assert!(words.iter().all(|word| known.contains(word)), "{}: {words:?}", key.name);
         }

@@ -11,7 +11,7 @@ use crate::evidence::History;
 const LISTED: usize = 12;
 
 /// A producer: its state and identity, and what it has under way in each partition.
-pub(super) fn producer(producer: &Producer, names: &Names, lines: &mut Vec<String>) {
+pub(crate) fn producer(producer: &Producer, names: &Names, lines: &mut Vec<String>) {
     let state = match producer.state() {
         ProducerState::Uninitialized => "has no producer id",
         ProducerState::Initializing => "waits for its producer id",
@@ -48,7 +48,7 @@ pub(super) fn producer(producer: &Producer, names: &Names, lines: &mut Vec<Strin
 }
 
 /// A consumer: its place in the group, and how far it is in each partition.
-pub(super) fn consumer(consumer: &Consumer, names: &Names, lines: &mut Vec<String>) {
+pub(crate) fn consumer(consumer: &Consumer, names: &Names, lines: &mut Vec<String>) {
     let place = match consumer.membership() {
         None => "reads without a group".to_string(),
         Some((Membership::None, _)) => "is no member of its group".to_string(),
@@ -66,7 +66,7 @@ pub(super) fn consumer(consumer: &Consumer, names: &Names, lines: &mut Vec<Strin
 }
 
 /// What a consumer cannot go on after.
-pub(super) fn failure(error: &ConsumerError, history: &History<'_>) -> String {
+pub(crate) fn failure(error: &ConsumerError, history: &History<'_>) -> String {
     match error {
         ConsumerError::NoOffsetForPartition(tp) => {
             format!("{} has no committed offset, and auto.offset.reset=none", history.partition_name(*tp))
@@ -84,7 +84,7 @@ pub(super) fn failure(error: &ConsumerError, history: &History<'_>) -> String {
 }
 
 /// What the application of a pipeline is doing.
-pub(super) fn phase(phase: Phase) -> &'static str {
+pub(crate) fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::New => "has not begun",
         Phase::Initializing => "waits for initTransactions",

@@ -9,7 +9,7 @@ use fencepost_protocol::io::{Channel, CorrelationId, NetInput, Outputs, Purpose}
 use fencepost_protocol::net::{ConnectionSettings, Connections, Reconnect};
 use fencepost_protocol::time::{Instant, Now, Span};
 
-use crate::plan::Patience;
+use crate::plan::calls::Patience;
 use crate::sink::{Answer, Request, Response};
 
 /// A request on its way to the world.

@@ -1,5 +1,7 @@
 //! An application that sends a workload's records, in transactions or not.
 
+mod transactions;
+
 use std::collections::VecDeque;
 
 use fencepost_protocol::batch::{Origin, Record};
@@ -11,10 +13,12 @@ use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerE
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::progress::Progress;
 use crate::cast::Names;
 use crate::evidence::{Gone, History, Recorder, Returned, Sent, error_name, fingerprint, returned};
 use crate::plan::{OnUnknown, Plan, ProducerPlan};
+use crate::roles::application::{Application, Seat};
+use crate::roles::progress::Progress;
+use crate::roles::words;
 
 /// Pause before an application makes a new producer after a fatal error.
 const RESTART_PAUSE: Span = Span::from_millis(1_000);
@@ -68,49 +72,12 @@ pub struct ProducerClient {
 }
 
 impl ProducerClient {
-    /// State of its producer, if its process runs.
-    pub fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
-        self.producer.as_ref().map(Producer::state)
-    }
-
-    /// Where it stands, in words.
-    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
-        let Some(producer) = &self.producer else {
-            return match self.phase {
-                Phase::Broken { until } => vec![format!("application makes a new producer at {until}")],
-                _ => Vec::new(),
-            };
-        };
-        let sent = self.plan.source.len().min(self.next);
-        let doing = match self.phase {
-            Phase::Initializing => "waits for initTransactions".to_string(),
-            Phase::Sending => "sends".to_string(),
-            Phase::BeforeEnd { until } => format!("pauses until {until} before it ends the transaction"),
-            Phase::Committing => "waits for commitTransaction".to_string(),
-            Phase::Aborting { .. } => "waits for abortTransaction".to_string(),
-            Phase::Broken { until } => format!("its producer is unusable; makes a new one at {until}"),
-            Phase::Abandoned => "stopped in the middle of a transaction, on purpose".to_string(),
-            Phase::Finished => "is finished".to_string(),
-        };
-        let mut lines = vec![format!("application {doing}; {sent} of {} records handed over", self.plan.source.len())];
-        if self.is_transactional() {
-            lines.push(format!(
-                "transaction {}: {} record{}",
-                self.transaction,
-                self.in_transaction.len(),
-                if self.in_transaction.len() == 1 { "" } else { "s" }
-            ));
-        }
-        super::words::producer(producer, names, &mut lines);
-        lines
-    }
-
-    /// The client of `plan`, which is number `workload` among the plan's producers.
-    pub fn new(all: &Plan, plan: &ProducerPlan, workload: u32, root_seed: u64) -> ProducerClient {
+    /// The client of `plan`: its workload is its place among the plan's producers.
+    pub(crate) fn new(all: &Plan, plan: &ProducerPlan, seat: Seat) -> ProducerClient {
         ProducerClient {
-            topic: super::topic_id(all, &plan.topic),
-            workload,
-            root_seed,
+            topic: all.topic_id(&plan.topic),
+            workload: seat.place as u32,
+            root_seed: seat.root_seed,
             bootstrap: all.cluster.ids().collect(),
             domains: all.cluster.domains,
             transaction_version: all.cluster.transaction_version,
@@ -129,64 +96,13 @@ impl ProducerClient {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    pub(super) fn starts_at(&self) -> Span {
-        self.plan.start
-    }
-
-    pub(super) fn restarts_after(&self) -> Option<Span> {
-        self.plan.restart_after
-    }
-
-    pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.recorder.place()
-    }
-
-    pub(super) fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    pub(super) fn output(&self) -> TopicId {
-        self.topic
-    }
-
     /// Whether everything is sent and answered (or given up on purpose).
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Finished | Phase::Abandoned)
     }
 
-    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
-        let config = &self.plan.config;
-        let newer = config.protocol == ProtocolGeneration::Java4 && self.transaction_version >= 2;
-        h::Client {
-            name: self.plan.name.clone().into(),
-            kind: h::ClientKind::Producer,
-            transactional_id: config.transactional_id.as_ref().map(|t| t.to_string().into()),
-            idempotent: config.enable_idempotence,
-            transaction_version: if newer { 2 } else { 0 },
-            outputs: vec![self.topic.0],
-            records: Some(self.plan.source.len()),
-            ..h::Client::default()
-        }
-    }
-
     fn is_transactional(&self) -> bool {
         self.plan.config.transactional_id.is_some()
-    }
-
-    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        if incarnation > 0 {
-            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
-        }
-        self.recorder.introduce(history.client_number(&self.plan.name));
-        self.next_due = self.next_due.max(now.mono);
-        if self.is_finished() {
-            return;
-        }
-        self.make_producer(now, out, history);
     }
 
     fn make_producer(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
@@ -200,36 +116,6 @@ impl ProducerClient {
             self.phase = Phase::Sending;
         }
         self.producer = Some(producer);
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn next_deadline(&self) -> Instant {
-        let own = match self.phase {
-            Phase::BeforeEnd { until } | Phase::Broken { until } => until,
-            Phase::Sending if self.has_more() && self.has_room() => self.next_due,
-            _ => Instant::NEVER,
-        };
-        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.poll_timeout()))
-    }
-
-    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
-        if let Some(producer) = &mut self.producer {
-            producer.net(now, input, out);
-        }
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        if let Some(producer) = &mut self.producer {
-            producer.handle_timeout(now, out);
-        }
-        if let Phase::Broken { until } = self.phase
-            && now.mono >= until
-        {
-            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
-            self.make_producer(now, out, history);
-            return;
-        }
         self.advance(now, out, history);
     }
 
@@ -405,131 +291,122 @@ impl ProducerClient {
             (Ok(_), _) | (Err(_), OnUnknown::Keep) => self.progress.step(),
         }
     }
+}
 
-    // ---- transactions ----------------------------------------------------------------------------------------------
+impl Application for ProducerClient {
+    fn has_finished_its_input(&self) -> bool {
+        self.is_finished()
+    }
 
-    fn end_transaction(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        let every = u64::from(self.plan.abort_every);
-        if every > 0 && self.transaction.is_multiple_of(every) {
-            self.abort(now, true, out, history);
+    fn is_idle(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    fn restarts_after(&self) -> Option<Span> {
+        self.plan.restart_after
+    }
+
+    fn declare(&self) -> Option<h::Client<'static>> {
+        let config = &self.plan.config;
+        let newer = config.protocol == ProtocolGeneration::Java4 && self.transaction_version >= 2;
+        Some(h::Client {
+            name: self.plan.name.clone().into(),
+            kind: h::ClientKind::Producer,
+            transactional_id: config.transactional_id.as_ref().map(|t| t.to_string().into()),
+            idempotent: config.enable_idempotence,
+            transaction_version: if newer { 2 } else { 0 },
+            outputs: vec![self.topic.0],
+            records: Some(self.plan.source.len()),
+            ..h::Client::default()
+        })
+    }
+
+    fn producer_state(&self) -> Option<fencepost_protocol::producer::ProducerState> {
+        self.producer.as_ref().map(Producer::state)
+    }
+
+    fn in_words(&self, names: &Names) -> Vec<String> {
+        let Some(producer) = &self.producer else {
+            return match self.phase {
+                Phase::Broken { until } => vec![format!("application makes a new producer at {until}")],
+                _ => Vec::new(),
+            };
+        };
+        let sent = self.plan.source.len().min(self.next);
+        let doing = match self.phase {
+            Phase::Initializing => "waits for initTransactions".to_string(),
+            Phase::Sending => "sends".to_string(),
+            Phase::BeforeEnd { until } => format!("pauses until {until} before it ends the transaction"),
+            Phase::Committing => "waits for commitTransaction".to_string(),
+            Phase::Aborting { .. } => "waits for abortTransaction".to_string(),
+            Phase::Broken { until } => format!("its producer is unusable; makes a new one at {until}"),
+            Phase::Abandoned => "stopped in the middle of a transaction, on purpose".to_string(),
+            Phase::Finished => "is finished".to_string(),
+        };
+        let mut lines = vec![format!("application {doing}; {sent} of {} records handed over", self.plan.source.len())];
+        if self.is_transactional() {
+            lines.push(format!(
+                "transaction {}: {} record{}",
+                self.transaction,
+                self.in_transaction.len(),
+                if self.in_transaction.len() == 1 { "" } else { "s" }
+            ));
+        }
+        words::producer(producer, names, &mut lines);
+        lines
+    }
+
+    fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        if incarnation > 0 {
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
+        }
+        self.recorder.introduce(history.client_number(&self.plan.name));
+        self.next_due = self.next_due.max(now.mono);
+        if self.is_finished() {
             return;
         }
-        self.recorder.ending(now, self.transaction, true, history);
-        self.commit_invoked = true;
-        self.phase = Phase::Committing;
-        self.call_commit(now, out, history);
+        self.make_producer(now, out, history);
     }
 
-    fn call_commit(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        let producer = self.producer.as_mut().expect("there is a producer while committing");
-        match producer.commit_transaction(now, out) {
-            Ok(()) => {}
-            Err(error) => self.committed(now, Err(error), out, history),
+    fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(producer) = &mut self.producer {
+            producer.net(now, input, out);
         }
+        self.advance(now, out, history);
     }
 
-    fn abort(&mut self, now: Now, wanted: bool, out: &mut Outputs, history: &mut History<'_>) {
-        self.recorder.ending(now, self.transaction, false, history);
-        self.phase = Phase::Aborting { wanted };
-        let producer = self.producer.as_mut().expect("there is a producer while aborting");
-        if let Err(error) = producer.abort_transaction(now, out) {
-            self.aborted(now, Err(error), out, history);
+    fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(producer) = &mut self.producer {
+            producer.handle_timeout(now, out);
         }
-    }
-
-    fn committed(&mut self, now: Now, result: Result<(), ProducerError>, out: &mut Outputs, history: &mut History<'_>) {
-        match result {
-            Ok(()) => {
-                self.recorder.ended(now, h::Outcome::Ok, "", history);
-                self.progress.step();
-                self.in_transaction.clear();
-                self.commit_invoked = false;
-                self.phase = Phase::Sending;
-            }
-            Err(ProducerError::Timeout) => self.call_commit(now, out, history),
-            Err(ProducerError::Abortable(code)) => {
-                // EndTxn was not sent, or was refused: the transaction did not commit.
-                self.recorder.ended(now, h::Outcome::Fail, code.name(), history);
-                self.commit_invoked = false;
-                self.abort(now, false, out, history);
-            }
-            Err(error) => {
-                self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
-                self.break_down(now, error, out, history);
-            }
+        if let Phase::Broken { until } = self.phase
+            && now.mono >= until
+        {
+            self.recorder.set_incarnation(self.recorder.incarnation() + 1);
+            self.make_producer(now, out, history);
+            return;
         }
+        self.advance(now, out, history);
     }
 
-    fn aborted(&mut self, now: Now, result: Result<(), ProducerError>, out: &mut Outputs, history: &mut History<'_>) {
-        let Phase::Aborting { wanted } = self.phase else { return };
-        match result {
-            Ok(()) => {
-                self.recorder.ended(now, h::Outcome::Ok, "", history);
-                let records = std::mem::take(&mut self.in_transaction);
-                if wanted {
-                    self.progress.step();
-                } else {
-                    self.send_again(records);
-                }
-                self.phase = Phase::Sending;
-            }
-            Err(ProducerError::Timeout) => {
-                let producer = self.producer.as_mut().expect("there is a producer while aborting");
-                if let Err(error) = producer.abort_transaction(now, out) {
-                    self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
-                    self.break_down(now, error, out, history);
-                }
-            }
-            Err(error) => {
-                self.recorder.ended(now, h::Outcome::Unknown, error_name(error), history);
-                self.break_down(now, error, out, history);
-            }
-        }
+    fn next_deadline(&self) -> Instant {
+        let own = match self.phase {
+            Phase::BeforeEnd { until } | Phase::Broken { until } => until,
+            Phase::Sending if self.has_more() && self.has_room() => self.next_due,
+            _ => Instant::NEVER,
+        };
+        own.min(self.producer.as_ref().map_or(Instant::NEVER, |p| p.poll_timeout()))
     }
 
-    /// Records of a transaction that did not commit come again, before the others.
-    fn send_again(&mut self, records: Vec<u64>) {
-        for index in records.into_iter().rev() {
-            self.again.push_front(index);
-        }
-    }
-
-    /// The producer is unusable: the application closes it and makes a new one after a pause.
-    fn break_down(&mut self, now: Now, error: ProducerError, out: &mut Outputs, history: &mut History<'_>) {
-        self.recorder.failed(now, error, history);
-        if let Some(mut producer) = self.producer.take() {
-            // Delivered events of what was under way come with the close.
-            let _ = producer.close(now, Span::ZERO, out);
-            while let Some(event) = producer.poll_event() {
-                if let ProducerEvent::Delivered { token, result } = event {
-                    self.returned(now, token, returned(result), history);
-                }
-            }
-        }
-        let sends = self.recorder.give_up(now, "the producer is gone", history);
-        self.settle_sends(sends);
-        self.settle_transaction();
-        self.phase = Phase::Broken { until: now.mono + RESTART_PAUSE };
-    }
-
-    /// What became of these sends will never be known.
-    fn settle_sends(&mut self, sends: VecDeque<(u64, u64)>) {
-        if self.plan.on_unknown == OnUnknown::Resend && !self.is_transactional() {
-            self.again.extend(sends.into_iter().map(|(_, index)| index));
-        }
-    }
-
-    /// The producer that ran the current transaction is gone: a transaction whose commit was never asked for is aborted
-    /// by the next incarnation, so its records are sent again; one whose commit has an unknown outcome is left.
-    fn settle_transaction(&mut self) {
-        let records = std::mem::take(&mut self.in_transaction);
-        if !self.commit_invoked || self.plan.on_unknown == OnUnknown::Resend {
-            self.send_again(records);
-        }
-        self.commit_invoked = false;
-    }
-
-    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
+    fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         if self.recorder.place().is_none() {
             return; // never started
         }
@@ -540,5 +417,17 @@ impl ProducerClient {
             self.settle_transaction();
             self.phase = Phase::Initializing;
         }
+    }
+
+    fn place(&self) -> Option<(u32, u32)> {
+        self.recorder.place()
+    }
+
+    fn progress(&self) -> Option<&Progress> {
+        Some(&self.progress)
+    }
+
+    fn output(&self) -> Option<TopicId> {
+        Some(self.topic)
     }
 }

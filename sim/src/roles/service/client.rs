@@ -8,12 +8,13 @@ use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::announcer::{Announcer, Fate};
-use super::caller::{Caller, Heard, OutgoingCall};
-use super::progress::Progress;
 use crate::cast::Names;
 use crate::evidence::{Gone, History, Recorder};
 use crate::plan::{Announcing, OnUnknown, Plan, ServicePlan};
+use crate::roles::announcer::{Announcer, Fate};
+use crate::roles::application::{Application, Seat};
+use crate::roles::caller::{Caller, Heard, OutgoingCall};
+use crate::roles::progress::Progress;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, Request, Response, Row};
 
@@ -55,12 +56,12 @@ pub struct ServiceClient {
 }
 
 impl ServiceClient {
-    /// The client of `plan`; its orders are those of workload `workload`.
-    pub fn new(all: &Plan, plan: &ServicePlan, workload: u32, root_seed: u64) -> ServiceClient {
+    /// The client of `plan`; the workloads of services come after those of producers.
+    pub(crate) fn new(all: &Plan, plan: &ServicePlan, seat: Seat) -> ServiceClient {
         let announces = plan.announcing != Announcing::Outbox;
         ServiceClient {
-            workload,
-            root_seed,
+            workload: (all.producers.len() + seat.place) as u32,
+            root_seed: seat.root_seed,
             transaction_version: all.cluster.transaction_version,
             sink: all.account_number(&plan.database, Some(plan.table)),
             started: false,
@@ -77,130 +78,9 @@ impl ServiceClient {
         }
     }
 
-    /// Where it stands, in words.
-    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
-        if !self.started {
-            return Vec::new();
-        }
-        let doing = match self.step {
-            Step::Waiting => "waits for the next order",
-            Step::Insert => "waits for the database's INSERT",
-            Step::Commit => "waits for the database's COMMIT",
-            Step::Announce => "announces the order",
-            Step::Rollback => "waits for the database's ROLLBACK",
-        };
-        let mut lines = vec![format!("service {doing}; {} of {} orders taken", self.order, self.plan.source.len())];
-        if let Some(announcer) = &self.announcer {
-            announcer.in_words(names, &mut lines);
-        }
-        lines
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    pub(super) fn starts_at(&self) -> Span {
-        self.plan.start
-    }
-
-    pub(super) fn restarts_after(&self) -> Option<Span> {
-        self.plan.restart_after
-    }
-
-    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
-        let mut client = match &self.announcer {
-            Some(announcer) => announcer.declare(&self.plan.name, self.transaction_version),
-            None => h::Client { name: self.plan.name.clone().into(), ..h::Client::default() },
-        };
-        client.sinks = vec![self.sink];
-        client.records = Some(self.plan.source.len());
-        client
-    }
-
-    pub(super) fn producer_state(&self) -> Option<ProducerState> {
-        self.announcer.as_ref().and_then(Announcer::producer_state)
-    }
-
-    pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.announcer.as_ref().map_or(&self.recorder, Announcer::recorder).place()
-    }
-
-    pub(super) fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    pub(super) fn output(&self) -> Option<TopicId> {
-        self.announcer.as_ref().map(Announcer::output)
-    }
-
     /// Whether every order is taken care of.
     pub fn is_finished(&self) -> bool {
         self.order >= self.plan.source.len()
-    }
-
-    pub(super) fn take_calls(&mut self) -> Vec<OutgoingCall> {
-        self.caller.take_calls()
-    }
-
-    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        let client = history.client_number(&self.plan.name);
-        self.started = true;
-        self.next_due = self.next_due.max(now.mono);
-        if let Some(announcer) = &mut self.announcer {
-            announcer.start(now, client, incarnation, out, history);
-        } else {
-            self.recorder.introduce(client);
-            self.recorder.set_incarnation(incarnation);
-            self.recorder.started(now, history);
-        }
-        let sink = self.sink;
-        self.recorder().uses(sink);
-        if self.is_finished() {
-            self.end(now, history);
-        }
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn next_deadline(&self) -> Instant {
-        let own = if self.step == Step::Waiting && !self.is_finished() { self.next_due } else { Instant::NEVER };
-        let announcer = self.announcer.as_ref().map_or(Instant::NEVER, Announcer::next_deadline);
-        own.min(self.caller.next_deadline()).min(announcer)
-    }
-
-    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
-        if self.caller.is_for(&input) {
-            if let Some(heard) = self.caller.net(now, &input, out) {
-                self.hear(now, heard, out, history);
-            }
-        } else if let Some(announcer) = &mut self.announcer {
-            announcer.net(now, input, out, history);
-        }
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn answered(
-        &mut self,
-        now: Now,
-        correlation: CorrelationId,
-        response: Response,
-        out: &mut Outputs,
-        history: &mut History<'_>,
-    ) {
-        if let Some(heard) = self.caller.answered(correlation, response) {
-            self.hear(now, heard, out, history);
-        }
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        if let Some(heard) = self.caller.wake(now, out) {
-            self.hear(now, heard, out, history);
-        }
-        if let Some(announcer) = &mut self.announcer {
-            announcer.wake(now, out, history);
-        }
-        self.advance(now, out, history);
     }
 
     /// Who writes what it does.
@@ -341,8 +221,126 @@ impl ServiceClient {
             OnUnknown::Keep => self.next(now, history),
         }
     }
+}
 
-    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
+impl Application for ServiceClient {
+    fn has_finished_its_input(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    fn restarts_after(&self) -> Option<Span> {
+        self.plan.restart_after
+    }
+
+    fn declare(&self) -> Option<h::Client<'static>> {
+        let mut client = match &self.announcer {
+            Some(announcer) => announcer.declare(&self.plan.name, self.transaction_version),
+            None => h::Client { name: self.plan.name.clone().into(), ..h::Client::default() },
+        };
+        client.sinks = vec![self.sink];
+        client.records = Some(self.plan.source.len());
+        Some(client)
+    }
+
+    fn producer_state(&self) -> Option<ProducerState> {
+        self.announcer.as_ref().and_then(Announcer::producer_state)
+    }
+
+    fn in_words(&self, names: &Names) -> Vec<String> {
+        if !self.started {
+            return Vec::new();
+        }
+        let doing = match self.step {
+            Step::Waiting => "waits for the next order",
+            Step::Insert => "waits for the database's INSERT",
+            Step::Commit => "waits for the database's COMMIT",
+            Step::Announce => "announces the order",
+            Step::Rollback => "waits for the database's ROLLBACK",
+        };
+        let mut lines = vec![format!("service {doing}; {} of {} orders taken", self.order, self.plan.source.len())];
+        if let Some(announcer) = &self.announcer {
+            announcer.in_words(names, &mut lines);
+        }
+        lines
+    }
+
+    fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        let client = history.client_number(&self.plan.name);
+        self.started = true;
+        self.next_due = self.next_due.max(now.mono);
+        if let Some(announcer) = &mut self.announcer {
+            announcer.start(now, client, incarnation, out, history);
+        } else {
+            self.recorder.introduce(client);
+            self.recorder.set_incarnation(incarnation);
+            self.recorder.started(now, history);
+        }
+        let sink = self.sink;
+        self.recorder().uses(sink);
+        if self.is_finished() {
+            self.end(now, history);
+        }
+        self.advance(now, out, history);
+    }
+
+    fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        if self.caller.is_for(&input) {
+            if let Some(heard) = self.caller.net(now, &input, out) {
+                self.hear(now, heard, out, history);
+            }
+        } else if let Some(announcer) = &mut self.announcer {
+            announcer.net(now, input, out, history);
+        }
+        self.advance(now, out, history);
+    }
+
+    fn answered(
+        &mut self,
+        now: Now,
+        correlation: CorrelationId,
+        response: Response,
+        out: &mut Outputs,
+        history: &mut History<'_>,
+    ) {
+        if let Some(heard) = self.caller.answered(correlation, response) {
+            self.hear(now, heard, out, history);
+        }
+        self.advance(now, out, history);
+    }
+
+    fn take_calls(&mut self) -> Vec<OutgoingCall> {
+        self.caller.take_calls()
+    }
+
+    fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        if let Some(heard) = self.caller.wake(now, out) {
+            self.hear(now, heard, out, history);
+        }
+        if let Some(announcer) = &mut self.announcer {
+            announcer.wake(now, out, history);
+        }
+        self.advance(now, out, history);
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let own = if self.step == Step::Waiting && !self.is_finished() { self.next_due } else { Instant::NEVER };
+        let announcer = self.announcer.as_ref().map_or(Instant::NEVER, Announcer::next_deadline);
+        own.min(self.caller.next_deadline()).min(announcer)
+    }
+
+    fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         if !self.started {
             return;
         }
@@ -356,5 +354,17 @@ impl ServiceClient {
         if self.step != Step::Waiting {
             self.next(now, history);
         }
+    }
+
+    fn place(&self) -> Option<(u32, u32)> {
+        self.announcer.as_ref().map_or(&self.recorder, Announcer::recorder).place()
+    }
+
+    fn progress(&self) -> Option<&Progress> {
+        Some(&self.progress)
+    }
+
+    fn output(&self) -> Option<TopicId> {
+        self.announcer.as_ref().map(Announcer::output)
     }
 }

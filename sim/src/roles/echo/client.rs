@@ -10,6 +10,8 @@ use fencepost_reports::history::event as h;
 
 use crate::evidence::{Gone, History, Recorder};
 use crate::plan::{EchoPlan, Plan};
+use crate::roles::application::{Application, Seat};
+use crate::roles::progress::Progress;
 
 /// Kafka's defaults for clients.
 const SETTINGS: ConnectionSettings = ConnectionSettings {
@@ -30,7 +32,7 @@ pub struct EchoClient {
 
 impl EchoClient {
     /// The client of `plan`. It asks the first broker.
-    pub fn new(all: &Plan, plan: &EchoPlan) -> EchoClient {
+    pub(crate) fn new(all: &Plan, plan: &EchoPlan, _: Seat) -> EchoClient {
         let to: NodeId = all.cluster.ids().next().expect("a cluster has brokers");
         EchoClient {
             channel: Channel { to, purpose: Purpose::Client },
@@ -41,33 +43,51 @@ impl EchoClient {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    pub(super) fn starts_at(&self) -> Span {
-        self.plan.start
-    }
-
-    pub(super) fn restarts_after(&self) -> Option<Span> {
-        Some(EchoPlan::RESTARTS_AFTER)
-    }
-
-    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
-        // It neither writes nor reads a topic: to the checker it is a producer that sends nothing.
-        h::Client { name: self.plan.name.clone().into(), kind: h::ClientKind::Producer, ..h::Client::default() }
-    }
-
     /// Whether every question is answered.
     pub fn is_finished(&self) -> bool {
         self.answered >= self.plan.round_trips
     }
 
-    pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.recorder.place()
+    /// Asks the next question if none is under way; one that was lost is asked again.
+    #[inline]
+    fn advance(&mut self, now: Now, out: &mut Outputs) {
+        if !self.is_finished() {
+            self.connections.send_if_ready(now, self.channel, ApiVersionsRequest, (), out);
+        }
+    }
+}
+
+impl Application for EchoClient {
+    fn has_finished_its_input(&self) -> bool {
+        self.is_finished()
     }
 
-    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+    fn is_idle(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn progress(&self) -> Option<&Progress> {
+        None
+    }
+
+    fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    fn restarts_after(&self) -> Option<Span> {
+        Some(EchoPlan::RESTARTS_AFTER)
+    }
+
+    fn declare(&self) -> Option<h::Client<'static>> {
+        // It neither writes nor reads a topic: to the checker it is a producer that sends nothing.
+        Some(h::Client { name: self.plan.name.clone().into(), kind: h::ClientKind::Producer, ..h::Client::default() })
+    }
+
+    fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
         self.recorder.introduce(history.client_number(&self.plan.name));
         self.recorder.set_incarnation(incarnation);
         self.recorder.started(now, history);
@@ -75,22 +95,7 @@ impl EchoClient {
         self.advance(now, out);
     }
 
-    pub(super) fn next_deadline(&self) -> Instant {
-        if self.is_finished() {
-            return Instant::NEVER;
-        }
-        let deadline = self.connections.poll_timeout();
-        if deadline != Instant::NEVER {
-            return deadline;
-        }
-        // Nothing is under way: it waits to connect again.
-        match self.connections.not_before(self.channel) {
-            Instant::ZERO => Instant::NEVER,
-            backing_off => backing_off,
-        }
-    }
-
-    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, _: &mut History<'_>) {
+    fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, _: &mut History<'_>) {
         match input {
             NetInput::Connected(channel) => {
                 self.connections.connected(channel);
@@ -105,20 +110,31 @@ impl EchoClient {
         self.advance(now, out);
     }
 
-    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, _: &mut History<'_>) {
+    fn wake(&mut self, now: Now, out: &mut Outputs, _: &mut History<'_>) {
         while self.connections.expire(now, out).is_some() {}
         self.advance(now, out);
     }
 
-    /// Asks the next question if none is under way; one that was lost is asked again.
-    #[inline]
-    fn advance(&mut self, now: Now, out: &mut Outputs) {
-        if !self.is_finished() {
-            self.connections.send_if_ready(now, self.channel, ApiVersionsRequest, (), out);
+    fn next_deadline(&self) -> Instant {
+        if self.is_finished() {
+            return Instant::NEVER;
+        }
+        let deadline = self.connections.poll_timeout();
+        if deadline != Instant::NEVER {
+            return deadline;
+        }
+        // Nothing is under way: it waits to connect again.
+        match self.connections.not_before(self.channel) {
+            Instant::ZERO => Instant::NEVER,
+            backing_off => backing_off,
         }
     }
 
-    pub(super) fn crash(&mut self, _: Now, _: Gone, _: &mut History<'_>) {
+    fn crash(&mut self, _: Now, _: Gone, _: &mut History<'_>) {
         self.connections = Connections::new(SETTINGS);
+    }
+
+    fn place(&self) -> Option<(u32, u32)> {
+        self.recorder.place()
     }
 }

@@ -12,9 +12,9 @@ use fencepost_protocol::io::{CorrelationId, NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::caller::{Caller, Heard, OutgoingCall};
 use crate::evidence::{Gone, History, Recorder};
 use crate::plan::{CallPlan, Doing, KeyOf, OnUnknown, Plan};
+use crate::roles::caller::{Caller, Heard, OutgoingCall};
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Key, OffsetUpdate, Request, Response, Row};
 

@@ -10,12 +10,13 @@ use fencepost_protocol::producer::ProducerState;
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::announcer::{Announcer, Fate};
-use super::caller::{Caller, Heard, OutgoingCall};
-use super::progress::Progress;
 use crate::cast::Names;
 use crate::evidence::{Gone, History};
 use crate::plan::{Plan, RelayPlan};
+use crate::roles::announcer::{Announcer, Fate};
+use crate::roles::application::{Application, Seat};
+use crate::roles::caller::{Caller, Heard, OutgoingCall};
+use crate::roles::progress::Progress;
 use crate::schedule::Subject;
 use crate::sink::{Answer, Call, Request, Response, Unsent};
 
@@ -46,7 +47,7 @@ pub struct RelayClient {
 
 impl RelayClient {
     /// The client of `plan`.
-    pub fn new(all: &Plan, plan: &RelayPlan) -> RelayClient {
+    pub(crate) fn new(all: &Plan, plan: &RelayPlan, _: Seat) -> RelayClient {
         RelayClient {
             transaction_version: all.cluster.transaction_version,
             started: false,
@@ -58,109 +59,6 @@ impl RelayClient {
             progress: Progress::default(),
             plan: plan.clone(),
         }
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.plan.name
-    }
-
-    pub(super) fn starts_at(&self) -> Span {
-        self.plan.start
-    }
-
-    pub(super) fn restarts_after(&self) -> Option<Span> {
-        self.plan.restart_after
-    }
-
-    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
-        self.announcer.declare(&self.plan.name, self.transaction_version)
-    }
-
-    pub(super) fn producer_state(&self) -> Option<ProducerState> {
-        self.announcer.producer_state()
-    }
-
-    pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.announcer.recorder().place()
-    }
-
-    pub(super) fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    pub(super) fn output(&self) -> TopicId {
-        self.announcer.output()
-    }
-
-    /// Whether nothing is in hand. Whether something is left in the outbox, the database knows.
-    pub(super) fn is_idle(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    /// Where it stands, in words.
-    pub(super) fn in_words(&self, names: &Names) -> Vec<String> {
-        if !self.started {
-            return Vec::new();
-        }
-        let doing = match self.step {
-            Step::Resting(until) => format!("rests until {until}"),
-            Step::Query => "asks for rows that are not marked as sent".to_string(),
-            Step::Send => format!("sends {} rows", self.rows.len()),
-            Step::Mark => format!("marks {} rows as sent", self.sent.len()),
-            Step::Commit => "waits for the database's COMMIT".to_string(),
-        };
-        let mut lines = vec![format!("relay {doing}")];
-        self.announcer.in_words(names, &mut lines);
-        lines
-    }
-
-    pub(super) fn take_calls(&mut self) -> Vec<OutgoingCall> {
-        self.caller.take_calls()
-    }
-
-    pub(super) fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
-        let client = history.client_number(&self.plan.name);
-        self.started = true;
-        self.announcer.start(now, client, incarnation, out, history);
-        self.step = Step::Resting(now.mono);
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn next_deadline(&self) -> Instant {
-        let own = if let Step::Resting(until) = self.step { until } else { Instant::NEVER };
-        // A producer that is not ready wakes by itself.
-        let own = if self.announcer.is_ready() { own } else { Instant::NEVER };
-        own.min(self.caller.next_deadline()).min(self.announcer.next_deadline())
-    }
-
-    pub(super) fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
-        if self.caller.is_for(&input) {
-            let heard = self.caller.net(now, &input, out);
-            self.hear(now, heard, out);
-        } else {
-            self.announcer.net(now, input, out, history);
-        }
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn answered(
-        &mut self,
-        now: Now,
-        correlation: CorrelationId,
-        response: Response,
-        out: &mut Outputs,
-        history: &mut History<'_>,
-    ) {
-        let heard = self.caller.answered(correlation, response);
-        self.hear(now, heard, out);
-        self.advance(now, out, history);
-    }
-
-    pub(super) fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
-        let heard = self.caller.wake(now, out);
-        self.hear(now, heard, out);
-        self.announcer.wake(now, out, history);
-        self.advance(now, out, history);
     }
 
     fn advance(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
@@ -233,8 +131,99 @@ impl RelayClient {
             (step, heard) => panic!("{heard:?} is no answer in {step:?}"),
         }
     }
+}
 
-    pub(super) fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
+impl Application for RelayClient {
+    fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    fn starts_at(&self) -> Span {
+        self.plan.start
+    }
+
+    fn restarts_after(&self) -> Option<Span> {
+        self.plan.restart_after
+    }
+
+    fn declare(&self) -> Option<h::Client<'static>> {
+        Some(self.announcer.declare(&self.plan.name, self.transaction_version))
+    }
+
+    fn producer_state(&self) -> Option<ProducerState> {
+        self.announcer.producer_state()
+    }
+
+    fn in_words(&self, names: &Names) -> Vec<String> {
+        if !self.started {
+            return Vec::new();
+        }
+        let doing = match self.step {
+            Step::Resting(until) => format!("rests until {until}"),
+            Step::Query => "asks for rows that are not marked as sent".to_string(),
+            Step::Send => format!("sends {} rows", self.rows.len()),
+            Step::Mark => format!("marks {} rows as sent", self.sent.len()),
+            Step::Commit => "waits for the database's COMMIT".to_string(),
+        };
+        let mut lines = vec![format!("relay {doing}")];
+        self.announcer.in_words(names, &mut lines);
+        lines
+    }
+
+    fn is_idle(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn start(&mut self, now: Now, incarnation: u32, out: &mut Outputs, history: &mut History<'_>) {
+        let client = history.client_number(&self.plan.name);
+        self.started = true;
+        self.announcer.start(now, client, incarnation, out, history);
+        self.step = Step::Resting(now.mono);
+        self.advance(now, out, history);
+    }
+
+    fn net(&mut self, now: Now, input: NetInput, out: &mut Outputs, history: &mut History<'_>) {
+        if self.caller.is_for(&input) {
+            let heard = self.caller.net(now, &input, out);
+            self.hear(now, heard, out);
+        } else {
+            self.announcer.net(now, input, out, history);
+        }
+        self.advance(now, out, history);
+    }
+
+    fn answered(
+        &mut self,
+        now: Now,
+        correlation: CorrelationId,
+        response: Response,
+        out: &mut Outputs,
+        history: &mut History<'_>,
+    ) {
+        let heard = self.caller.answered(correlation, response);
+        self.hear(now, heard, out);
+        self.advance(now, out, history);
+    }
+
+    fn take_calls(&mut self) -> Vec<OutgoingCall> {
+        self.caller.take_calls()
+    }
+
+    fn wake(&mut self, now: Now, out: &mut Outputs, history: &mut History<'_>) {
+        let heard = self.caller.wake(now, out);
+        self.hear(now, heard, out);
+        self.announcer.wake(now, out, history);
+        self.advance(now, out, history);
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let own = if let Step::Resting(until) = self.step { until } else { Instant::NEVER };
+        // A producer that is not ready wakes by itself.
+        let own = if self.announcer.is_ready() { own } else { Instant::NEVER };
+        own.min(self.caller.next_deadline()).min(self.announcer.next_deadline())
+    }
+
+    fn crash(&mut self, now: Now, gone: Gone, history: &mut History<'_>) {
         if !self.started {
             return;
         }
@@ -243,5 +232,17 @@ impl RelayClient {
         self.rows.clear();
         self.sent.clear();
         self.step = Step::Resting(Instant::NEVER);
+    }
+
+    fn place(&self) -> Option<(u32, u32)> {
+        self.announcer.recorder().place()
+    }
+
+    fn progress(&self) -> Option<&Progress> {
+        Some(&self.progress)
+    }
+
+    fn output(&self) -> Option<TopicId> {
+        Some(self.announcer.output())
     }
 }

@@ -5,9 +5,10 @@ use fencepost_protocol::io::{NetInput, Outputs};
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
-use super::progress::Progress;
 use crate::evidence::{Gone, History};
-use crate::plan::Plan;
+use crate::plan::{ExternalPlan, Plan};
+use crate::roles::application::{Application, Seat};
+use crate::roles::progress::Progress;
 
 /// What reached a client and waits for its program.
 #[derive(Clone, Debug, Default)]
@@ -49,51 +50,15 @@ pub struct ExternalClient {
 
 impl ExternalClient {
     /// A client without a program.
-    pub fn new(name: &str) -> ExternalClient {
+    pub(crate) fn new(_: &Plan, plan: &ExternalPlan, _: Seat) -> ExternalClient {
         ExternalClient {
-            name: name.to_string(),
+            name: plan.name.clone(),
             mail: Mail::default(),
             deadline: Instant::NEVER,
             standing: Standing::default(),
             progress: Progress::default(),
             client: None,
         }
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn starts_at(&self) -> Span {
-        Span::ZERO
-    }
-
-    pub(super) fn restarts_after(&self) -> Option<Span> {
-        None
-    }
-
-    pub(super) fn declare(&self, _: &Plan) -> h::Client<'static> {
-        h::Client::default()
-    }
-
-    pub(super) fn positions(&self) -> Vec<(TopicPartition, i64)> {
-        self.standing.positions.clone()
-    }
-
-    pub(super) fn reads_committed(&self) -> bool {
-        self.standing.reads_committed
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        !self.standing.busy
-    }
-
-    pub(super) fn place(&self) -> Option<(u32, u32)> {
-        self.client.map(|c| (c, 0))
-    }
-
-    pub(super) fn progress(&self) -> &Progress {
-        &self.progress
     }
 
     /// The program says how it stands.
@@ -106,26 +71,64 @@ impl ExternalClient {
     pub(crate) fn takes_over(&mut self, client: Option<u32>) {
         self.client = client;
     }
+}
 
-    pub(super) fn start(&mut self, _: Now, _: u32, _: &mut Outputs, _: &mut History<'_>) {}
-
-    pub(super) fn next_deadline(&self) -> Instant {
-        self.deadline
+impl Application for ExternalClient {
+    /// Its program's clients are declared when it makes them.
+    fn declare(&self) -> Option<h::Client<'static>> {
+        None
     }
 
-    pub(super) fn net(&mut self, _: Now, input: NetInput, _: &mut Outputs, _: &mut History<'_>) {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn starts_at(&self) -> Span {
+        Span::ZERO
+    }
+
+    fn restarts_after(&self) -> Option<Span> {
+        None
+    }
+
+    fn positions(&self) -> Vec<(TopicPartition, i64)> {
+        self.standing.positions.clone()
+    }
+
+    fn reads_committed(&self) -> bool {
+        self.standing.reads_committed
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.standing.busy
+    }
+
+    fn start(&mut self, _: Now, _: u32, _: &mut Outputs, _: &mut History<'_>) {}
+
+    fn net(&mut self, _: Now, input: NetInput, _: &mut Outputs, _: &mut History<'_>) {
         self.mail.inputs.push(input);
     }
 
-    pub(super) fn wake(&mut self, _: Now, _: &mut Outputs, _: &mut History<'_>) {
+    fn wake(&mut self, _: Now, _: &mut Outputs, _: &mut History<'_>) {
         self.mail.due = true;
         self.deadline = Instant::NEVER;
     }
 
-    /// What was under way is told by its program, which knows it.
-    pub(super) fn crash(&mut self, _: Now, _: Gone, _: &mut History<'_>) {
+    fn next_deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn crash(&mut self, _: Now, _: Gone, _: &mut History<'_>) {
         self.mail = Mail::default();
         self.deadline = Instant::NEVER;
         self.standing = Standing::default();
+    }
+
+    fn place(&self) -> Option<(u32, u32)> {
+        self.client.map(|c| (c, 0))
+    }
+
+    fn progress(&self) -> Option<&Progress> {
+        Some(&self.progress)
     }
 }

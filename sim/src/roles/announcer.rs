@@ -9,6 +9,7 @@ use fencepost_protocol::producer::{Certainty, Producer, ProducerError, ProducerE
 use fencepost_protocol::time::{Instant, Now, Span};
 use fencepost_reports::history::event as h;
 
+use super::words;
 use crate::cast::Names;
 use crate::evidence::{Gone, History, Recorder, Returned, Sent, error_name, fingerprint, returned};
 use crate::plan::Plan;
@@ -62,7 +63,7 @@ impl Announcer {
     pub fn new(all: &Plan, topic: &str, config: &ProducerConfig) -> Announcer {
         Announcer {
             config: config.clone(),
-            topic: super::topic_id(all, topic),
+            topic: all.topic_id(topic),
             bootstrap: all.cluster.ids().collect(),
             domains: all.cluster.domains,
             producer: None,
@@ -125,7 +126,7 @@ impl Announcer {
     /// Where its producer stands, in words.
     pub fn in_words(&self, names: &Names, lines: &mut Vec<String>) {
         if let Some(producer) = &self.producer {
-            super::words::producer(producer, names, lines);
+            words::producer(producer, names, lines);
         }
     }
 
