@@ -71,6 +71,20 @@ pub struct Past {
 }
 
 impl Past {
+    /// Whether it tells decisions after their markers, as a producer shows of which a marker comes before any decision; none
+    /// if it tells no decision.
+    pub fn decides_last(&self) -> Option<bool> {
+        let mut firsts: BTreeMap<i64, usize> = BTreeMap::new();
+        for (at, decided) in &self.decided {
+            let first = firsts.entry(decided.pid).or_insert(*at);
+            *first = (*first).min(*at);
+        }
+        let of_marker = |e: &Appended| matches!(e.kind, BatchKind::CommitMarker | BatchKind::AbortMarker);
+        let markers = self.appended.values().flatten().filter(|(_, e)| of_marker(e));
+        let earlier = |(at, e): &(usize, Appended)| firsts.get(&e.pid).is_some_and(|first| at < first);
+        (!firsts.is_empty()).then(|| markers.into_iter().any(earlier))
+    }
+
     /// Reads the index off the events.
     pub fn new(name: String, events: Vec<Event<'static>>) -> Past {
         let mut past = Past { name, ..Past::default() };

@@ -1,5 +1,7 @@
 //! The scenarios that are part of the binary.
 
+use fencepost_reports::terminal::one_line;
+
 use crate::nearest::hint;
 
 macro_rules! scenarios {
@@ -112,6 +114,7 @@ pub fn find(name: &str) -> Result<(&'static str, &'static str), String> {
         [] => {
             let short = SCENARIOS.iter().map(|(full, _)| full.rsplit('/').next().unwrap_or(full));
             let near = hint(name, SCENARIOS.iter().map(|(full, _)| *full).chain(short));
+            let name = one_line(name);
             Err(format!("there is no scenario '{name}'{near} ('fencepost list' shows all; a path ends in .toml)"))
         }
         several => {

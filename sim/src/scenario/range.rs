@@ -1,7 +1,5 @@
 //! `7` and `1..100`, both ends included: seeds, counts, durations and bounds are read, and refused, alike.
 
-use core::fmt::Display;
-
 use fencepost_protocol::time::Span;
 
 use super::duration;
@@ -28,15 +26,13 @@ impl Wrong {
 ///
 /// # Errors
 /// An end that `end` cannot read, or ends the wrong way round.
-pub fn parse<T: PartialOrd + Display>(text: &str, end: impl Fn(&str) -> Result<T, String>) -> Result<(T, T), Wrong> {
-    let end = |text: &str| end(text.trim()).map_err(Wrong::End);
-    let (low, high) = match text.split_once("..") {
-        Some((low, high)) => (end(low)?, end(high.trim_start_matches('='))?),
-        None => (end(text)?, end(text)?),
-    };
+pub fn parse<T: PartialOrd>(text: &str, end: impl Fn(&str) -> Result<T, String>) -> Result<(T, T), Wrong> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let (first, last) = (first.trim(), last.trim_start_matches('=').trim());
+    let (low, high) = (end(first).map_err(Wrong::End)?, end(last).map_err(Wrong::End)?);
     if low > high {
         return Err(Wrong::Backwards(format!(
-            "the range ends at {high}, before it begins at {low}: write {high}..{low}"
+            "the range ends at {last}, before it begins at {first}: write {last}..{first}"
         )));
     }
     Ok((low, high))

@@ -184,10 +184,16 @@ impl Annex<'_> {
     /// Decision and marker below transaction version 2, under the client's own epoch.
     pub fn decide_at_once(&mut self, c: u32, at: Partition, commit: bool) {
         let (Who { pid, epoch, .. }, cause) = (self.who(c), DecisionCause::Request);
-        self.tell(|t| Event::Decided(Decided { t, c, pid, epoch, commit, cause }));
+        let decided = |t| Event::Decided(Decided { t, c, pid, epoch, commit, cause });
+        if !self.decides_last {
+            self.tell(decided);
+        }
         self.settle(c, at, commit);
         let kind = if commit { BatchKind::CommitMarker } else { BatchKind::AbortMarker };
         self.batch(at, 1, (pid, epoch, -1), kind);
+        if self.decides_last {
+            self.tell(decided);
+        }
     }
 
     /// A marker of the client's next epoch: its open records there are settled.

@@ -75,6 +75,8 @@ pub struct Annex<'p> {
     /// Whether the brokers' own logs are told.
     pub white: bool,
     pub(super) values: bool,
+    /// Whether decisions are told after their markers, as the history does it beside which the annex stands.
+    pub(super) decides_last: bool,
     pub(super) records: i64,
     groups: u32,
     pub(super) pids: i64,
@@ -85,6 +87,7 @@ impl<'p> Annex<'p> {
         let mut own = Dice::new("annex", dice.next());
         let values = own.one_in(2);
         let records = own.below(1_000_000) as i64;
+        let decides_last = past.decides_last().unwrap_or(records % 2 == 0);
         Annex {
             past,
             site: format!("{records}"),
@@ -100,6 +103,7 @@ impl<'p> Annex<'p> {
             sequences: BTreeMap::new(),
             white: true,
             values,
+            decides_last,
             records,
             groups: 0,
             pids: 800_000,
