@@ -14,13 +14,13 @@ use fencepost_protocol::message::ProduceRequest;
 use fencepost_protocol::time::{Instant, Now, Span};
 
 use super::event::{Event, Step};
-use super::{TracedEvent, World, services};
+use super::{TracedEvent, World};
 use crate::clock::Clock;
 use crate::plan::Plan;
 use crate::queue::{Class, Rank};
 use crate::roles::{self, Client};
 use crate::schedule::Actor;
-use crate::sink::Service;
+use crate::sink::{self, Service};
 use crate::stream::{PPM, mix};
 
 /// State of a node's process.
@@ -142,7 +142,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<Node>, Actor) {
         let slot = BrokerSlot { id, broker: None, disk: Some(BrokerDisk::default()) };
         nodes.push(Node::new(plan.cluster.name_of(id), Body::Broker(slot)));
     }
-    for (name, service) in services::populate(plan) {
+    for (name, service) in sink::services(&plan.databases, &plan.payments) {
         nodes.push(Node::new(name, Body::Service(service)));
     }
     for client in roles::populate(plan, root_seed) {

@@ -8,16 +8,8 @@ use super::World;
 use super::node::Body;
 use crate::evidence::{identity, partition};
 use crate::message::{Request, Response};
-use crate::plan::Plan;
 use crate::schedule::Actor;
-use crate::sink::{self, Database, Payments, Service};
-
-/// The sinks of a plan, in the order of their ids.
-pub(super) fn populate(plan: &Plan) -> Vec<(String, Service)> {
-    let databases = plan.databases.iter().map(|d| (d.name.clone(), Service::Database(Database::new(d))));
-    let payments = plan.payments.iter().map(|p| (p.name.clone(), Service::Payments(Payments::new(p))));
-    databases.chain(payments).collect()
-}
+use crate::sink::{self, Service};
 
 impl World<'_> {
     /// Sends what a client asks of a sink, or what a sink answers.
