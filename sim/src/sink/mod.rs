@@ -230,6 +230,13 @@ pub enum Service {
     Payments(Payments),
 }
 
+/// The sinks of a plan, in the order of their ids.
+pub fn services(databases: &[DatabasePlan], payments: &[PaymentsPlan]) -> Vec<(String, Service)> {
+    let databases = databases.iter().map(|d| (d.name.clone(), Service::Database(Database::new(d))));
+    let payments = payments.iter().map(|p| (p.name.clone(), Service::Payments(Payments::new(p))));
+    databases.chain(payments).collect()
+}
+
 impl Service {
     /// Where it stands, in words, one line for each thing to say.
     pub fn in_words(&self, names: &Names) -> Vec<String> {

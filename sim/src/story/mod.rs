@@ -311,20 +311,7 @@ impl State {
             }
             (TracedEvent::Started, _) => self.process_runs(traced, t),
             (TracedEvent::Resumed, _) => self.process_runs(traced, t),
-            (TracedEvent::Stopped { power }, _) => {
-                let Some(lane) = self.chronicle.lane(traced.from) else { return };
-                self.process_runs(traced, t);
-                let restarting = self.restarting.iter().position(|l| *l == lane);
-                let (kind, what) = match (power, restarting) {
-                    (true, _) => (BandKind::PowerLoss, "has no power"),
-                    (false, Some(_)) => (BandKind::Restarting, "restarts"),
-                    (false, None) => (BandKind::Crashed, "is down"),
-                };
-                if let Some(n) = restarting {
-                    self.restarting.remove(n);
-                }
-                self.begin(lane, kind, t, format!("{} {what}", traced.from));
-            }
+            (TracedEvent::Stopped { power }, _) => self.process_stops(traced, t, *power),
             (TracedEvent::Paused, _) => {
                 let Some(lane) = self.chronicle.lane(traced.from) else { return };
                 self.begin(lane, BandKind::Paused, t, format!("{} stands still", traced.from));
@@ -418,6 +405,22 @@ impl State {
     fn begin(&mut self, lane: u32, kind: BandKind, t: u64, words: String) {
         self.open.insert(lane, self.bands.len());
         self.bands.push(Band { kind, lanes: vec![lane], from: t, to: u64::MAX, words });
+    }
+
+    /// A process ends, or its host loses power.
+    fn process_stops(&mut self, traced: &Traced<'_>, t: u64, power: bool) {
+        let Some(lane) = self.chronicle.lane(traced.from) else { return };
+        self.process_runs(traced, t);
+        let restarting = self.restarting.iter().position(|l| *l == lane);
+        let (kind, what) = match (power, restarting) {
+            (true, _) => (BandKind::PowerLoss, "has no power"),
+            (false, Some(_)) => (BandKind::Restarting, "restarts"),
+            (false, None) => (BandKind::Crashed, "is down"),
+        };
+        if let Some(n) = restarting {
+            self.restarting.remove(n);
+        }
+        self.begin(lane, kind, t, format!("{} {what}", traced.from));
     }
 
     /// Whatever kept the process from running is over.

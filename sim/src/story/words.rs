@@ -193,47 +193,8 @@ pub(super) fn request(request: &message::Request, names: &Names, chronicle: &Chr
 fn kafka_request(request: &Request, names: &Names, chronicle: &Chronicle) -> Message {
     let mut d = Draft::new(request.api_key(), names, chronicle);
     match request {
-        Request::Produce(r) => {
-            d.purpose(Purpose::Produce);
-            if let Some(first) = r.partitions.first() {
-                let more = if r.partitions.len() > 1 { format!(" +{}", r.partitions.len() - 1) } else { String::new() };
-                let name = d.about(first.tp);
-                d.label(format!("{name} {}{more}", sequences(&first.batch)));
-            }
-            let acks = match r.acks {
-                Acks::None => "0",
-                Acks::Leader => "1",
-                Acks::All => "all",
-            };
-            let txn = r.transactional_id.as_ref().map_or(String::new(), |id| format!(", transactional id {id}"));
-            d.line(format!("acks={acks}, version {}{txn}", r.version));
-            d.lines(&r.partitions, |d, p| {
-                let batch = &p.batch;
-                let producer = d.producer(ProducerIdAndEpoch::new(batch.producer_id, batch.producer_epoch));
-                let count = i64::from(batch.last_offset_delta) + 1;
-                let first = i64::from(batch.base_sequence);
-                let sequence =
-                    if first >= 0 { format!(", sequence {}", span(first, first + count - 1)) } else { String::new() };
-                let kind = if batch.transactional { ", transactional" } else { "" };
-                format!("{}: {} ({} bytes), {producer}{sequence}{kind}", d.about(p.tp), records(count), batch.size)
-            });
-        }
-        Request::Fetch(r) => {
-            d.purpose(if r.replica.is_some() { Purpose::Replication } else { NOTHING_NEW });
-            if let Some(first) = r.partitions.first() {
-                let name = d.about(first.tp);
-                d.label(format!("{name} from {}", first.fetch_offset));
-            }
-            let who = r.replica.map_or_else(
-                || match r.isolation {
-                    IsolationLevel::ReadCommitted => "read_committed".to_string(),
-                    IsolationLevel::ReadUncommitted => "read_uncommitted".to_string(),
-                },
-                |(node, _)| format!("follower {node}"),
-            );
-            d.line(format!("{who}, session {} epoch {}", r.session_id, r.session_epoch));
-            d.lines(&r.partitions, |d, p| format!("{} from offset {}", d.about(p.tp), p.fetch_offset));
-        }
+        Request::Produce(r) => ask_produce(&mut d, r),
+        Request::Fetch(r) => ask_fetch(&mut d, r),
         Request::ListOffsets(r) => {
             d.purpose(Purpose::Consume);
             let list = d.list(r.partitions.iter().map(|p| p.0));
@@ -245,85 +206,19 @@ fn kafka_request(request: &Request, names: &Names, chronicle: &Chronicle) -> Mes
             d.lines(&r.partitions, |d, p| format!("{}: epoch {}", d.about(p.0), p.2));
         }
         Request::Metadata(_) | Request::ApiVersions(_) => d.purpose(Purpose::Cluster),
-        Request::FindCoordinator(r) => {
-            d.purpose(Purpose::Cluster);
-            let what = match r.key_type {
-                CoordinatorType::Group => "group",
-                CoordinatorType::Transaction => "transactional id",
-            };
-            d.label(r.key.to_string());
-            d.line(format!("{what} {}", r.key));
-        }
-        Request::InitProducerId(r) => {
-            d.purpose(Purpose::Transaction);
-            let had = d.producer(r.producer);
-            match &r.transactional_id {
-                Some(id) => {
-                    d.label(id.to_string());
-                    d.line(format!("transactional id {id}, timeout {} ms", r.transaction_timeout_ms));
-                }
-                None => d.line("idempotent producer without transactional id"),
-            }
-            d.line(format!("has {had}"));
-        }
-        Request::AddPartitionsToTxn(r) => {
-            d.purpose(Purpose::Transaction);
-            let list = d.list(r.transactions.iter().flat_map(|t| t.partitions.iter().copied()));
-            let verify = r.transactions.iter().any(|t| t.verify_only);
-            d.label(if verify { format!("verify {list}") } else { list });
-            d.lines(&r.transactions, |d, t| {
-                let producer = d.producer(t.producer);
-                let partitions = d.list(t.partitions.iter().copied());
-                let what = if t.verify_only { "verify" } else { "add" };
-                format!("{}, {producer}: {what} {partitions}", t.transactional_id)
-            });
-        }
+        Request::FindCoordinator(r) => ask_find_coordinator(&mut d, r),
+        Request::InitProducerId(r) => ask_init_producer_id(&mut d, r),
+        Request::AddPartitionsToTxn(r) => ask_add_partitions_to_txn(&mut d, r),
         Request::AddOffsetsToTxn(r) => {
             d.purpose(Purpose::Transaction);
             let producer = d.producer(r.producer);
             d.label(format!("group {} e{}", r.group_id, r.producer.epoch));
             d.line(format!("{}, {producer}: offsets of group {}", r.transactional_id, r.group_id));
         }
-        Request::EndTxn(r) => {
-            d.purpose(Purpose::Transaction);
-            let producer = d.producer(r.producer);
-            d.label(format!("{} e{}", result_words(r.result), r.producer.epoch));
-            let id = &r.transactional_id;
-            d.line(format!("{} of {id}, {producer}, version {}", result_words(r.result), r.version));
-        }
-        Request::WriteTxnMarkers(r) => {
-            d.purpose(Purpose::Transaction);
-            if let Some(first) = r.markers.first() {
-                let list = d.list(first.partitions.iter().copied());
-                d.label(format!("{} {list} e{}", result_words(first.result), first.producer.epoch));
-            }
-            d.lines(&r.markers, |d, m| {
-                let producer = d.producer(m.producer);
-                let list = d.list(m.partitions.iter().copied());
-                let epoch = m.coordinator_epoch;
-                format!("{} {producer}, coordinator epoch {epoch}: {list}", result_words(m.result))
-            });
-        }
-        Request::TxnOffsetCommit(r) => {
-            d.purpose(Purpose::Transaction);
-            let producer = d.producer(r.producer);
-            if let Some(first) = r.offsets.first() {
-                let name = d.about(first.tp);
-                d.label(format!("{name} next {} e{}", first.offset, r.producer.epoch));
-            }
-            let (id, group, generation) = (&r.transactional_id, &r.group.group_id, r.group.generation);
-            d.line(format!("{id}, {producer}, group {group} generation {generation}"));
-            d.lines(&r.offsets, |d, o| format!("{} next {}", d.about(o.tp), o.offset));
-        }
-        Request::OffsetCommit(r) => {
-            d.purpose(Purpose::Consume);
-            if let Some(first) = r.offsets.first() {
-                let name = d.about(first.tp);
-                d.label(format!("{name} next {}", first.offset));
-            }
-            d.line(format!("group {} generation {}", r.group.group_id, r.group.generation));
-            d.lines(&r.offsets, |d, o| format!("{} next {}", d.about(o.tp), o.offset));
-        }
+        Request::EndTxn(r) => ask_end_txn(&mut d, r),
+        Request::WriteTxnMarkers(r) => ask_write_txn_markers(&mut d, r),
+        Request::TxnOffsetCommit(r) => ask_txn_offset_commit(&mut d, r),
+        Request::OffsetCommit(r) => ask_offset_commit(&mut d, r),
         Request::OffsetFetch(r) => {
             d.purpose(Purpose::Consume);
             d.label(r.group_id.to_string());
@@ -350,15 +245,7 @@ fn kafka_request(request: &Request, names: &Names, chronicle: &Chronicle) -> Mes
             d.label(format!("generation {}", r.group.generation));
             d.line(format!("group {} generation {}", r.group.group_id, r.group.generation));
         }
-        Request::AlterPartition(r) => {
-            d.purpose(Purpose::Cluster);
-            let list = d.list(r.partitions.iter().map(|p| p.tp));
-            d.label(list);
-            d.lines(&r.partitions, |d, p| {
-                let isr: Vec<String> = p.isr.iter().map(|(node, _)| node.0.to_string()).collect();
-                format!("{}: in sync {}", d.about(p.tp), isr.join(", "))
-            });
-        }
+        Request::AlterPartition(r) => ask_alter_partition(&mut d, r),
         Request::AllocateProducerIds(_) => d.purpose(Purpose::Cluster),
         Request::BrokerHeartbeat(r) => {
             d.purpose(if r.want_shutdown { Purpose::Cluster } else { Purpose::Idle });
@@ -371,6 +258,139 @@ fn kafka_request(request: &Request, names: &Names, chronicle: &Chronicle) -> Mes
         Request::DescribeProducers(_) | Request::DescribeTransactions(_) => d.purpose(Purpose::Cluster),
     }
     d.message
+}
+
+fn ask_produce(d: &mut Draft<'_>, r: &ProduceRequest) {
+    d.purpose(Purpose::Produce);
+    if let Some(first) = r.partitions.first() {
+        let more = if r.partitions.len() > 1 { format!(" +{}", r.partitions.len() - 1) } else { String::new() };
+        let name = d.about(first.tp);
+        d.label(format!("{name} {}{more}", sequences(&first.batch)));
+    }
+    let acks = match r.acks {
+        Acks::None => "0",
+        Acks::Leader => "1",
+        Acks::All => "all",
+    };
+    let txn = r.transactional_id.as_ref().map_or(String::new(), |id| format!(", transactional id {id}"));
+    d.line(format!("acks={acks}, version {}{txn}", r.version));
+    d.lines(&r.partitions, |d, p| {
+        let batch = &p.batch;
+        let producer = d.producer(ProducerIdAndEpoch::new(batch.producer_id, batch.producer_epoch));
+        let count = i64::from(batch.last_offset_delta) + 1;
+        let first = i64::from(batch.base_sequence);
+        let sequence =
+            if first >= 0 { format!(", sequence {}", span(first, first + count - 1)) } else { String::new() };
+        let kind = if batch.transactional { ", transactional" } else { "" };
+        format!("{}: {} ({} bytes), {producer}{sequence}{kind}", d.about(p.tp), records(count), batch.size)
+    });
+}
+
+fn ask_fetch(d: &mut Draft<'_>, r: &FetchRequest) {
+    d.purpose(if r.replica.is_some() { Purpose::Replication } else { NOTHING_NEW });
+    if let Some(first) = r.partitions.first() {
+        let name = d.about(first.tp);
+        d.label(format!("{name} from {}", first.fetch_offset));
+    }
+    let who = r.replica.map_or_else(
+        || match r.isolation {
+            IsolationLevel::ReadCommitted => "read_committed".to_string(),
+            IsolationLevel::ReadUncommitted => "read_uncommitted".to_string(),
+        },
+        |(node, _)| format!("follower {node}"),
+    );
+    d.line(format!("{who}, session {} epoch {}", r.session_id, r.session_epoch));
+    d.lines(&r.partitions, |d, p| format!("{} from offset {}", d.about(p.tp), p.fetch_offset));
+}
+
+fn ask_init_producer_id(d: &mut Draft<'_>, r: &InitProducerIdRequest) {
+    d.purpose(Purpose::Transaction);
+    let had = d.producer(r.producer);
+    match &r.transactional_id {
+        Some(id) => {
+            d.label(id.to_string());
+            d.line(format!("transactional id {id}, timeout {} ms", r.transaction_timeout_ms));
+        }
+        None => d.line("idempotent producer without transactional id"),
+    }
+    d.line(format!("has {had}"));
+}
+
+fn ask_add_partitions_to_txn(d: &mut Draft<'_>, r: &AddPartitionsToTxnRequest) {
+    d.purpose(Purpose::Transaction);
+    let list = d.list(r.transactions.iter().flat_map(|t| t.partitions.iter().copied()));
+    let verify = r.transactions.iter().any(|t| t.verify_only);
+    d.label(if verify { format!("verify {list}") } else { list });
+    d.lines(&r.transactions, |d, t| {
+        let producer = d.producer(t.producer);
+        let partitions = d.list(t.partitions.iter().copied());
+        let what = if t.verify_only { "verify" } else { "add" };
+        format!("{}, {producer}: {what} {partitions}", t.transactional_id)
+    });
+}
+
+fn ask_write_txn_markers(d: &mut Draft<'_>, r: &WriteTxnMarkersRequest) {
+    d.purpose(Purpose::Transaction);
+    if let Some(first) = r.markers.first() {
+        let list = d.list(first.partitions.iter().copied());
+        d.label(format!("{} {list} e{}", result_words(first.result), first.producer.epoch));
+    }
+    d.lines(&r.markers, |d, m| {
+        let producer = d.producer(m.producer);
+        let list = d.list(m.partitions.iter().copied());
+        let epoch = m.coordinator_epoch;
+        format!("{} {producer}, coordinator epoch {epoch}: {list}", result_words(m.result))
+    });
+}
+
+fn ask_txn_offset_commit(d: &mut Draft<'_>, r: &TxnOffsetCommitRequest) {
+    d.purpose(Purpose::Transaction);
+    let producer = d.producer(r.producer);
+    if let Some(first) = r.offsets.first() {
+        let name = d.about(first.tp);
+        d.label(format!("{name} next {} e{}", first.offset, r.producer.epoch));
+    }
+    let (id, group, generation) = (&r.transactional_id, &r.group.group_id, r.group.generation);
+    d.line(format!("{id}, {producer}, group {group} generation {generation}"));
+    d.lines(&r.offsets, |d, o| format!("{} next {}", d.about(o.tp), o.offset));
+}
+
+fn ask_offset_commit(d: &mut Draft<'_>, r: &OffsetCommitRequest) {
+    d.purpose(Purpose::Consume);
+    if let Some(first) = r.offsets.first() {
+        let name = d.about(first.tp);
+        d.label(format!("{name} next {}", first.offset));
+    }
+    d.line(format!("group {} generation {}", r.group.group_id, r.group.generation));
+    d.lines(&r.offsets, |d, o| format!("{} next {}", d.about(o.tp), o.offset));
+}
+
+fn ask_alter_partition(d: &mut Draft<'_>, r: &AlterPartitionRequest) {
+    d.purpose(Purpose::Cluster);
+    let list = d.list(r.partitions.iter().map(|p| p.tp));
+    d.label(list);
+    d.lines(&r.partitions, |d, p| {
+        let isr: Vec<String> = p.isr.iter().map(|(node, _)| node.0.to_string()).collect();
+        format!("{}: in sync {}", d.about(p.tp), isr.join(", "))
+    });
+}
+
+fn ask_find_coordinator(d: &mut Draft<'_>, r: &FindCoordinatorRequest) {
+    d.purpose(Purpose::Cluster);
+    let what = match r.key_type {
+        CoordinatorType::Group => "group",
+        CoordinatorType::Transaction => "transactional id",
+    };
+    d.label(r.key.to_string());
+    d.line(format!("{what} {}", r.key));
+}
+
+fn ask_end_txn(d: &mut Draft<'_>, r: &EndTxnRequest) {
+    d.purpose(Purpose::Transaction);
+    let producer = d.producer(r.producer);
+    d.label(format!("{} e{}", result_words(r.result), r.producer.epoch));
+    let id = &r.transactional_id;
+    d.line(format!("{} of {id}, {producer}, version {}", result_words(r.result), r.version));
 }
 
 /// An answer to `asked`.
@@ -394,67 +414,10 @@ fn kafka_response(response: &Response, asked: Option<&Message>, names: &Names, c
         d.message.strips.clone_from(&asked.strips);
     }
     match response {
-        Response::Produce(r) => {
-            if let Some(first) = r.partitions.first() {
-                let name = d.about(first.tp);
-                d.label(format!("{name} offset {}", first.base_offset));
-            }
-            d.lines(&r.partitions, |d, p| {
-                d.error(p.error);
-                match p.error {
-                    Some(error) => format!("{}: {error}", d.about(p.tp)),
-                    None => format!("{}: stored at offset {}", d.about(p.tp), p.base_offset),
-                }
-            });
-        }
-        Response::Fetch(r) => {
-            d.error(r.error);
-            let brought: i64 =
-                r.partitions.iter().flat_map(|p| &p.batches).map(|b| i64::from(b.last_offset_delta) + 1).sum();
-            if brought > 0 && d.message.purpose == NOTHING_NEW {
-                d.purpose(Purpose::Consume);
-            } else if brought == 0 && d.message.purpose == Purpose::Replication {
-                d.purpose(NOTHING_NEW);
-            }
-            if let Some(first) = r.partitions.iter().find(|p| !p.batches.is_empty()) {
-                let name = d.about(first.tp);
-                d.label(format!("{name} {}", records(brought)));
-            }
-            d.lines(&r.partitions, |d, p| {
-                d.error(p.error);
-                let (first, last) = (p.batches.first(), p.batches.last());
-                let data = match (first, last) {
-                    (Some(a), Some(b)) => format!("offsets {}", span(a.base_offset, b.last_offset())),
-                    _ => "nothing new".to_string(),
-                };
-                let mut text =
-                    format!("{}: {data}, HW {}, LSO {}", d.about(p.tp), p.high_watermark, p.last_stable_offset);
-                if !p.aborted.is_empty() {
-                    let list: Vec<String> =
-                        p.aborted.iter().map(|a| format!("pid {} from {}", a.producer_id, a.first_offset)).collect();
-                    let _ = write!(text, ", aborted: {}", list.join(", "));
-                }
-                if let Some(error) = p.error {
-                    let _ = write!(text, ", {error}");
-                }
-                text
-            });
-        }
-        Response::ListOffsets(r) => d.lines(&r.partitions, |d, p| match p.1 {
-            Ok((offset, _)) => format!("{}: {offset}", d.about(p.0)),
-            Err(error) => {
-                d.error(Some(error));
-                format!("{}: {error}", d.about(p.0))
-            }
-        }),
-        Response::InitProducerId(r) => match r.result {
-            Ok(producer) => {
-                let words = d.producer(producer);
-                d.label(words.clone());
-                d.line(words);
-            }
-            Err(error) => d.error(Some(error)),
-        },
+        Response::Produce(r) => answer_produce(&mut d, r),
+        Response::Fetch(r) => answer_fetch(&mut d, r),
+        Response::ListOffsets(r) => answer_list_offsets(&mut d, r),
+        Response::InitProducerId(r) => answer_init_producer_id(&mut d, r),
         Response::AddPartitionsToTxn(r) => {
             d.error(r.error);
             for (_, partitions) in &r.transactions {
@@ -465,15 +428,7 @@ fn kafka_response(response: &Response, asked: Option<&Message>, names: &Names, c
             }
         }
         Response::AddOffsetsToTxn(r) => d.error(r.error),
-        Response::EndTxn(r) => {
-            d.error(r.error);
-            if r.error.is_none() {
-                d.label("ok");
-                if r.producer.is_some() {
-                    d.line(format!("next transaction: pid {} e{}", r.producer.id, r.producer.epoch));
-                }
-            }
-        }
+        Response::EndTxn(r) => answer_end_txn(&mut d, r),
         Response::WriteTxnMarkers(r) => {
             for (_, partitions) in &r.markers {
                 d.lines(partitions, |d, (tp, error)| {
@@ -490,16 +445,7 @@ fn kafka_response(response: &Response, asked: Option<&Message>, names: &Names, c
             d.error(*error);
             format!("{}: {}", d.about(*tp), outcome(error))
         }),
-        Response::OffsetFetch(r) => {
-            d.error(r.error);
-            d.lines(&r.partitions, |d, p| match p.1 {
-                Ok((offset, _)) => format!("{}: next {offset}", d.about(p.0)),
-                Err(error) => {
-                    d.error(Some(error));
-                    format!("{}: {error}", d.about(p.0))
-                }
-            });
-        }
+        Response::OffsetFetch(r) => answer_offset_fetch(&mut d, r),
         Response::FindCoordinator(r) => match r.node {
             Ok(node) => d.label(node.to_string()),
             Err(error) => d.error(Some(error)),
@@ -541,4 +487,92 @@ fn kafka_response(response: &Response, asked: Option<&Message>, names: &Names, c
         d.label(error);
     }
     d.message
+}
+
+fn answer_produce(d: &mut Draft<'_>, r: &ProduceResponse) {
+    if let Some(first) = r.partitions.first() {
+        let name = d.about(first.tp);
+        d.label(format!("{name} offset {}", first.base_offset));
+    }
+    d.lines(&r.partitions, |d, p| {
+        d.error(p.error);
+        match p.error {
+            Some(error) => format!("{}: {error}", d.about(p.tp)),
+            None => format!("{}: stored at offset {}", d.about(p.tp), p.base_offset),
+        }
+    });
+}
+
+fn answer_fetch(d: &mut Draft<'_>, r: &FetchResponse) {
+    d.error(r.error);
+    let brought: i64 = r.partitions.iter().flat_map(|p| &p.batches).map(|b| i64::from(b.last_offset_delta) + 1).sum();
+    if brought > 0 && d.message.purpose == NOTHING_NEW {
+        d.purpose(Purpose::Consume);
+    } else if brought == 0 && d.message.purpose == Purpose::Replication {
+        d.purpose(NOTHING_NEW);
+    }
+    if let Some(first) = r.partitions.iter().find(|p| !p.batches.is_empty()) {
+        let name = d.about(first.tp);
+        d.label(format!("{name} {}", records(brought)));
+    }
+    d.lines(&r.partitions, |d, p| {
+        d.error(p.error);
+        let (first, last) = (p.batches.first(), p.batches.last());
+        let data = match (first, last) {
+            (Some(a), Some(b)) => format!("offsets {}", span(a.base_offset, b.last_offset())),
+            _ => "nothing new".to_string(),
+        };
+        let mut text = format!("{}: {data}, HW {}, LSO {}", d.about(p.tp), p.high_watermark, p.last_stable_offset);
+        if !p.aborted.is_empty() {
+            let list: Vec<String> =
+                p.aborted.iter().map(|a| format!("pid {} from {}", a.producer_id, a.first_offset)).collect();
+            let _ = write!(text, ", aborted: {}", list.join(", "));
+        }
+        if let Some(error) = p.error {
+            let _ = write!(text, ", {error}");
+        }
+        text
+    });
+}
+
+fn answer_end_txn(d: &mut Draft<'_>, r: &EndTxnResponse) {
+    d.error(r.error);
+    if r.error.is_none() {
+        d.label("ok");
+        if r.producer.is_some() {
+            d.line(format!("next transaction: pid {} e{}", r.producer.id, r.producer.epoch));
+        }
+    }
+}
+
+fn answer_offset_fetch(d: &mut Draft<'_>, r: &OffsetFetchResponse) {
+    d.error(r.error);
+    d.lines(&r.partitions, |d, p| match p.1 {
+        Ok((offset, _)) => format!("{}: next {offset}", d.about(p.0)),
+        Err(error) => {
+            d.error(Some(error));
+            format!("{}: {error}", d.about(p.0))
+        }
+    });
+}
+
+fn answer_init_producer_id(d: &mut Draft<'_>, r: &InitProducerIdResponse) {
+    match r.result {
+        Ok(producer) => {
+            let words = d.producer(producer);
+            d.label(words.clone());
+            d.line(words);
+        }
+        Err(error) => d.error(Some(error)),
+    }
+}
+
+fn answer_list_offsets(d: &mut Draft<'_>, r: &ListOffsetsResponse) {
+    d.lines(&r.partitions, |d, p| match p.1 {
+        Ok((offset, _)) => format!("{}: {offset}", d.about(p.0)),
+        Err(error) => {
+            d.error(Some(error));
+            format!("{}: {error}", d.about(p.0))
+        }
+    })
 }

@@ -14,10 +14,9 @@ use fencepost_protocol::log::{Ending as LogEnding, PartitionLog};
 use fencepost_protocol::message::ProduceRequest;
 use fencepost_protocol::time::{Instant, Now};
 
-use super::services;
 use crate::plan::Plan;
 use crate::roles::{self, Client};
-use crate::sink::Service;
+use crate::sink::{self, Service};
 use crate::stream::{PPM, mix};
 
 /// What a node runs.
@@ -113,7 +112,7 @@ pub(super) fn populate(plan: &Plan, root_seed: u64) -> (Vec<String>, Vec<Body>) 
         let slot = BrokerSlot { id, broker: None, disk: Some(BrokerDisk::default()) };
         nodes.push((plan.cluster.name_of(id), Body::Broker(slot)));
     }
-    for (name, service) in services::populate(plan) {
+    for (name, service) in sink::services(&plan.databases, &plan.payments) {
         nodes.push((name, Body::Service(service)));
     }
     for client in roles::populate(plan, root_seed) {

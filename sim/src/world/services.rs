@@ -7,16 +7,8 @@ use super::Cluster;
 use super::node::Body;
 use crate::evidence::{identity, partition};
 use crate::message::{Request, Response};
-use crate::plan::Plan;
 use crate::schedule::{Actor, Kafka};
-use crate::sink::{Database, Payments, Service};
-
-/// The sinks of a plan, in the order of their ids.
-pub(super) fn populate(plan: &Plan) -> Vec<(String, Service)> {
-    let databases = plan.databases.iter().map(|d| (d.name.clone(), Service::Database(Database::new(d))));
-    let payments = plan.payments.iter().map(|p| (p.name.clone(), Service::Payments(Payments::new(p))));
-    databases.chain(payments).collect()
-}
+use crate::sink::Service;
 
 impl Cluster<'_> {
     /// Sends what a client asks of a sink, or what a sink answers.
