@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::super::corpus::{self, Pinned};
 use super::super::output::{WholeFile, say};
@@ -16,15 +16,18 @@ use super::findings::Findings;
 use super::results::{Results, Shrunk};
 use crate::capsule::Capsule;
 use crate::fuzz::group;
+use crate::plan::Plan;
 use crate::run::Course;
 use crate::shrink::{Goal, shrink};
 use crate::stream::hash_name;
 use crate::world::Keep;
 
-/// Runs that one shrink may take: what bounds it, so that its result does not depend on how fast the machine is.
+/// Runs that one shrink may take, and deliveries in all of them (20 s or so): what bounds it, so that its result does not
+/// depend on how fast the machine is and what else it does.
 const RUNS: u64 = 6_000;
+const DELIVERIES: u64 = 25_000_000;
 /// It is given up after so long all the same.
-const LONGEST_MS: u64 = 20_000;
+const LONGEST_MS: u64 = 300_000;
 
 /// Shrinks the first failures of each group; without --keep-going only the first of the first.
 pub fn shrink_all(setup: &Setup, findings: &Findings, results: &mut Results) {
@@ -60,9 +63,17 @@ fn one(findings: &Findings, name: &str) -> Option<Shrunk> {
         Err(_) => Goal::Panic,
         Ok(run) => Goal::of(&run.report)?,
     };
-    let (watch, runs) = (Stopwatch::start(), AtomicU64::new(0));
-    let go_on = || runs.fetch_add(1, Ordering::Relaxed) < RUNS && watch.ms() < LONGEST_MS && !interrupt::asked();
-    let shrunk = shrink(&given.scenario, given.seed, schedule, &goal, &runner, &go_on).ok()?;
+    let (watch, runs, spent) = (Stopwatch::start(), AtomicU64::new(0), AtomicU64::new(0));
+    let counted = |plan: &Arc<Plan>, course: Course<'_>, keep: Keep| {
+        let ran = runner(plan, course, keep);
+        spent.fetch_add(ran.as_ref().map_or(0, |run| run.outcome.deliveries), Ordering::Relaxed);
+        ran
+    };
+    let go_on = || {
+        let affordable = runs.fetch_add(1, Ordering::Relaxed) < RUNS && spent.load(Ordering::Relaxed) < DELIVERIES;
+        affordable && watch.ms() < LONGEST_MS && !interrupt::asked()
+    };
+    let shrunk = shrink(&given.scenario, given.seed, schedule, &goal, &counted, &go_on).ok()?;
     let written = shrunk_capsule(&shrunk, &given.remedy);
     let file = format!("{}-shrunk.json", name.trim_end_matches(".json"));
     WholeFile::create(&findings.path(&file)).ok()?.finish_with(&written.to_json()).ok()?;
