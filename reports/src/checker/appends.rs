@@ -9,10 +9,11 @@ use indexmap::IndexMap;
 use super::cuts::Cuts;
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
-use super::registry::{Fast, NONE};
+use super::registry::NONE;
+use crate::fast::Fast;
 use crate::history::event::{Appended, BatchKind};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// States of a producer that are kept, to go back to after a truncation.
 const STEPS: usize = 6;

@@ -4,9 +4,9 @@ use super::commit_effect::{self, Committer};
 use super::evidence::Evidence;
 use super::fencing;
 use super::findings::Findings;
-use super::naming::seconds;
 use crate::history::event::{Commit, CommitResult, MoveCause, OffsetMoved, Outcome};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// A plain commit was invoked.
 pub(crate) fn commit(ev: &mut Evidence, e: &Commit) {

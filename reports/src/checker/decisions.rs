@@ -11,11 +11,11 @@ use indexmap::IndexMap;
 use super::evidence::{Evidence, Fate};
 use super::findings::Findings;
 use super::markers::OpenTxn;
-use super::naming::seconds;
 use super::paged::Paged;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::event::{Appended, BatchKind, Decided, DecisionCause};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// Decided to commit; to abort.
 const DECIDED: [u8; 2] = [1, 2];

@@ -2,11 +2,11 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::{NONE, SENT};
 use crate::history::event::{Read, Send, SinkFinal};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// What was seen too early, or twice.
 #[derive(Clone, Debug, Default)]

@@ -9,10 +9,10 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::event::{Decided, DecisionCause, MoveCause, OffsetMoved};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// What a coordinator decided last at a producer id and epoch.
 #[derive(Clone, Copy, Debug)]

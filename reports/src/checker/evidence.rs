@@ -12,9 +12,10 @@ use super::markers::OpenInLog;
 
 use super::paged::{Bits, Paged};
 use super::producer_ids::Owner;
-use super::registry::{Fast, NONE, Registry, Slot};
+use super::registry::{NONE, Registry, Slot};
 use super::sinks::SinkInfo;
 use super::two_values::Clash;
+use crate::fast::Fast;
 use crate::history::event::{Client, ClientKind, End, Guarantee, Isolation, Promise, Topic};
 use crate::history::{Identity, Partition};
 use crate::report::Kind;

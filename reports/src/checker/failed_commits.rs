@@ -10,10 +10,10 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// Commits of one value by one session.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,11 +2,11 @@
 
 use super::evidence::{Evidence, Fate, Txn};
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::NONE;
 use crate::history::event::{OpenTransaction, Stalled, Stuck, Undrained};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 pub(crate) fn open_transaction(ev: &Evidence, findings: &mut Findings, e: &OpenTransaction<'_>) {
     findings.add(&ev.promises, Kind::HangingTransaction, None, 1, || {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::evidence::Evidence;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::event::{Appended, BatchKind, Decided, DecisionCause};
 
 /// Offsets that one batch or several adjoining ones of an open transaction take.

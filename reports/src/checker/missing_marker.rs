@@ -9,11 +9,11 @@ use super::decisions::Decisions;
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::markers::OpenTxn;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::NONE;
 use crate::history::event::{Appended, BatchKind};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// A leader appended a batch; to be told after the log's markers were taken. `before`: the producer's open transaction before
 /// it; `fenced`: the batch was reported already.

@@ -62,6 +62,7 @@ mod white_box_tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
+use crate::words::seconds;
 use answers::Answers;
 use batches::Batches;
 use consumers::Consumers;
@@ -71,9 +72,7 @@ use evidence::Evidence;
 use findings::Findings;
 use liveness::Unfinished;
 use lives::Lives;
-pub(crate) use naming::seconds;
 use owners::Owners;
-pub(crate) use registry::Fast;
 use runs::Runs;
 use tally::Tally;
 use values::Values;

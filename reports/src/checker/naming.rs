@@ -4,6 +4,7 @@ use super::evidence::{Evidence, Fate, Session, Txn};
 use super::registry::{NONE, Slot};
 use crate::history::Identity;
 use crate::report::Proof;
+use crate::words::seconds;
 
 impl Evidence {
     pub(crate) fn topic_name(&self, topic: u32) -> &str {
@@ -168,15 +169,5 @@ impl Evidence {
                 Some((log, first + within as i64))
             })
         })
-    }
-}
-
-/// Virtual time for people: `1.250 s`, with as many decimals as tell something.
-pub(crate) fn seconds(t: u64) -> String {
-    let (whole, nanos) = (t / 1_000_000_000, t % 1_000_000_000);
-    match (nanos % 1_000_000, nanos % 1_000) {
-        (0, _) => format!("{whole}.{:03} s", nanos / 1_000_000),
-        (_, 0) => format!("{whole}.{:06} s", nanos / 1_000),
-        _ => format!("{whole}.{nanos:09} s"),
     }
 }

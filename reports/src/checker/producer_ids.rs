@@ -5,9 +5,9 @@ use core::ops::Bound;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use crate::history::event::Epoch;
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// Who had a stretch of epochs.
 #[derive(Clone, Copy, Debug)]

@@ -8,13 +8,14 @@ use indexmap::IndexMap;
 use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::*;
 use super::sink_offset;
+use crate::fast::Fast;
 use crate::history::Identity;
 use crate::history::event::{Applied, Apply, ExternalSink, Outcome, SinkEnd, SinkFinal, SinkKind, SinkOffset};
 use crate::report::{Kind, Proof, SinkAccount};
+use crate::words::seconds;
 
 /// Cells of which something is kept for proofs while the history streams by.
 const SHOWN: usize = 6;

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Fate};
 use super::registry::{ABORTED, Cell, FAILED, FIRM, MAYBE, NONE, PENDING, SENT};
 use super::sinks;
 use crate::history::event::DecisionCause;
-use crate::render::{counted, thousands};
+use crate::words::{counted, thousands};
 
 /// What is known of the records of one topic, or of the effects in one sink.
 #[derive(Clone, Copy, Debug, Default)]
