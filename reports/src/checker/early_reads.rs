@@ -48,7 +48,7 @@ impl EarlyReads {
                 })
             });
             let reader = place.and_then(|(log, offset)| {
-                let given = |cursor: &&super::evidence::Cursor| cursor.log == log && cursor.read.get(offset);
+                let given = |cursor: &&super::state::Cursor| cursor.log == log && cursor.read.get(offset);
                 ev.cursors.iter().find(given).map(|cursor| ev.incarnation_name(cursor.client, cursor.incarnation))
             });
             let at = place.map(|(log, offset)| format!(" at {}", ev.place(log, offset))).unwrap_or_default();

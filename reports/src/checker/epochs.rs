@@ -112,8 +112,8 @@ fn impossible(ev: &Evidence, pid: i64, epoch: i16) -> Option<String> {
     if had.peek().is_none() {
         return Some("no client ever had that producer id".to_owned());
     }
-    let near = |((_, first), owner): (&(i64, i16), &super::producer_ids::Owner)| {
-        *first <= epoch && i32::from(epoch) <= i32::from(owner.last()) + 1
+    let near = |((_, first), owner): (&(i64, i16), &super::state::Owner)| {
+        *first <= epoch && i32::from(epoch) <= i32::from(owner.last) + 1
     };
     (!had.any(near)).then(|| "no client ever had that epoch of it, or the one before".to_owned())
 }

@@ -2,9 +2,9 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::markers::OpenTxn;
 use super::producer_ids;
 use super::registry::{NONE, Slot};
+use super::state::OpenTxn;
 use crate::history::event::{Appended, BatchKind, Epoch};
 use crate::report::{Kind, Proof};
 use crate::words::seconds;

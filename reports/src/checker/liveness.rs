@@ -1,9 +1,10 @@
 //! What did not finish (V1, V2): hanging transactions, stalled last stable offsets, undrained pipelines.
 
-use super::evidence::{Evidence, Fate, Txn};
+use super::evidence::Evidence;
 use super::findings::Findings;
 use super::paged::Bits;
 use super::registry::NONE;
+use super::state::{Fate, Txn};
 use crate::history::event::{OpenTransaction, Stalled, Stuck, Undrained};
 use crate::report::{Kind, Proof};
 use crate::words::seconds;

@@ -13,8 +13,8 @@ mod beyond_end;
 mod commit_effect;
 mod committed_offset;
 mod consumers;
-mod cuts;
 mod decisions;
+mod declarations;
 mod duplicate;
 mod early_reads;
 mod epochs;
@@ -43,6 +43,7 @@ mod registry;
 mod runs;
 mod sink_offset;
 mod sinks;
+mod state;
 mod tally;
 mod torn;
 mod two_values;
@@ -243,7 +244,7 @@ impl Sink for Checker {
                 tally.declare(e);
             }
             Event::Promise(e) => {
-                for name in ev.declare_promise(e) {
+                for name in ev.promises.declare(e) {
                     findings.note(|| format!("a promise allows '{name}', which is no kind of finding"));
                 }
             }

@@ -1,8 +1,10 @@
 //! What proofs are made of: names for people, and where to look.
 
-use super::evidence::{Evidence, Fate, Session, Txn};
+use super::evidence::Evidence;
 use super::registry::{NONE, Slot};
+use super::state::{Fate, Session, SinkInfo, Txn};
 use crate::history::Identity;
+use crate::history::event::SinkKind;
 use crate::report::Proof;
 use crate::words::seconds;
 
@@ -40,6 +42,15 @@ impl Evidence {
 
     pub(crate) fn slot_name(&self, slot: Slot) -> String {
         self.record_name(self.records.identity(slot).0)
+    }
+
+    /// As `the charge for record 5 of workload 0`.
+    pub(crate) fn effect_name(&self, sink: &SinkInfo, slot: Slot) -> String {
+        let noun = match sink.kind {
+            SinkKind::Rows => "row",
+            SinkKind::Charges => "charge",
+        };
+        format!("the {noun} for {}", self.record_name(self.effects.identity(slot).0))
     }
 
     /// As `enrich-1`, or `enrich-1 (incarnation 2)`.

@@ -323,7 +323,7 @@ impl Judge<'_> {
     }
 
     /// Cursors of members in this log.
-    fn members(&self) -> impl Iterator<Item = &super::evidence::Cursor> {
+    fn members(&self) -> impl Iterator<Item = &super::state::Cursor> {
         let all = self.cursors.iter().map(|number| &self.ev.cursors[*number as usize]);
         all.filter(|cursor| self.unit.members.contains(&cursor.client))
     }
