@@ -3,8 +3,8 @@
 use core::fmt::Write;
 use std::collections::BTreeSet;
 
-use crate::render::counted;
 use crate::story::{BatchKind, Fate, Flaw, Link, Message, Moment, Story, Strip, Window, moments};
+use crate::words::counted;
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 40;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::history::event as h;
-use crate::render::thousands;
 use crate::terminal::{one_line, wrapped};
+use crate::words::thousands;
 
 /// What is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

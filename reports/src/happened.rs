@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, InputAccount, ReasonAccount, Records};
-use crate::checker::seconds;
 use crate::history::event::StopReason;
-use crate::render::{counted, thousands};
 use crate::terminal::{one_line, wrapped};
+use crate::words::seconds;
+use crate::words::{counted, thousands};
 
 /// Rows of a list in a text; JSON has all.
 const SHOWN: usize = 8;

@@ -7,10 +7,12 @@
 pub mod account;
 pub mod checker;
 pub mod diagram;
+mod fast;
 pub mod figures;
 pub mod function;
 pub mod happened;
 pub mod history;
+mod kind;
 pub mod lesson;
 pub mod markdown;
 pub mod page;
@@ -19,6 +21,7 @@ pub mod render;
 pub mod report;
 pub mod story;
 pub mod terminal;
+mod words;
 
 pub use checker::Checker;
 pub use report::{Kind, Report, Verdict};

@@ -4,9 +4,9 @@ use core::fmt::Write;
 
 use crate::diagram::message_words;
 use crate::happened::Happened;
-use crate::render::thousands;
 use crate::report::Verdict;
 use crate::story::{Fate, Moment, Story, moments, seconds};
+use crate::words::thousands;
 
 /// Messages that are shown at most.
 const MESSAGES: usize = 30;

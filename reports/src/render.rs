@@ -5,6 +5,7 @@ use core::fmt::Write;
 use crate::happened::Happened;
 use crate::report::{Report, SinkAccount, TopicAccount, Verdict, Violation};
 use crate::terminal::{one_line, wrapped};
+pub use crate::words::{counted, thousands};
 
 /// Heads of the columns of accounts; the first one is `topic`, or `topic or sink` where there are sinks.
 const COLUMNS: [&str; 5] = ["input", "visible", "duplicates", "lost", "leaked"];
@@ -114,24 +115,6 @@ fn table(out: &mut String, topics: &[TopicAccount], sinks: &[SinkAccount]) {
     for row in &rows {
         line(core::array::from_fn(|n| row[n].as_str()));
     }
-}
-
-/// `1 fault`, `3,000 duplicates`: a number and what is counted, for words whose plural ends in `s`.
-pub fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", thousands(n), if n == 1 { "" } else { "s" })
-}
-
-/// `1234567` as `1,234,567`.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! A record that was aborted and sent again has several transactions. What is said of an offset is said of the transaction in
 //! which it was acknowledged there; only where nobody was told an offset, of the record's latest transaction.
 
-use super::evidence::{Evidence, Fate};
+use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::*;
+use super::state::Fate;
 use crate::history::event::Isolation;
 use crate::report::Kind;
 

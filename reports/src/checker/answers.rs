@@ -8,12 +8,13 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Paged;
-use super::registry::{Fast, NONE};
+use super::registry::NONE;
+use crate::fast::Fast;
 use crate::history::Partition;
 use crate::history::event::*;
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 const CALLED: u8 = 1;
 const OK: u8 = 2;

@@ -4,9 +4,10 @@
 //! offset, by whomever, was there.
 
 use super::batches::Batches;
-use super::evidence::{ClientInfo, Evidence};
+use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::NONE;
+use super::state::ClientInfo;
 use crate::report::{Kind, Proof};
 
 /// The log's end in the final read, if the offset of the next record to read is beyond it and nothing was ever seen there.

@@ -1,12 +1,13 @@
 //! Committed offsets: they move only where a client asked (G1), and not back unless a member went back.
 
-use super::commit_effect::{self, Committer};
+use super::commit_effect;
 use super::evidence::Evidence;
 use super::fencing;
 use super::findings::Findings;
-use super::naming::seconds;
+use super::state::Committer;
 use crate::history::event::{Commit, CommitResult, MoveCause, OffsetMoved, Outcome};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// A plain commit was invoked.
 pub(crate) fn commit(ev: &mut Evidence, e: &Commit) {

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::paged::Bits;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::event::{Position, PositionReason, Skipped, Undrained};
 
 /// Who consumes.

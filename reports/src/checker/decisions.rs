@@ -6,96 +6,12 @@
 //! decisions are compared, whichever of both the history tells first: the same way for all of its producers. A marker
 //! shows which, where it is the first of its producer's coordinator to be told, or closes records that were decided about.
 
-use indexmap::IndexMap;
-
-use super::evidence::{Evidence, Fate};
+use super::evidence::Evidence;
 use super::findings::Findings;
-use super::markers::OpenTxn;
-use super::naming::seconds;
-use super::paged::Paged;
-use super::registry::Fast;
+use super::state::{DECIDED, Decisions, Fate, Group, MARKED, ON_REQUEST, OpenTxn, Place, REPORTED};
 use crate::history::event::{Appended, BatchKind, Decided, DecisionCause};
 use crate::report::{Kind, Proof};
-
-/// Decided to commit; to abort.
-const DECIDED: [u8; 2] = [1, 2];
-/// A marker of it was appended: a commit marker; an abort marker.
-const MARKED: [u8; 2] = [4, 8];
-/// It was decided to abort on request.
-const ON_REQUEST: u8 = 16;
-/// It was reported.
-const REPORTED: u8 = 32;
-
-/// A place in a log.
-type Place = (u32, i64);
-
-/// Markers since the last decision (below version 2).
-#[derive(Clone, Copy, Debug, Default)]
-struct Group {
-    any: [bool; 2],
-    /// Of those that closed a transaction the first.
-    closed: [Option<Place>; 2],
-    /// Of those that closed nothing, and are no earlier marker that came again, the first with its epoch.
-    empty: [Option<(i16, Place)>; 2],
-}
-
-/// What is known of a producer id.
-#[derive(Clone, Debug)]
-pub(crate) struct Decisions {
-    /// A client that has the transactional id.
-    client: u32,
-    /// It speaks transaction version 2.
-    newer: bool,
-    by_epoch: Paged<u8>,
-    /// The highest epoch that something was decided at, and when.
-    pub(crate) highest: Option<(i16, u64)>,
-    /// When something was last decided: in how many events, and in time.
-    pub(crate) last: (u64, u64),
-    /// Epoch and place of the last marker of each kind.
-    markers: [Option<(i16, Place)>; 2],
-    /// By log: the highest epoch of its markers, and which kinds of that epoch it has (below version 2).
-    in_logs: IndexMap<u32, (i16, u8), Fast>,
-    group: Group,
-    /// The decision that the markers of `group` are of, where decisions come first.
-    current: Option<(i16, bool, u64)>,
-}
-
-impl Decisions {
-    fn new() -> Decisions {
-        Decisions {
-            client: u32::MAX,
-            newer: false,
-            by_epoch: Paged::new(0),
-            highest: None,
-            last: (0, 0),
-            markers: [None; 2],
-            in_logs: IndexMap::default(),
-            group: Group::default(),
-            current: None,
-        }
-    }
-
-    /// A log has a marker of that kind: whether it may be one that the log has already, which came again.
-    fn again(&mut self, log: u32, epoch: i16, kind: u8) -> bool {
-        let (highest, kinds) = self.in_logs.entry(log).or_insert((epoch, 0));
-        if *highest < epoch {
-            (*highest, *kinds) = (epoch, 0);
-        }
-        let known = *highest > epoch || *kinds & kind != 0;
-        if *highest == epoch {
-            *kinds |= kind;
-        }
-        known
-    }
-
-    /// Whether every transaction has an epoch of its own, as far as a decision has told.
-    pub(crate) fn newer(&self) -> bool {
-        self.newer
-    }
-}
-
-/// What is known of every producer id that something was decided of or that has a marker.
-pub(crate) type AllDecisions = IndexMap<i64, Decisions, Fast>;
+use crate::words::seconds;
 
 fn verb(commit: bool) -> &'static str {
     if commit { "commit" } else { "abort" }

@@ -4,7 +4,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::registry::{Fast, NONE, RESENT, Slot};
+use super::registry::{NONE, RESENT, Slot};
+use crate::fast::Fast;
 use crate::report::Kind;
 
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {

@@ -2,11 +2,11 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::{NONE, SENT};
 use crate::history::event::{Read, Send, SinkFinal};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// What was seen too early, or twice.
 #[derive(Clone, Debug, Default)]
@@ -48,7 +48,7 @@ impl EarlyReads {
                 })
             });
             let reader = place.and_then(|(log, offset)| {
-                let given = |cursor: &&super::evidence::Cursor| cursor.log == log && cursor.read.get(offset);
+                let given = |cursor: &&super::state::Cursor| cursor.log == log && cursor.read.get(offset);
                 ev.cursors.iter().find(given).map(|cursor| ev.incarnation_name(cursor.client, cursor.incarnation))
             });
             let at = place.map(|(log, offset)| format!(" at {}", ev.place(log, offset))).unwrap_or_default();

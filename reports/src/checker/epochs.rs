@@ -9,10 +9,10 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::event::{Decided, DecisionCause, MoveCause, OffsetMoved};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// What a coordinator decided last at a producer id and epoch.
 #[derive(Clone, Copy, Debug)]
@@ -112,8 +112,8 @@ fn impossible(ev: &Evidence, pid: i64, epoch: i16) -> Option<String> {
     if had.peek().is_none() {
         return Some("no client ever had that producer id".to_owned());
     }
-    let near = |((_, first), owner): (&(i64, i16), &super::producer_ids::Owner)| {
-        *first <= epoch && i32::from(epoch) <= i32::from(owner.last()) + 1
+    let near = |((_, first), owner): (&(i64, i16), &super::state::Owner)| {
+        *first <= epoch && i32::from(epoch) <= i32::from(owner.last) + 1
     };
     (!had.any(near)).then(|| "no client ever had that epoch of it, or the one before".to_owned())
 }

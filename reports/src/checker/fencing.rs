@@ -2,12 +2,12 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::markers::OpenTxn;
-use super::naming::seconds;
 use super::producer_ids;
 use super::registry::{NONE, Slot};
+use super::state::OpenTxn;
 use crate::history::event::{Appended, BatchKind, Epoch};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// A client was told that it is fenced.
 pub(crate) fn fenced(ev: &mut Evidence, client: u32, incarnation: u32) {

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::Promises;
+use super::state::Promises;
 use crate::report::{Kind, Proof, Violation};
 
 /// Proofs that are shown of each kind.
 const PROOFS: usize = 5;
 /// Proofs that are made of each kind about one topic, sink or reader, to choose from.
 const MADE: u32 = 20;
+
+/// Topic, sink and first client that a proof names.
+type Names = (Option<String>, Option<String>, Option<String>);
 
 /// What a finding is about, as far as it is known before its proof is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +41,7 @@ impl Found {
     /// The proofs to show. Each tells something that those before it do not: a second one about the same topic and client
     /// comes after all first ones, and what is Kafka's own after what is the user's.
     fn chosen(self, internal: &BTreeSet<u32>) -> Vec<Proof> {
-        let mut seen: BTreeMap<(Option<String>, Option<String>, Option<String>), u32> = BTreeMap::new();
+        let mut seen: BTreeMap<Names, u32> = BTreeMap::new();
         let rank = |(about, proof): (About, Proof)| {
             let client = proof.clients.first().map(|(name, _)| name.clone());
             let before = seen.entry((proof.topic.clone(), proof.sink.clone(), client)).or_default();

@@ -1,12 +1,13 @@
 //! What did not finish (V1, V2): hanging transactions, stalled last stable offsets, undrained pipelines.
 
-use super::evidence::{Evidence, Fate, Txn};
+use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::NONE;
+use super::state::{Fate, Txn};
 use crate::history::event::{OpenTransaction, Stalled, Stuck, Undrained};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 pub(crate) fn open_transaction(ev: &Evidence, findings: &mut Findings, e: &OpenTransaction<'_>) {
     findings.add(&ev.promises, Kind::HangingTransaction, None, 1, || {

@@ -1,9 +1,9 @@
 //! Which clients ran, and how they ended.
 
 use super::evidence::Evidence;
-use super::naming::seconds;
 use super::registry::NONE;
 use crate::history::event::{Started, StopReason, Stopped};
+use crate::words::seconds;
 
 /// How an incarnation ended.
 #[derive(Clone, Debug)]

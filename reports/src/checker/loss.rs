@@ -6,6 +6,7 @@ use super::evidence::Evidence;
 use super::findings::Findings;
 use super::pipelines::Pipeline;
 use super::registry::*;
+use crate::fast::Fast;
 use crate::report::{Kind, TopicAccount};
 
 /// Judges every record, and counts what should be there by topic.

@@ -5,15 +5,14 @@
 //! held, and that is what is reported. Its marker is missing where the log counts it as closed, or where its producer has
 //! gone on to the next one, which it cannot before all markers are written.
 
-use super::decisions::Decisions;
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::markers::OpenTxn;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::NONE;
+use super::state::{Decisions, OpenTxn};
 use crate::history::event::{Appended, BatchKind};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// A leader appended a batch; to be told after the log's markers were taken. `before`: the producer's open transaction before
 /// it; `fenced`: the batch was reported already.
@@ -34,7 +33,7 @@ pub(crate) fn appended(
             }
         }
         (BatchKind::TxnData, None) => {
-            let Some(d) = ev.decisions.get(&e.pid).filter(|d| d.newer()) else { return };
+            let Some(d) = ev.decisions.get(&e.pid).filter(|d| d.newer) else { return };
             let Some((epoch, _)) = d.highest.filter(|(epoch, _)| *epoch > e.epoch) else { return };
             let log = ev.log(e.at);
             if let Some(txn) = ev.logs[log as usize].open.of(e.pid) {
@@ -84,7 +83,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) -> Bits {
             let Some((epoch, t)) = d.highest.filter(|_| decided(d, &txn)) else { continue };
             let closed = end.is_some_and(|end| end.lso > txn.first);
             // With version 2 it goes on at an epoch of its own.
-            let next = d.newer() && (i32::from(epoch) > i32::from(txn.epoch) + 1 || ev.went_on(pid, txn.epoch));
+            let next = d.newer && (i32::from(epoch) > i32::from(txn.epoch) + 1 || ev.went_on(pid, txn.epoch));
             if !closed && !next {
                 continue;
             }
@@ -98,7 +97,7 @@ pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) -> Bits {
 /// Whether what was decided of its producer is about this transaction.
 fn decided(d: &Decisions, txn: &OpenTxn) -> bool {
     match d.highest {
-        Some((epoch, _)) if d.newer() => epoch > txn.epoch,
+        Some((epoch, _)) if d.newer => epoch > txn.epoch,
         Some((epoch, _)) => epoch >= txn.epoch && d.last.1 >= txn.t,
         None => false,
     }
@@ -108,7 +107,7 @@ fn decided(d: &Decisions, txn: &OpenTxn) -> bool {
 /// epoch of its own; below it a decision lies between the two, where decisions are told after their markers.
 fn is_over(ev: &Evidence, e: &Appended, txn: &OpenTxn) -> bool {
     let Some(d) = ev.decisions.get(&e.pid) else { return false };
-    if d.newer() { e.epoch > txn.epoch } else { ev.decides_last == Some(true) && d.last.1 > txn.t }
+    if d.newer { e.epoch > txn.epoch } else { ev.decides_last == Some(true) && d.last.1 > txn.t }
 }
 
 #[cold]

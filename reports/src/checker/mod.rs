@@ -13,8 +13,8 @@ mod beyond_end;
 mod commit_effect;
 mod committed_offset;
 mod consumers;
-mod cuts;
 mod decisions;
+mod declarations;
 mod duplicate;
 mod early_reads;
 mod epochs;
@@ -43,6 +43,7 @@ mod registry;
 mod runs;
 mod sink_offset;
 mod sinks;
+mod state;
 mod tally;
 mod torn;
 mod two_values;
@@ -62,6 +63,7 @@ mod white_box_tests;
 
 use crate::history::{Event, Sink};
 use crate::report::{Class, Kind, Proof, Report, TopicAccount, Verdict};
+use crate::words::seconds;
 use answers::Answers;
 use batches::Batches;
 use consumers::Consumers;
@@ -71,9 +73,7 @@ use evidence::Evidence;
 use findings::Findings;
 use liveness::Unfinished;
 use lives::Lives;
-pub(crate) use naming::seconds;
 use owners::Owners;
-pub(crate) use registry::Fast;
 use runs::Runs;
 use tally::Tally;
 use values::Values;
@@ -244,7 +244,7 @@ impl Sink for Checker {
                 tally.declare(e);
             }
             Event::Promise(e) => {
-                for name in ev.declare_promise(e) {
+                for name in ev.promises.declare(e) {
                     findings.note(|| format!("a promise allows '{name}', which is no kind of finding"));
                 }
             }

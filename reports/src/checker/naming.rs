@@ -1,9 +1,12 @@
 //! What proofs are made of: names for people, and where to look.
 
-use super::evidence::{Evidence, Fate, Session, Txn};
+use super::evidence::Evidence;
 use super::registry::{NONE, Slot};
+use super::state::{Fate, Session, SinkInfo, Txn};
 use crate::history::Identity;
+use crate::history::event::SinkKind;
 use crate::report::Proof;
+use crate::words::seconds;
 
 impl Evidence {
     pub(crate) fn topic_name(&self, topic: u32) -> &str {
@@ -39,6 +42,15 @@ impl Evidence {
 
     pub(crate) fn slot_name(&self, slot: Slot) -> String {
         self.record_name(self.records.identity(slot).0)
+    }
+
+    /// As `the charge for record 5 of workload 0`.
+    pub(crate) fn effect_name(&self, sink: &SinkInfo, slot: Slot) -> String {
+        let noun = match sink.kind {
+            SinkKind::Rows => "row",
+            SinkKind::Charges => "charge",
+        };
+        format!("the {noun} for {}", self.record_name(self.effects.identity(slot).0))
     }
 
     /// As `enrich-1`, or `enrich-1 (incarnation 2)`.
@@ -168,15 +180,5 @@ impl Evidence {
                 Some((log, first + within as i64))
             })
         })
-    }
-}
-
-/// Virtual time for people: `1.250 s`, with as many decimals as tell something.
-pub(crate) fn seconds(t: u64) -> String {
-    let (whole, nanos) = (t / 1_000_000_000, t % 1_000_000_000);
-    match (nanos % 1_000_000, nanos % 1_000) {
-        (0, _) => format!("{whole}.{:03} s", nanos / 1_000_000),
-        (_, 0) => format!("{whole}.{:06} s", nanos / 1_000),
-        _ => format!("{whole}.{nanos:09} s"),
     }
 }

@@ -5,7 +5,8 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::registry::{Fast, NONE, RESENT};
+use super::registry::{NONE, RESENT};
+use crate::fast::Fast;
 use crate::report::Kind;
 
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings) {

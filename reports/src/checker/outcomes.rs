@@ -1,9 +1,10 @@
 //! What clients were told of their sends and transactions, settled into what must, may and must not be readable.
 
-use super::commit_effect::{self, Committer};
-use super::evidence::{Entry, Evidence, Fate, Live, Member, Op};
+use super::commit_effect;
+use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::*;
+use super::state::{Committer, Entry, Fate, Live, Member, Op};
 use super::{fencing, two_values};
 use crate::history::event::*;
 

@@ -11,17 +11,18 @@ use super::consumers::{Consumer, Consumers, consumer};
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::lives::Lives;
-use super::naming::seconds;
 use super::owners::Owners;
 use super::paged::Bits;
 use super::pipelines::{self, Pipeline};
-use super::registry::{FIRM, Fast, GONE, MAYBE, PENDING};
+use super::registry::{FIRM, GONE, MAYBE, PENDING};
 use super::sinks;
 use crate::account::InputAccount;
+use crate::fast::Fast;
 use crate::history::Identity;
 use crate::history::event::{ClientKind, Isolation};
-use crate::render::counted;
 use crate::report::{Kind, Proof};
+use crate::words::counted;
+use crate::words::seconds;
 
 /// What makes an input of a consumer processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,7 +323,7 @@ impl Judge<'_> {
     }
 
     /// Cursors of members in this log.
-    fn members(&self) -> impl Iterator<Item = &super::evidence::Cursor> {
+    fn members(&self) -> impl Iterator<Item = &super::state::Cursor> {
         let all = self.cursors.iter().map(|number| &self.ev.cursors[*number as usize]);
         all.filter(|cursor| self.unit.members.contains(&cursor.client))
     }

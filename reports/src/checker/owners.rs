@@ -5,10 +5,10 @@ use indexmap::IndexMap;
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::lives::Lives;
-use super::naming::seconds;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::event::{Assignment, Told};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// Told to a member whose place another process took under the same `group.instance.id`.
 const REPLACED: &str = "FENCED_INSTANCE_ID";
@@ -210,7 +210,7 @@ fn nobody(
             _ => format!(", and {} still run", names.join(", ")),
         };
         let (partition, group) = (ev.partition_name(log), &ev.groups[group as usize].name);
-        let of = crate::render::counted(records, "record");
+        let of = crate::words::counted(records, "record");
         let sentence = match lost {
             None => format!("{partition} with {of} was never given to any member of group {group}{still}"),
             Some((client, t)) => format!(

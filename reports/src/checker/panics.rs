@@ -2,9 +2,9 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use crate::history::event::{StopReason, Stopped};
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 pub(crate) fn stopped(ev: &Evidence, findings: &mut Findings, e: &Stopped<'_>) {
     if e.reason != StopReason::Panicked {

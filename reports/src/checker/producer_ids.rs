@@ -5,25 +5,10 @@ use core::ops::Bound;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
+use super::state::Owner;
 use crate::history::event::Epoch;
 use crate::report::{Kind, Proof};
-
-/// Who had a stretch of epochs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Owner {
-    last: i16,
-    session: u32,
-    /// When it was given the first of them.
-    t: u64,
-}
-
-impl Owner {
-    /// The last epoch of the stretch.
-    pub(crate) fn last(&self) -> i16 {
-        self.last
-    }
-}
+use crate::words::seconds;
 
 /// A client was given a producer id and epoch.
 pub(crate) fn given(ev: &mut Evidence, findings: &mut Findings, e: &Epoch, session: u32) {

@@ -4,12 +4,13 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
-use super::registry::{FIRM, Fast, MAYBE, NONE};
+use super::registry::{FIRM, MAYBE, NONE};
 use super::{two_values, uncommitted};
+use crate::fast::Fast;
 use crate::history::event::*;
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 pub(crate) fn assigned(ev: &mut Evidence, e: &Assignment) {
     if let (Some(group), Some(generation)) = (ev.client(e.c).group, e.generation) {

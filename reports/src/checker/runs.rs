@@ -7,11 +7,11 @@ use indexmap::IndexMap;
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
-use super::registry::Fast;
+use crate::fast::Fast;
 use crate::history::Event;
 use crate::history::event::Started;
 use crate::report::{Kind, Proof};
+use crate::words::seconds;
 
 /// One incarnation that was started.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::paged::Bits;
-use super::sinks::{SinkInfo, what};
+use super::state::SinkInfo;
 use crate::report::{Kind, Proof};
 
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkInfo) {
@@ -37,7 +37,7 @@ pub(crate) fn close(ev: &Evidence, findings: &mut Findings, number: u32, info: &
                 "{} keeps offset {next} of {}, but {} ({}) is there already",
                 info.name,
                 ev.partition_name(*log),
-                what(ev, info, slot),
+                ev.effect_name(info, slot),
                 ev.place(*log, offset)
             );
             Proof {

@@ -8,43 +8,18 @@ use indexmap::IndexMap;
 use super::consumers::Consumers;
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::paged::Bits;
 use super::registry::*;
 use super::sink_offset;
+use super::state::{Effect, SinkInfo};
+use crate::fast::Fast;
 use crate::history::Identity;
 use crate::history::event::{Applied, Apply, ExternalSink, Outcome, SinkEnd, SinkFinal, SinkKind, SinkOffset};
 use crate::report::{Kind, Proof, SinkAccount};
+use crate::words::seconds;
 
 /// Cells of which something is kept for proofs while the history streams by.
 const SHOWN: usize = 6;
-
-/// A row or charge of the final read.
-#[derive(Clone, Copy, Debug)]
-struct Effect {
-    slot: Slot,
-    number: u64,
-    done: Option<u64>,
-    client: Option<u32>,
-}
-
-/// A declared sink.
-#[derive(Clone, Debug)]
-pub(crate) struct SinkInfo {
-    pub(super) name: String,
-    kind: SinkKind,
-    announced_in: Option<u32>,
-    /// Its final read is in the history.
-    pub(super) read: bool,
-    effects: Vec<Effect>,
-    /// Next offset by log, where consumers keep their offsets in it.
-    pub(super) offsets: IndexMap<u32, i64, Fast>,
-    /// Somebody asked for effects.
-    asked: bool,
-    /// Answers that said "done now" of what another answer had said it before: how many, and the first ones.
-    again: u64,
-    first_again: Vec<Slot>,
-}
 
 pub(crate) fn declare(ev: &mut Evidence, e: &ExternalSink<'_>) {
     let id = e.id as usize;
@@ -240,7 +215,7 @@ fn count(
         }
         if there && !cell.is(SENT) && info.asked {
             findings.add_of_sink(&ev.promises, Kind::Phantom, number, 1, || {
-                let sentence = format!("{} is in {}, and nobody asked for it", what(ev, info, slot), info.name);
+                let sentence = format!("{} is in {}, and nobody asked for it", ev.effect_name(info, slot), info.name);
                 proof(ev, info, slot, &[], sentence)
             });
         }
@@ -248,7 +223,7 @@ fn count(
             findings.add_of_sink(&ev.promises, Kind::FalseFailure, number, 1, || {
                 let sentence = format!(
                     "{} failed for certain, as its client was told, but is in {}",
-                    what(ev, info, slot),
+                    ev.effect_name(info, slot),
                     info.name
                 );
                 proof(ev, info, slot, &[], sentence)
@@ -257,15 +232,6 @@ fn count(
     }
     account.visible = info.effects.len() as u64;
     account.duplicates = if info.read { account.visible - distinct } else { info.again };
-}
-
-/// As `the charge for record 5 of workload 0`.
-pub(super) fn what(ev: &Evidence, info: &SinkInfo, slot: Slot) -> String {
-    let noun = match info.kind {
-        SinkKind::Rows => "row",
-        SinkKind::Charges => "charge",
-    };
-    format!("the {noun} for {}", ev.record_name(ev.effects.identity(slot).0))
 }
 
 fn proof(ev: &Evidence, info: &SinkInfo, slot: Slot, effects: &[Effect], sentence: String) -> Proof {
@@ -309,12 +275,12 @@ fn never(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkInfo, p
                     "{keeper} offset {} of {}, but {} ({}) is not in {}{asked}",
                     p.next,
                     ev.partition_name(p.log),
-                    what(ev, info, slot),
+                    ev.effect_name(info, slot),
                     ev.place(p.log, offset),
                     info.name
                 )
             }
-            _ => format!("{} was answered, but is not in {}", what(ev, info, slot), info.name),
+            _ => format!("{} was answered, but is not in {}", ev.effect_name(info, slot), info.name),
         };
         proof(ev, info, slot, &[], sentence)
     });
@@ -344,7 +310,7 @@ fn copies(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkInfo) 
             let cases = if last { left } else { 1 };
             left -= cases;
             findings.add_of_sink(&ev.promises, kind, number, cases, || {
-                let sentence = format!("{} was answered as done now more than once", what(ev, info, *slot));
+                let sentence = format!("{} was answered as done now more than once", ev.effect_name(info, *slot));
                 proof(ev, info, *slot, &[], sentence)
             });
         }
@@ -372,7 +338,7 @@ fn copies(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkInfo) 
             };
             let sentence = format!(
                 "{} {happened} {} times, at {}; {}",
-                what(ev, info, slot),
+                ev.effect_name(info, slot),
                 effects.len(),
                 at.join(", "),
                 asked(slot)
@@ -408,7 +374,7 @@ fn of_aborted(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkIn
                 findings.add_of_sink(&ev.promises, Kind::AbortedVisible, number, 1, || {
                     let sentence = format!(
                         "{} is in {}, but the record, at {}, was aborted",
-                        what(ev, info, slot),
+                        ev.effect_name(info, slot),
                         info.name,
                         ev.place(log, offset)
                     );
@@ -434,7 +400,7 @@ fn announced(ev: &Evidence, findings: &mut Findings, number: u32, info: &SinkInf
             let name = ev.topic_name(topic);
             let sentence = format!(
                 "{} is in {}, at {}@{}, but {name} has no record of it",
-                what(ev, info, slot),
+                ev.effect_name(info, slot),
                 info.name,
                 info.name,
                 effect.number

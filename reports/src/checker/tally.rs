@@ -12,8 +12,8 @@ use super::paged::Bits;
 use super::registry::NONE;
 use crate::account::{About, Account, ClientAccount, ErrorAccount, FaultAccount, ReasonAccount, Records};
 use crate::history::event::*;
-use crate::render::thousands;
 use crate::report::TopicAccount;
+use crate::words::thousands;
 
 /// What one client did.
 #[derive(Clone, Debug, Default)]

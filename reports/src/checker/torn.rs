@@ -1,8 +1,9 @@
 //! Torn transactions: part of one is visible and the rest is not, whether its commit is known or not (E1).
 
-use super::evidence::{Evidence, Fate};
+use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::*;
+use super::state::Fate;
 use crate::report::Kind;
 
 pub(crate) fn close(ev: &mut Evidence, findings: &mut Findings) {

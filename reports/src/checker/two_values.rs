@@ -5,29 +5,15 @@
 //! it was wrong.
 
 use super::aborted::aborted_at;
-use super::evidence::{Entry, Evidence};
+use super::evidence::Evidence;
 use super::findings::Findings;
 use super::registry::{FIRM, NONE, Slot};
+use super::state::{Clash, Entry, How};
 use crate::history::event::Replica;
 use crate::report::{Kind, Proof};
 
 /// Offsets of a log, and claims about one of them, that are kept for proofs.
 const KEPT: usize = 8;
-
-/// How somebody came to know what an offset holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
-    Acknowledged,
-    Read,
-    Final,
-}
-
-/// An offset that was seen to hold two values, in the order in which they were seen.
-#[derive(Clone, Debug)]
-pub(crate) struct Clash {
-    offset: i64,
-    claims: Vec<(Entry, How)>,
-}
 
 /// A send was acknowledged with an offset.
 #[inline]

@@ -3,9 +3,9 @@
 use super::evidence::Evidence;
 use super::findings::Findings;
 use super::lives::Lives;
-use super::naming::seconds;
-use crate::render::counted;
 use crate::report::{Kind, Proof};
+use crate::words::counted;
+use crate::words::seconds;
 
 /// To be called before what has no answer is settled.
 pub(crate) fn close(ev: &Evidence, findings: &mut Findings, lives: &Lives) {

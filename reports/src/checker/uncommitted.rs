@@ -3,10 +3,10 @@
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::naming::seconds;
 use super::registry::{POSSIBLE, SENT, Slot};
 use crate::history::event::Read;
 use crate::report::Kind;
+use crate::words::seconds;
 
 /// A read_committed reader was given a record.
 #[inline]

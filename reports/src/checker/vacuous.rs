@@ -1,11 +1,12 @@
 //! What was promised and not put to the test: a topic or sink to which nothing was owed, or whose end nobody read.
 
 use super::epochs::Epochs;
-use super::evidence::{Evidence, Fate};
+use super::evidence::Evidence;
 use super::registry::{ABORTED, Cell, FAILED, FIRM, MAYBE, NONE, PENDING, SENT};
 use super::sinks;
+use super::state::Fate;
 use crate::history::event::DecisionCause;
-use crate::render::{counted, thousands};
+use crate::words::{counted, thousands};
 
 /// What is known of the records of one topic, or of the effects in one sink.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 
 use super::event::*;
 use super::limits::*;
-use crate::checker::Fast;
-use crate::render::counted;
-use crate::report::Kind;
+use crate::fast::Fast;
+use crate::kind::Kind;
+use crate::words::counted;
 
 /// Checks each event against those before it. A simulator's history holds these rules by construction; one that was
 /// read from a file is checked, so that the checker can rely on them.

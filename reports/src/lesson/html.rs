@@ -7,9 +7,9 @@ use serde_json::json;
 use super::{Card, Change, Entry, Exhibit, Sheet};
 use crate::page::{embedded, escape, filled, in_script, viewer};
 use crate::picture::svg;
-use crate::render::thousands;
 use crate::report::TopicAccount;
 use crate::story::{Finding, Story};
+use crate::words::thousands;
 
 const PAGE: &str = include_str!("lesson.html");
 const INDEX: &str = include_str!("index.html");

@@ -122,7 +122,7 @@ fn fates(comparison: &Comparison) -> String {
     format!(
         "<details><summary>{} came out differently, {} the same</summary><table><tr><th>record</th><th>as it was</th>\
          <th>what if</th></tr>{rows}</table>{more}</details>",
-        crate::render::counted(comparison.fates.len() as u64, "record"),
+        crate::words::counted(comparison.fates.len() as u64, "record"),
         comparison.same_records
     )
 }

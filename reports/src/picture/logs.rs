@@ -5,8 +5,8 @@ use core::fmt::Write;
 use super::{LEFT, Picture};
 use crate::diagram::{contents, lost_words};
 use crate::page::escape;
-use crate::render::thousands;
 use crate::story::{Batch, BatchKind, Flaw, Strip};
+use crate::words::thousands;
 
 /// Partitions that are shown at most.
 const STRIPS: usize = 3;

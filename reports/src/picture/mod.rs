@@ -140,7 +140,7 @@ impl Picture<'_> {
             What::Moment(Moment::Omitted(more)) => self.note(&format!("… {more} more messages"), y),
             What::Gap(gap) => {
                 let tenths = gap / 100_000_000;
-                let words = format!("{}.{} s", crate::render::thousands(tenths / 10), tenths % 10);
+                let words = format!("{}.{} s", crate::words::thousands(tenths / 10), tenths % 10);
                 let (x, y) = (LEFT - 8.0, y + 14.0);
                 let _ = write!(self.out, "<text class=\"gap\" x=\"{x}\" y=\"{y}\">⋮ {words}</text>");
             }

@@ -401,5 +401,5 @@ impl Strip {
 
 /// Virtual time for people: `1.250 s`.
 pub fn seconds(t: u64) -> String {
-    crate::checker::seconds(t)
+    crate::words::seconds(t)
 }

@@ -10,7 +10,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::evidence::Evidence;
 use super::findings::Findings;
-use super::registry::{Fast, NONE, Slot};
+use super::registry::{NONE, Slot};
+use crate::fast::Fast;
 use crate::function::Function;
 use crate::history::event::{Client, ClientKind, Final, Read, Send};
 use crate::history::{Identity, Partition};

@@ -120,7 +120,7 @@ pub fn fuzz(options: &Options, json: bool) -> Outcome {
     bar.finish();
     let mut results = done?;
     let mut troubles = findings.troubles();
-    troubles.note(results.complete_capsules(&setup, &findings));
+    troubles.note(worker::complete_capsules(&mut results, &setup, &findings));
     // Before shrinking too: whatever comes, what was found is joined by `merge`.
     let written = troubles.note(findings.write_results(&setup.shard, &results)).is_some();
     shrinking::shrink_all(&setup, &findings, &mut results);

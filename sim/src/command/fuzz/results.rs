@@ -5,11 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::super::Refusal;
-use super::Setup;
-use super::findings::Findings;
 use super::shard::Shard;
-use super::worker;
 use crate::capsule::PROGRAM;
 use crate::coverage::Coverage;
 use crate::fuzz::{Explorer, group};
@@ -304,19 +300,6 @@ impl Results {
         }
         for group in other.groups {
             join_group(&mut self.groups, group);
-        }
-        Ok(())
-    }
-
-    /// The first failures of each group have capsules, also those that came when many of the group had been written.
-    pub fn complete_capsules(&mut self, setup: &Setup, findings: &Findings) -> Result<(), Refusal> {
-        for group in &mut self.groups {
-            for found in group.first.iter_mut().filter(|f| f.capsule.is_none()) {
-                let scenario = &setup.scenarios[found.place as usize];
-                if let Some((name, deviations)) = worker::capsule_of(setup, scenario, found.seed, findings)? {
-                    (found.capsule, found.deviations) = (Some(name), deviations);
-                }
-            }
         }
         Ok(())
     }

@@ -187,7 +187,7 @@ fn write(
 }
 
 /// Runs one seed of a campaign by itself and writes its capsule; none if it does not fail.
-pub fn capsule_of(
+fn capsule_of(
     setup: &Setup,
     scenario: &Scenario,
     seed: u64,
@@ -210,4 +210,20 @@ pub fn capsule_of(
         return Ok(None);
     }
     write(&own, &drawn, seed, &recorded, findings).map(Some)
+}
+
+/// The first failures of each group have capsules, also those that came when many of the group had been written.
+///
+/// # Errors
+/// A draw of the scenario is refused, or a capsule cannot be written.
+pub fn complete_capsules(results: &mut Results, setup: &Setup, findings: &Findings) -> Result<(), Refusal> {
+    for group in &mut results.groups {
+        for found in group.first.iter_mut().filter(|f| f.capsule.is_none()) {
+            let scenario = &setup.scenarios[found.place as usize];
+            if let Some((name, deviations)) = capsule_of(setup, scenario, found.seed, findings)? {
+                (found.capsule, found.deviations) = (Some(name), deviations);
+            }
+        }
+    }
+    Ok(())
 }
