@@ -69,6 +69,11 @@ pub struct Chances {
 }
 
 impl Chances {
+    /// What befalls messages in all: in a million of them. Jitter and probes are not counted.
+    pub fn shares(&self) -> u64 {
+        self.delay_ppm + self.late_ppm + self.lose_request_ppm + self.lose_response_ppm
+    }
+
     /// A network that mostly works: one message in a hundred is late, and some are very late or lost.
     pub const USUAL: Chances = Chances {
         delay_ppm: 10_000,

@@ -79,7 +79,7 @@ pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Orig
             let drawn = draw_faults(plan, seed).into_iter().map(|f| (f, Origin::Drawn));
             let faults: Vec<_> = written.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
-            let draws = Draw::new(seed, plan.chaos.chances(), until, plan.names().nodes, link_table(plan));
+            let draws = Draw::new(seed, plan.chaos.messages, until, plan.names().nodes, link_table(plan));
             (seed, faults, Explorer::Draw(Box::new(draws)))
         }
         Course::Schedule(seed, schedule) => {
@@ -100,7 +100,7 @@ pub(crate) fn prepare(plan: &Plan, course: Course<'_>) -> (u64, Vec<(Fault, Orig
             let drawn = draw_faults(plan, fresh).into_iter().filter(|f| !is_past(f)).map(|f| (f, Origin::Drawn));
             let faults = past.chain(drawn).collect();
             let until = Instant::ZERO + plan.end.faults_until;
-            let draw = Draw::new(fresh, plan.chaos.chances(), until, plan.names().nodes, link_table(plan));
+            let draw = Draw::new(fresh, plan.chaos.messages, until, plan.names().nodes, link_table(plan));
             (seed, faults, Explorer::Splice(Replay::new(schedule.messages()), from, Box::new(draw)))
         }
     }

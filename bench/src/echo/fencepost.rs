@@ -7,7 +7,7 @@ use std::time::Duration;
 use fencepost_protocol::config::{BrokerConfig, Domains};
 use fencepost_protocol::time::Span;
 use fencepost_sim::plan::EchoPlan;
-use fencepost_sim::plan::{ChaosPlan, ClusterPlan, EndPlan, NetworkPlan, Plan};
+use fencepost_sim::plan::{Chances, ChaosPlan, ClusterPlan, EndPlan, NetworkPlan, Plan};
 use fencepost_sim::run::{Course, run as run_plan};
 use fencepost_sim::world::{Ending, Keep, Outcome};
 
@@ -61,7 +61,10 @@ pub fn plan(shape: Shape) -> Arc<Plan> {
             })
             .collect(),
         faults: Vec::new(),
-        chaos: ChaosPlan { delay_ppm: ALWAYS, delay_max: Span::from_millis(9), ..ChaosPlan::default() },
+        chaos: ChaosPlan {
+            messages: Chances { delay_ppm: ALWAYS, delay_max: Span::from_millis(9), ..Chances::default() },
+            families: Vec::new(),
+        },
         end: EndPlan { faults_until: long, bound: long, limit: Span(u64::MAX), delivery_budget: u64::MAX },
         promises: Vec::new(),
     })

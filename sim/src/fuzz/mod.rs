@@ -149,8 +149,8 @@ mod tests {
         let scenario = everything();
         for seed in 1..20 {
             let lite = draw(&scenario, Profile::Lite, seed).unwrap().plan.chaos.clone();
-            assert!(lite.families.is_empty() && lite.probes == 0 && lite.jitter_max.0 == 0);
-            assert_eq!(lite.delay_ppm + lite.late_ppm + lite.lose_request_ppm + lite.lose_response_ppm, 0);
+            assert!(lite.families.is_empty() && lite.messages.probes == 0 && lite.messages.jitter_max.0 == 0);
+            assert_eq!(lite.messages.shares(), 0);
             let hostile = draw(&scenario, Profile::Hostile, seed).unwrap();
             if hostile.explorer == Explorer::Noise {
                 assert_eq!(hostile.plan.chaos.families.len(), scenario.plan.chaos.families.len());

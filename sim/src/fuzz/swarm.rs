@@ -97,8 +97,7 @@ impl Swarm<'_> {
     /// Whether the scenario says nothing about faults, so that all of them are tried.
     fn is_bare(&self) -> bool {
         let chaos = &self.scenario.plan.chaos;
-        let shares = chaos.delay_ppm + chaos.late_ppm + chaos.lose_request_ppm + chaos.lose_response_ppm;
-        shares == 0 && chaos.families.is_empty() && !self.scenario.explore.names_faults()
+        chaos.messages.shares() == 0 && chaos.families.is_empty() && !self.scenario.explore.names_faults()
     }
 
     /// The families that may strike.
@@ -141,13 +140,13 @@ impl Swarm<'_> {
 
     /// Shares of messages are as `[explore]` or `[chaos]` says, or off.
     fn shares(&mut self) {
-        let chaos = self.scenario.plan.chaos.clone();
+        let messages = self.scenario.plan.chaos.messages;
         let (bare, profile) = (self.is_bare(), self.profile);
         for (share, known, longest) in [
-            ("delay.ppm", chaos.delay_ppm, Some("delay.max")),
-            ("late.ppm", chaos.late_ppm, Some("late.max")),
-            ("lose.request.ppm", chaos.lose_request_ppm, None),
-            ("lose.response.ppm", chaos.lose_response_ppm, None),
+            ("delay.ppm", messages.delay_ppm, Some("delay.max")),
+            ("late.ppm", messages.late_ppm, Some("late.max")),
+            ("lose.request.ppm", messages.lose_request_ppm, None),
+            ("lose.response.ppm", messages.lose_response_ppm, None),
         ] {
             let mut stream = self.stream(share);
             let on = stream.chance(profile.family_ppm());

@@ -11,7 +11,7 @@ mod waits;
 
 use std::sync::Arc;
 
-use fencepost_kernel::explorer::Chances;
+pub use fencepost_kernel::explorer::Chances;
 use fencepost_protocol::config::{BrokerConfig, Domains};
 use fencepost_protocol::ids::NodeId;
 use fencepost_protocol::image::TopicSettings;
@@ -177,43 +177,10 @@ pub struct TopicPlan {
 /// Faults drawn from the seed: how many of each family, and how strong.
 #[derive(Clone, Debug, Default)]
 pub struct ChaosPlan {
-    /// Messages delayed, in a million, and by how much at most.
-    pub delay_ppm: u64,
-    /// Shortest delay.
-    pub delay_min: Span,
-    /// Longest delay.
-    pub delay_max: Span,
-    /// Messages delayed for very long (late requests of dead connections), in a million.
-    pub late_ppm: u64,
-    /// Longest of those; Kafka's connections deliver for up to 100 s.
-    pub late_max: Span,
-    /// Connections lost before a request is handled, in a million requests.
-    pub lose_request_ppm: u64,
-    /// Connections lost after a request was handled, in a million requests.
-    pub lose_response_ppm: u64,
-    /// Every message travels up to this much longer; zero for none.
-    pub jitter_max: Span,
-    /// Large deviations of single messages, at places drawn from the seed.
-    pub probes: u32,
+    /// How messages deviate.
+    pub messages: Chances,
     /// Node faults, by family.
     pub families: Vec<Family>,
-}
-
-impl ChaosPlan {
-    /// How messages deviate.
-    pub fn chances(&self) -> Chances {
-        Chances {
-            delay_ppm: self.delay_ppm,
-            delay_min: self.delay_min,
-            delay_max: self.delay_max,
-            late_ppm: self.late_ppm,
-            late_max: self.late_max,
-            lose_request_ppm: self.lose_request_ppm,
-            lose_response_ppm: self.lose_response_ppm,
-            jitter_max: self.jitter_max,
-            probes: self.probes,
-        }
-    }
 }
 
 /// One family of faults.

@@ -1,5 +1,6 @@
 //! From `[chaos]` and `[promise]` to the plan.
 
+use fencepost_kernel::explorer::Chances;
 use fencepost_protocol::message::IsolationLevel;
 use fencepost_protocol::time::Span;
 
@@ -40,7 +41,7 @@ pub(super) fn chaos(fields: &Fields, has_sinks: bool) -> Result<ChaosPlan> {
         jitter_max,
         probes,
     } = table::Chaos::read(fields)?;
-    let mut plan = ChaosPlan {
+    let messages = Chances {
         delay_ppm: delay_ppm.unwrap_or(0),
         delay_min: delay_min.unwrap_or(Span::from_millis(1)),
         delay_max: delay_max.unwrap_or(Span::from_millis(1_000)),
@@ -50,17 +51,17 @@ pub(super) fn chaos(fields: &Fields, has_sinks: bool) -> Result<ChaosPlan> {
         lose_response_ppm: lose_response_ppm.unwrap_or(0),
         jitter_max: jitter_max.unwrap_or(Span::ZERO),
         probes: probes.unwrap_or(0),
-        families: Vec::new(),
     };
-    if plan.delay_min > plan.delay_max {
+    if messages.delay_min > messages.delay_max {
         return Err(fields.complain("delay.min", "delay.min is above delay.max"));
     }
-    if plan.late_max < plan.delay_max {
+    if messages.late_max < messages.delay_max {
         return Err(fields.complain("late.max", "late.max is below delay.max"));
     }
-    if plan.delay_ppm + plan.late_ppm + plan.lose_request_ppm + plan.lose_response_ppm > 1_000_000 {
+    if messages.shares() > 1_000_000 {
         return Err(Complaint::new(&fields.place, "the shares of [chaos] add up to more than 1,000,000 ppm"));
     }
+    let mut plan = ChaosPlan { messages, families: Vec::new() };
     let mut rest = fields.clone();
     for mut family in rest.take_tables("family")? {
         family.what = table::ChaosFamily::SECTION.head.to_string();

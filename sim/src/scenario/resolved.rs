@@ -93,18 +93,18 @@ fn outside(plan: &Plan, out: &mut Printer) {
 }
 
 fn ending(plan: &Plan, out: &mut Printer) {
-    let chaos = &plan.chaos;
+    let (chaos, messages) = (&plan.chaos, &plan.chaos.messages);
     out.head("[chaos]");
     out.keys(&table::Chaos {
-        delay_ppm: Some(chaos.delay_ppm),
-        delay_min: Some(chaos.delay_min),
-        delay_max: Some(chaos.delay_max),
-        late_ppm: Some(chaos.late_ppm),
-        late_max: Some(chaos.late_max),
-        lose_request_ppm: Some(chaos.lose_request_ppm),
-        lose_response_ppm: Some(chaos.lose_response_ppm),
-        jitter_max: Some(chaos.jitter_max),
-        probes: Some(chaos.probes),
+        delay_ppm: Some(messages.delay_ppm),
+        delay_min: Some(messages.delay_min),
+        delay_max: Some(messages.delay_max),
+        late_ppm: Some(messages.late_ppm),
+        late_max: Some(messages.late_max),
+        lose_request_ppm: Some(messages.lose_request_ppm),
+        lose_response_ppm: Some(messages.lose_response_ppm),
+        jitter_max: Some(messages.jitter_max),
+        probes: Some(messages.probes),
     });
     for family in &chaos.families {
         out.head("[[chaos.family]]");

@@ -209,7 +209,7 @@ fn check_overlaps(plan: &Plan, cast: &Players<'_>, names: &Names, faults: &[Writ
 fn check_late(plan: &Plan, faults: &[WrittenFault<'_>]) -> Result<()> {
     let bound = plan.patience();
     let mut over = Instant::ZERO + longest_work(plan) + bound;
-    if !plan.chaos.families.is_empty() || plan.chaos.probes > 0 {
+    if !plan.chaos.families.is_empty() || plan.chaos.messages.probes > 0 {
         over = over.max(Instant::ZERO + plan.end.faults_until + bound);
     }
     let mut timed: Vec<(Instant, &WrittenFault<'_>)> = Vec::new();
@@ -245,7 +245,8 @@ fn times(span: Span, n: u64) -> Span {
 /// written by itself, one after the other.
 fn longest_work(plan: &Plan) -> Span {
     let network = &plan.network;
-    let way = network.client_latency + network.broker_latency + network.service_per_message + plan.chaos.jitter_max;
+    let way =
+        network.client_latency + network.broker_latency + network.service_per_message + plan.chaos.messages.jitter_max;
     let way = times(way, 4) + Span::from_millis(1);
     let slowest = |times: &mut dyn Iterator<Item = Span>| times.max().unwrap_or(Span::ZERO);
     let sink =
